@@ -1,0 +1,120 @@
+/*
+ * wit_image.h: image bytes from strangers, made safe and turned into pixels.
+ *
+ * Sniff by magic bytes, walk the structure of a file to its end without decoding it, decode to RGB,
+ * and resample exactly as Pillow does. Formats: JPEG and PNG.
+ *
+ *     struct wit_image_info info;
+ *     if (wit_image_walk(bytes, &limits, &info, &err) < 0)
+ *         return refuse(err.text);                  // "truncated: no EOI after byte 10240"
+ *     struct wit_image_decoder *dec = wit_image_decoder_create();
+ *     struct wit_image_pixels px = WIT_IMAGE_PIXELS_INIT;
+ *     wit_image_decode_rgb(dec, bytes, &limits, &px, &err);
+ *     wit_image_resize(&px, box, 224, 224, WIT_IMAGE_PILLOW_13_0, &small, &err);
+ */
+#ifndef WIT_IMAGE_H
+#define WIT_IMAGE_H
+
+#include "base/wit_base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Values are on disk (shard format): never renumber. */
+enum wit_image_format {
+    WIT_IMAGE_UNKNOWN = 0,
+    WIT_IMAGE_JPEG = 1,
+    WIT_IMAGE_PNG = 2,
+    WIT_IMAGE_WEBP = 3,
+    WIT_IMAGE_GIF = 4
+};
+
+/* Pillow's own decompression-bomb limit, in pixels. */
+#define WIT_IMAGE_MAX_PIXELS 89478484u
+#define WIT_IMAGE_MAX_JPEG_SCANS 500u
+
+struct wit_image_limits {
+    uint64_t max_pixels; /* width * height */
+    uint32_t max_scans;  /* of a progressive JPEG */
+};
+#define WIT_IMAGE_LIMITS_DEFAULT                                                                   \
+    { WIT_IMAGE_MAX_PIXELS, WIT_IMAGE_MAX_JPEG_SCANS }
+
+struct wit_image_info {
+    enum wit_image_format format;
+    uint32_t width, height; /* px, as coded: EXIF orientation is not applied */
+    uint8_t components;     /* as coded: JPEG components, or PNG channels (palette is 1) */
+    uint8_t bit_depth;      /* bits a component */
+    uint8_t orientation;    /* EXIF 1..8; 1 when absent or broken */
+    bool progressive;       /* progressive JPEG or interlaced PNG */
+    bool alpha;             /* PNG alpha channel or tRNS */
+};
+
+/* By the first bytes alone; WIT_IMAGE_UNKNOWN for everything else. */
+enum wit_image_format wit_image_sniff(struct wit_str bytes);
+const char *wit_image_format_name(enum wit_image_format f); /* "jpeg", ... "unknown" */
+
+/**
+ * Walk the structure of a whole file: markers and segments of a JPEG to EOI, chunks of a PNG to IEND
+ * with their CRCs, without entropy decoding. Proves that the file is complete and within limits.
+ * @return 0; WIT_EUNSUPPORTED (not JPEG or PNG), WIT_EFORMAT (broken or truncated), WIT_ELIMIT
+ *         (pixels, scans). `info` is written only on success. Any thread.
+ */
+int wit_image_walk(struct wit_str bytes, const struct wit_image_limits *limits,
+                   struct wit_image_info *info, struct wit_error *err);
+
+/* 8-bit interleaved rows without padding. data belongs to the struct; free with
+ * wit_image_pixels_finish. A decode or resize reuses memory that is large enough. */
+struct wit_image_pixels {
+    uint8_t *data;
+    size_t cap;             /* bytes allocated */
+    uint32_t width, height; /* px */
+    uint32_t channels;      /* 3 = RGB */
+};
+#define WIT_IMAGE_PIXELS_INIT                                                                      \
+    { NULL, 0, 0, 0, 0 }
+void wit_image_pixels_finish(struct wit_image_pixels *px);
+
+/* Reusable decoder state; one thread at a time. NULL: out of memory. */
+struct wit_image_decoder;
+struct wit_image_decoder *wit_image_decoder_create(void);
+void wit_image_decoder_destroy(struct wit_image_decoder *dec);
+
+/**
+ * Full decode to RGB, bit for bit what Pillow's Image.open(...).convert("RGB") gives (libjpeg-turbo
+ * ISLOW + fancy upsampling, Adobe CMYK inverted, alpha dropped, 16-bit saturated as Pillow does).
+ * A premature end of the file is an error, other libjpeg warnings are not.
+ * @return 0, WIT_EFORMAT, WIT_ELIMIT, WIT_EUNSUPPORTED, WIT_ENOMEM; px unchanged in meaning on failure.
+ */
+int wit_image_decode_rgb(struct wit_image_decoder *dec, struct wit_str bytes,
+                         const struct wit_image_limits *limits, struct wit_image_pixels *px,
+                         struct wit_error *err);
+
+/* Which Pillow's pass order to follow: they differ in about a fifth of portrait crops by one level. */
+enum wit_image_pillow {
+    WIT_IMAGE_PILLOW_12_1, /* up to 12.1: always horizontal first */
+    WIT_IMAGE_PILLOW_12_3, /* 12.2, 12.3: vertical first for extreme portraits */
+    WIT_IMAGE_PILLOW_13_0  /* 13.0: vertical first where it shrinks more */
+};
+
+/**
+ * Bicubic resize (a = -0.5, antialiased) of the box of `src` to out_w x out_h, bit for bit Pillow's
+ * Image.resize((w, h), BICUBIC, box). Source: Pillow src/libImaging/Resample.c (see
+ * docs/image.md for the arithmetic).
+ * @param box   left, top, right, bottom in px of src, float as Pillow holds it; inside src
+ * @param out   reused; must not be src
+ * @return 0, WIT_EINVAL (empty box or size, box outside), WIT_ENOMEM, WIT_ELIMIT
+ */
+int wit_image_resize(const struct wit_image_pixels *src, const float box[4], uint32_t out_w,
+                     uint32_t out_h, enum wit_image_pillow pillow, struct wit_image_pixels *out,
+                     struct wit_error *err);
+
+/* Copy of the integer box x, y, w, h; inside src or WIT_EINVAL. */
+int wit_image_crop(const struct wit_image_pixels *src, uint32_t x, uint32_t y, uint32_t w, uint32_t h,
+                   struct wit_image_pixels *out, struct wit_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,217 @@
+/*
+ * wit_shards.h: what was collected, sealed into shards that can be trusted.
+ *
+ * Two tiers. A *collector* appends candidates (image URL + words) and fetched images to segment logs
+ * under DIR/collect, resumable at every commit. *Sealing* joins, deduplicates, sorts and writes
+ * immutable LMDB shards under DIR/shards with DIR/dataset.json beside them. A *dataset* is opened
+ * read-only from there; samples are views into the mapped file.
+ *
+ *     struct wit_shards_dataset *ds = NULL;
+ *     wit_shards_dataset_open("data", NULL, &ds, &err);
+ *     for (size_t s = 0; s < wit_shards_dataset_shards(ds); s++)
+ *         for (uint64_t i = 0; i < wit_shards_shard_samples(ds, s); i++) {
+ *             struct wit_shards_sample sample;
+ *             wit_shards_read(ds, s, i, &sample, &err);
+ *             printf("%u captions, %zu bytes\n", sample.caption_count, sample.image.len);
+ *         }
+ *     wit_shards_dataset_close(ds);
+ *
+ * docs/formats/shard.md says every byte. Design: the sample key is XXH3-128 of the image bytes as
+ * fetched; sample hash = H(key, H(value)); dataset hash = H(format major, samples, sum of sample
+ * hashes mod 2^128), so it does not depend on shards, threads, order or interruptions.
+ */
+#ifndef WIT_SHARDS_H
+#define WIT_SHARDS_H
+
+#include "base/wit_base.h"
+#include "image/wit_image.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define WIT_SHARDS_FORMAT_MAJOR 1u
+#define WIT_SHARDS_FORMAT_MINOR 0u
+
+/* Where a caption stood. Values are on disk: never renumber. */
+enum wit_shards_source {
+    WIT_SHARDS_ALT = 1,
+    WIT_SHARDS_TITLE = 2,
+    WIT_SHARDS_FIGCAPTION = 3,
+    WIT_SHARDS_OG_DESCRIPTION = 4,
+    WIT_SHARDS_LIST = 5 /* a caption column of a url list */
+};
+const char *wit_shards_source_name(enum wit_shards_source s); /* "alt", ... "unknown" */
+
+/* ---- collecting ----------------------------------------------------------------------------- */
+
+/* One place where an image and words stood together. All views are borrowed for the call. */
+struct wit_shards_candidate {
+    struct wit_str url;  /* canonical absolute image URL, before any redirect, no fragment */
+    struct wit_str text; /* UTF-8, not empty */
+    enum wit_shards_source source;
+    struct wit_str page; /* URL of the page, or empty */
+};
+
+/* An image that arrived. */
+struct wit_shards_fetched {
+    struct wit_str url;       /* the candidate's URL */
+    struct wit_str final_url; /* after redirects */
+    struct wit_str bytes;     /* body as fetched */
+    struct wit_image_info info;
+    int64_t fetched_at_s; /* seconds since 1970 */
+    struct wit_str headers; /* chosen response headers, "name: value\n" lines; may be empty */
+    struct wit_str rights;  /* rights signals seen, same form; may be empty */
+};
+
+struct wit_shards_collector; /* one thread at a time; one collector per directory at a time */
+
+/**
+ * Open or create DIR/collect. Everything behind the last commit is cut off, so what a killed process
+ * had appended since then is forgotten.
+ * @return 0, WIT_EEXIST (another live process holds it: err says which), WIT_ECORRUPT, WIT_EIO ...
+ */
+int wit_shards_collector_open(const char *dir, struct wit_shards_collector **out,
+                              struct wit_error *err);
+/* Append; durable only after the next commit. Repeats are harmless: everything is a set at sealing. */
+int wit_shards_collector_add_candidate(struct wit_shards_collector *c,
+                                       const struct wit_shards_candidate *cand,
+                                       struct wit_error *err);
+int wit_shards_collector_add_image(struct wit_shards_collector *c,
+                                   const struct wit_shards_fetched *image, struct wit_error *err);
+/* A URL that ended without an image; reason is a counter name such as "http_404". */
+int wit_shards_collector_add_refusal(struct wit_shards_collector *c, struct wit_str url,
+                                     struct wit_str reason, struct wit_error *err);
+/* Known outcome of a URL: 1 image stored, 0 nothing known, 2 refused. Sees uncommitted ones too. */
+int wit_shards_collector_find(struct wit_shards_collector *c, struct wit_str url);
+/* fsync the logs, then commit the index with their lengths. After 0 nothing appended so far is lost. */
+int wit_shards_collector_commit(struct wit_shards_collector *c, struct wit_error *err);
+/* Counts of everything in the logs (committed and not). */
+struct wit_shards_collected {
+    uint64_t candidates, images, refusals, image_bytes;
+};
+struct wit_shards_collected wit_shards_collector_totals(const struct wit_shards_collector *c);
+void wit_shards_collector_close(struct wit_shards_collector *c); /* does not commit */
+
+/* Every committed candidate in log order (repeats included). fn returns 0 to go on; another value
+ * stops and is returned. Usable while a collector is open on the same directory in this process. */
+typedef int (*wit_shards_candidate_fn)(void *user, const struct wit_shards_candidate *cand,
+                                       struct wit_error *err);
+int wit_shards_candidates_each(const char *dir, wit_shards_candidate_fn fn, void *user,
+                               struct wit_error *err);
+
+/* ---- sealing -------------------------------------------------------------------------------- */
+
+struct wit_shards_seal_config {
+    uint64_t shard_bytes; /* target size of a shard file; decides the number of prefixes */
+    int shard_bits;       /* log2 of the number of prefixes; -1: from shard_bytes */
+    unsigned threads;     /* 0: one per core */
+    /* Does this pair stay? NULL keeps all. May be called from several threads at once. */
+    bool (*keep)(void *user, const struct wit_shards_candidate *cand);
+    void *user;
+    struct wit_str recipe; /* JSON text stored in dataset.json as "recipe"; may be empty */
+};
+struct wit_shards_seal_config wit_shards_seal_config_default(void); /* 1.5 GiB, -1, 0, keep all */
+
+struct wit_shards_seal_report {
+    uint64_t samples, pairs, image_bytes, shards; /* of the whole dataset afterwards */
+    uint64_t dropped_pairs;     /* candidates with an image that keep() refused */
+    uint64_t duplicate_images;  /* URLs whose bytes were already there under another URL */
+    uint64_t collisions;        /* different bytes under one key: the smaller stayed */
+    bool changed;               /* false: nothing new since the last seal */
+    struct wit_hash128 hash;    /* dataset hash */
+};
+
+/**
+ * Turn DIR/collect into shards under DIR/shards and DIR/dataset.json. Idempotent: killed anywhere and
+ * called again it gives the same dataset. The old dataset.json stays valid until the last rename.
+ */
+int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
+                    struct wit_shards_seal_report *report, struct wit_error *err);
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+struct wit_shards_dataset; /* immutable after open: any number of threads may read */
+
+struct wit_shards_open_options {
+    bool skip_hashes; /* do not check a record's hash when it is read (benchmarks) */
+};
+
+/**
+ * Read dataset.json and map nothing yet; a shard is checked (size, meta pages, page graph, ordinal
+ * table) and mapped at its first use. options may be NULL.
+ * @return 0; WIT_ENOTFOUND, WIT_EFORMAT, WIT_ECORRUPT with the file and the fault in err
+ */
+int wit_shards_dataset_open(const char *dir, const struct wit_shards_open_options *options,
+                            struct wit_shards_dataset **out, struct wit_error *err);
+void wit_shards_dataset_close(struct wit_shards_dataset *ds);
+
+uint64_t wit_shards_dataset_samples(const struct wit_shards_dataset *ds);
+uint64_t wit_shards_dataset_pairs(const struct wit_shards_dataset *ds);
+struct wit_hash128 wit_shards_dataset_hash(const struct wit_shards_dataset *ds);
+size_t wit_shards_dataset_shards(const struct wit_shards_dataset *ds);
+
+struct wit_shards_shard_info {
+    const char *file; /* relative to DIR/shards; lives as long as the dataset */
+    uint64_t samples, pairs, file_bytes, image_bytes;
+    uint32_t prefix, run;
+    struct wit_hash128 file_hash;
+};
+void wit_shards_shard_info(const struct wit_shards_dataset *ds, size_t shard,
+                           struct wit_shards_shard_info *out);
+uint64_t wit_shards_shard_samples(const struct wit_shards_dataset *ds, size_t shard);
+
+struct wit_shards_caption {
+    struct wit_str text;
+    enum wit_shards_source source;
+};
+
+/* Views into the mapped shard: valid until the shard is released or the dataset closed. */
+struct wit_shards_sample {
+    struct wit_hash128 key;
+    struct wit_hash128 hash; /* sample hash; zero under skip_hashes */
+    struct wit_image_info info;
+    struct wit_str image; /* bytes as stored */
+    struct wit_str value; /* the whole record */
+    uint32_t caption_count; /* >= 1 */
+};
+
+/* Record `index` of a shard, in key order. Threads: any. WIT_ECORRUPT names shard, index and fault. */
+int wit_shards_read(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
+                    struct wit_shards_sample *out, struct wit_error *err);
+/* Caption i < caption_count, in stored order (bytes, then source). */
+struct wit_shards_caption wit_shards_sample_caption(const struct wit_shards_sample *s, uint32_t i);
+/* Where a key is; WIT_ENOTFOUND. */
+int wit_shards_find(struct wit_shards_dataset *ds, struct wit_hash128 key, size_t *shard,
+                    uint64_t *index, struct wit_error *err);
+/* Origins of a sample: url, page, time... one JSON object per place, newline-separated, into out. */
+int wit_shards_origin(struct wit_shards_dataset *ds, struct wit_hash128 key, struct wit_buf *out,
+                      struct wit_error *err);
+/* Start reading records [from, from + count) from disk; a hint. */
+void wit_shards_prefetch(struct wit_shards_dataset *ds, size_t shard, uint64_t from, uint64_t count);
+/* Unmap a shard nobody reads any more; it is mapped again at its next use. */
+void wit_shards_shard_release(struct wit_shards_dataset *ds, size_t shard);
+
+/* ---- checking --------------------------------------------------------------------------------- */
+
+struct wit_shards_fault {
+    const char *file; /* "dataset.json" or a shard file name */
+    const char *text; /* what is wrong with it */
+};
+typedef void (*wit_shards_fault_fn)(void *user, const struct wit_shards_fault *fault);
+
+struct wit_shards_verify_report {
+    uint64_t samples, pairs, bytes, bad;
+};
+/**
+ * Check manifest, file sizes, page graphs, file hashes, every record hash, key order, prefixes,
+ * image keys (hash of the bytes), counts and the dataset hash. Goes on after a fault and reports all.
+ * @return 0 all well, WIT_ECORRUPT at least one fault (each was reported), others: could not check
+ */
+int wit_shards_verify(const char *dir, unsigned threads, wit_shards_fault_fn fn, void *user,
+                      struct wit_shards_verify_report *report, struct wit_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
