@@ -1,10 +1,10 @@
 /*
  * wit_shards.h: what was collected, sealed into shards that can be trusted.
  *
- * Two tiers. A *collector* appends candidates (image URL + words) and fetched images to segment logs
- * under DIR/collect, resumable at every commit. *Sealing* joins, deduplicates, sorts and writes
- * immutable LMDB shards under DIR/shards with DIR/dataset.json beside them. A *dataset* is opened
- * read-only from there; samples are views into the mapped file.
+ * Two tiers. A *collector* appends candidates (image URL + words) and fetched images to segment
+ * logs under DIR/collect, resumable at every commit. *Sealing* joins, deduplicates, sorts and
+ * writes immutable LMDB shards under DIR/shards with DIR/dataset.json beside them. A *dataset* is
+ * opened read-only from there; samples are views into the mapped file.
  *
  *     struct wit_shards_dataset *ds = NULL;
  *     wit_shards_dataset_open("data", NULL, &ds, &err);
@@ -59,7 +59,7 @@ struct wit_shards_fetched {
     struct wit_str final_url; /* after redirects */
     struct wit_str bytes;     /* body as fetched */
     struct wit_image_info info;
-    int64_t fetched_at_s; /* seconds since 1970 */
+    int64_t fetched_at_s;   /* seconds since 1970 */
     struct wit_str headers; /* chosen response headers, "name: value\n" lines; may be empty */
     struct wit_str rights;  /* rights signals seen, same form; may be empty */
 };
@@ -67,13 +67,14 @@ struct wit_shards_fetched {
 struct wit_shards_collector; /* one thread at a time; one collector per directory at a time */
 
 /**
- * Open or create DIR/collect. Everything behind the last commit is cut off, so what a killed process
- * had appended since then is forgotten.
+ * Open or create DIR/collect. Everything behind the last commit is cut off, so what a killed
+ * process had appended since then is forgotten.
  * @return 0, WIT_EEXIST (another live process holds it: err says which), WIT_ECORRUPT, WIT_EIO ...
  */
 int wit_shards_collector_open(const char *dir, struct wit_shards_collector **out,
                               struct wit_error *err);
-/* Append; durable only after the next commit. Repeats are harmless: everything is a set at sealing. */
+/* Append; durable only after the next commit. Repeats are harmless: everything is a set at sealing.
+ */
 int wit_shards_collector_add_candidate(struct wit_shards_collector *c,
                                        const struct wit_shards_candidate *cand,
                                        struct wit_error *err);
@@ -84,7 +85,8 @@ int wit_shards_collector_add_refusal(struct wit_shards_collector *c, struct wit_
                                      struct wit_str reason, struct wit_error *err);
 /* Known outcome of a URL: 1 image stored, 0 nothing known, 2 refused. Sees uncommitted ones too. */
 int wit_shards_collector_find(struct wit_shards_collector *c, struct wit_str url);
-/* fsync the logs, then commit the index with their lengths. After 0 nothing appended so far is lost. */
+/* fsync the logs, then commit the index with their lengths. After 0 nothing appended so far is
+ * lost. */
 int wit_shards_collector_commit(struct wit_shards_collector *c, struct wit_error *err);
 /* Counts of everything in the logs (committed and not). */
 struct wit_shards_collected {
@@ -115,16 +117,17 @@ struct wit_shards_seal_config wit_shards_seal_config_default(void); /* 1.5 GiB, 
 
 struct wit_shards_seal_report {
     uint64_t samples, pairs, image_bytes, shards; /* of the whole dataset afterwards */
-    uint64_t dropped_pairs;     /* candidates with an image that keep() refused */
-    uint64_t duplicate_images;  /* URLs whose bytes were already there under another URL */
-    uint64_t collisions;        /* different bytes under one key: the smaller stayed */
-    bool changed;               /* false: nothing new since the last seal */
-    struct wit_hash128 hash;    /* dataset hash */
+    uint64_t dropped_pairs;                       /* candidates with an image that keep() refused */
+    uint64_t duplicate_images; /* URLs whose bytes were already there under another URL */
+    uint64_t collisions;       /* different bytes under one key: the smaller stayed */
+    bool changed;              /* false: nothing new since the last seal */
+    struct wit_hash128 hash;   /* dataset hash */
 };
 
 /**
- * Turn DIR/collect into shards under DIR/shards and DIR/dataset.json. Idempotent: killed anywhere and
- * called again it gives the same dataset. The old dataset.json stays valid until the last rename.
+ * Turn DIR/collect into shards under DIR/shards and DIR/dataset.json. Idempotent: killed anywhere
+ * and called again it gives the same dataset. The old dataset.json stays valid until the last
+ * rename.
  */
 int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
                     struct wit_shards_seal_report *report, struct wit_error *err);
@@ -171,12 +174,13 @@ struct wit_shards_sample {
     struct wit_hash128 key;
     struct wit_hash128 hash; /* sample hash; zero under skip_hashes */
     struct wit_image_info info;
-    struct wit_str image; /* bytes as stored */
-    struct wit_str value; /* the whole record */
+    struct wit_str image;   /* bytes as stored */
+    struct wit_str value;   /* the whole record */
     uint32_t caption_count; /* >= 1 */
 };
 
-/* Record `index` of a shard, in key order. Threads: any. WIT_ECORRUPT names shard, index and fault. */
+/* Record `index` of a shard, in key order. Threads: any. WIT_ECORRUPT names shard, index and fault.
+ */
 int wit_shards_read(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
                     struct wit_shards_sample *out, struct wit_error *err);
 /* Caption i < caption_count, in stored order (bytes, then source). */
@@ -184,15 +188,18 @@ struct wit_shards_caption wit_shards_sample_caption(const struct wit_shards_samp
 /* Where a key is; WIT_ENOTFOUND. */
 int wit_shards_find(struct wit_shards_dataset *ds, struct wit_hash128 key, size_t *shard,
                     uint64_t *index, struct wit_error *err);
-/* Origins of a sample: url, page, time... one JSON object per place, newline-separated, into out. */
+/* Origins of a sample: url, page, time... one JSON object per place, newline-separated, into out.
+ */
 int wit_shards_origin(struct wit_shards_dataset *ds, struct wit_hash128 key, struct wit_buf *out,
                       struct wit_error *err);
 /* Start reading records [from, from + count) from disk; a hint. */
-void wit_shards_prefetch(struct wit_shards_dataset *ds, size_t shard, uint64_t from, uint64_t count);
+void wit_shards_prefetch(struct wit_shards_dataset *ds, size_t shard, uint64_t from,
+                         uint64_t count);
 /* Unmap a shard nobody reads any more; it is mapped again at its next use. */
 void wit_shards_shard_release(struct wit_shards_dataset *ds, size_t shard);
 
-/* ---- checking --------------------------------------------------------------------------------- */
+/* ---- checking ---------------------------------------------------------------------------------
+ */
 
 struct wit_shards_fault {
     const char *file; /* "dataset.json" or a shard file name */
@@ -205,7 +212,8 @@ struct wit_shards_verify_report {
 };
 /**
  * Check manifest, file sizes, page graphs, file hashes, every record hash, key order, prefixes,
- * image keys (hash of the bytes), counts and the dataset hash. Goes on after a fault and reports all.
+ * image keys (hash of the bytes), counts and the dataset hash. Goes on after a fault and reports
+ * all.
  * @return 0 all well, WIT_ECORRUPT at least one fault (each was reported), others: could not check
  */
 int wit_shards_verify(const char *dir, unsigned threads, wit_shards_fault_fn fn, void *user,

@@ -28,9 +28,8 @@ int cli_parse_u64(const char *command, const char *option, const char *text, uin
                   uint64_t most, uint64_t *out) {
     uint64_t value;
     if (wit_str_to_u64(wit_str_from(text), &value) < 0 || value < least || value > most)
-        return cli_usage_error(command,
-                               "%s must be a whole number from %llu to %llu, not '%s'", option,
-                               (unsigned long long)least, (unsigned long long)most, text);
+        return cli_usage_error(command, "%s must be a whole number from %llu to %llu, not '%s'",
+                               option, (unsigned long long)least, (unsigned long long)most, text);
     *out = value;
     return CLI_DONE;
 }
@@ -39,8 +38,8 @@ int cli_parse_double(const char *command, const char *option, const char *text, 
                      double most, double *out) {
     double value;
     if (wit_str_to_double(wit_str_from(text), &value) < 0 || !(value >= least && value <= most))
-        return cli_usage_error(command, "%s must be a number from %g to %g, not '%s'", option, least,
-                               most, text);
+        return cli_usage_error(command, "%s must be a number from %g to %g, not '%s'", option,
+                               least, most, text);
     *out = value;
     return CLI_DONE;
 }

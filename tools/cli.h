@@ -31,8 +31,8 @@ int cmd_train(int argc, char **argv);
 int cli_fail(const char *command, const struct wit_error *err);
 /* "wit crawl: <sentence>; see 'wit help crawl'" on stderr; returns CLI_USAGE. */
 int cli_usage_error(const char *command, const char *fmt, ...) WIT_PRINTF(2, 3);
-/* Number options with a sentence: "wit load: --batch must be a whole number from 1 to 65536, not 'x'".
- * 0, or CLI_USAGE after printing. */
+/* Number options with a sentence: "wit load: --batch must be a whole number from 1 to 65536, not
+ * 'x'". 0, or CLI_USAGE after printing. */
 int cli_parse_u64(const char *command, const char *option, const char *text, uint64_t least,
                   uint64_t most, uint64_t *out);
 int cli_parse_double(const char *command, const char *option, const char *text, double least,

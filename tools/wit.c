@@ -49,8 +49,8 @@ int main(int argc, char **argv) {
         printf("wit %s\n", WIT_VERSION);
         return CLI_DONE;
     }
-    bool help = strcmp(first, "help") == 0 || strcmp(first, "--help") == 0 ||
-                strcmp(first, "-h") == 0;
+    bool help =
+        strcmp(first, "help") == 0 || strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0;
     if (help && argc < 3) {
         usage(stdout);
         return CLI_DONE;

@@ -135,7 +135,8 @@ static inline void wit_store_le16(void *p, uint16_t v) {
 }
 static inline void wit_store_le32(void *p, uint32_t v) {
     uint8_t *b = p;
-    b[0] = (uint8_t)v, b[1] = (uint8_t)(v >> 8), b[2] = (uint8_t)(v >> 16), b[3] = (uint8_t)(v >> 24);
+    b[0] = (uint8_t)v, b[1] = (uint8_t)(v >> 8), b[2] = (uint8_t)(v >> 16),
+    b[3] = (uint8_t)(v >> 24);
 }
 static inline void wit_store_le64(void *p, uint64_t v) {
     wit_store_le32(p, (uint32_t)v);
@@ -143,7 +144,8 @@ static inline void wit_store_le64(void *p, uint64_t v) {
 }
 static inline void wit_store_be32(void *p, uint32_t v) {
     uint8_t *b = p;
-    b[3] = (uint8_t)v, b[2] = (uint8_t)(v >> 8), b[1] = (uint8_t)(v >> 16), b[0] = (uint8_t)(v >> 24);
+    b[3] = (uint8_t)v, b[2] = (uint8_t)(v >> 8), b[1] = (uint8_t)(v >> 16),
+    b[0] = (uint8_t)(v >> 24);
 }
 static inline void wit_store_be64(void *p, uint64_t v) {
     wit_store_be32(p, (uint32_t)(v >> 32));
@@ -176,8 +178,8 @@ static inline struct wit_str wit_str_slice(struct wit_str s, size_t from, size_t
     return (struct wit_str){ s.data ? s.data + from : NULL, to - from }; /* from <= to <= s.len */
 }
 
-int wit_str_cmp(struct wit_str a, struct wit_str b);          /* memcmp order, shorter first */
-bool wit_str_eq_nocase(struct wit_str a, struct wit_str b);   /* ASCII case-insensitive */
+int wit_str_cmp(struct wit_str a, struct wit_str b);        /* memcmp order, shorter first */
+bool wit_str_eq_nocase(struct wit_str a, struct wit_str b); /* ASCII case-insensitive */
 bool wit_str_starts_with(struct wit_str s, struct wit_str prefix);
 bool wit_str_ends_with(struct wit_str s, struct wit_str suffix);
 ptrdiff_t wit_str_find(struct wit_str s, struct wit_str needle, size_t from); /* -1: absent */
@@ -223,9 +225,10 @@ struct wit_arena; /* one thread at a time */
 /* NULL when out of memory. max_bytes bounds the sum of all allocations. */
 struct wit_arena *wit_arena_create(size_t max_bytes);
 void wit_arena_destroy(struct wit_arena *a);
-void *wit_arena_alloc(struct wit_arena *a, size_t size, size_t align); /* uninitialised; NULL: full */
+void *wit_arena_alloc(struct wit_arena *a, size_t size,
+                      size_t align); /* uninitialised; NULL: full */
 void *wit_arena_copy(struct wit_arena *a, const void *data, size_t len); /* NUL added after it */
-void wit_arena_reset(struct wit_arena *a); /* forget everything, keep the memory */
+void wit_arena_reset(struct wit_arena *a);        /* forget everything, keep the memory */
 size_t wit_arena_used(const struct wit_arena *a); /* bytes handed out since the last reset */
 
 /* ---- hashes --------------------------------------------------------------------------------- */
@@ -252,7 +255,8 @@ struct wit_hash128 wit_hash128_sub(struct wit_hash128 a, struct wit_hash128 b);
 void wit_hash128_to_bytes(struct wit_hash128 h, uint8_t out[16]);
 struct wit_hash128 wit_hash128_from_bytes(const uint8_t in[16]);
 void wit_hash128_to_hex(struct wit_hash128 h, char out[WIT_HASH128_HEX]);
-int wit_hash128_from_hex(struct wit_str hex, struct wit_hash128 *out); /* 32 digits or WIT_EFORMAT */
+int wit_hash128_from_hex(struct wit_str hex,
+                         struct wit_hash128 *out); /* 32 digits or WIT_EFORMAT */
 
 /* The same hash over pieces; create may return NULL (out of memory). */
 struct wit_hasher;
@@ -278,19 +282,20 @@ struct wit_random {
 void wit_random_init(struct wit_random *r, uint64_t seed, uint64_t stream, uint64_t index);
 uint32_t wit_random_u32(struct wit_random *r);
 uint64_t wit_random_u64(struct wit_random *r);
-double wit_random_unit(struct wit_random *r);                    /* [0, 1), 53 bits */
-uint64_t wit_random_below(struct wit_random *r, uint64_t bound); /* [0, bound), unbiased; bound > 0 */
-double wit_random_normal(struct wit_random *r);                  /* mean 0, variance 1 (Box-Muller) */
+double wit_random_unit(struct wit_random *r); /* [0, 1), 53 bits */
+uint64_t wit_random_below(struct wit_random *r,
+                          uint64_t bound);      /* [0, bound), unbiased; bound > 0 */
+double wit_random_normal(struct wit_random *r); /* mean 0, variance 1 (Box-Muller) */
 
-/* A bijection of [0, n) keyed by (key, n): the permutation of an epoch without an array. Cycle-walked
- * Feistel network. n > 0, index < n. */
+/* A bijection of [0, n) keyed by (key, n): the permutation of an epoch without an array.
+ * Cycle-walked Feistel network. n > 0, index < n. */
 uint64_t wit_permute(uint64_t index, uint64_t n, uint64_t key);
 uint64_t wit_mix64(uint64_t x); /* SplitMix64's finaliser: bijective, good avalanche */
 
 /* ---- clocks ---------------------------------------------------------------------------------- */
 
-uint64_t wit_clock_ms(void); /* monotonic, milliseconds */
-uint64_t wit_clock_ns(void); /* monotonic, nanoseconds */
+uint64_t wit_clock_ms(void);    /* monotonic, milliseconds */
+uint64_t wit_clock_ns(void);    /* monotonic, nanoseconds */
 int64_t wit_clock_wall_s(void); /* seconds since 1970, UTC */
 
 /* ---- log ------------------------------------------------------------------------------------- */
@@ -334,7 +339,8 @@ void wit_json_destroy(struct wit_json *root);
 enum wit_json_type wit_json_type_of(const struct wit_json *v);
 size_t wit_json_size(const struct wit_json *v); /* members of an array or object, else 0 */
 const struct wit_json *wit_json_at(const struct wit_json *array, size_t index); /* NULL: absent */
-const struct wit_json *wit_json_get(const struct wit_json *object, const char *key); /* NULL: absent */
+const struct wit_json *wit_json_get(const struct wit_json *object,
+                                    const char *key); /* NULL: absent */
 /* Members in order of the text: for (it = first(o); it; it = next(o, it)). */
 void *wit_json_first(const struct wit_json *object);
 void *wit_json_next(const struct wit_json *object, void *iter);
@@ -365,8 +371,9 @@ void wit_json_put_str(struct wit_json_writer *w, struct wit_str s);
 void wit_json_put_cstr(struct wit_json_writer *w, const char *s); /* NULL writes null */
 void wit_json_put_int(struct wit_json_writer *w, int64_t v);
 void wit_json_put_u64(struct wit_json_writer *w, uint64_t v);
-void wit_json_put_double(struct wit_json_writer *w, double v); /* shortest text that reads back equal;
-                                                                  NaN and infinities write null */
+void wit_json_put_double(struct wit_json_writer *w,
+                         double v); /* shortest text that reads back equal;
+                                       NaN and infinities write null */
 void wit_json_put_bool(struct wit_json_writer *w, bool v);
 void wit_json_put_null(struct wit_json_writer *w);
 
@@ -378,7 +385,8 @@ int wit_file_read(const char *path, struct wit_buf *buf, struct wit_error *err);
 int wit_file_write_atomic(const char *path, struct wit_str data, struct wit_error *err);
 int wit_file_size(const char *path, uint64_t *bytes, struct wit_error *err);
 bool wit_file_exists(const char *path);
-/* Full write or read at an offset, restarting after EINTR. Short read -> WIT_ECORRUPT. `name` is for the sentence. */
+/* Full write or read at an offset, restarting after EINTR. Short read -> WIT_ECORRUPT. `name` is
+ * for the sentence. */
 int wit_fd_write_all(int fd, const void *data, size_t len, const char *name, struct wit_error *err);
 int wit_fd_read_at(int fd, void *data, size_t len, uint64_t offset, const char *name,
                    struct wit_error *err);
@@ -398,10 +406,11 @@ void wit_strings_finish(struct wit_strings *s);
 int wit_path_join(char out[WIT_PATH_MAX], const char *a, const char *b);
 
 /* Lines of a stream with a ceiling per line (LF or CRLF removed). Returns 1 with *line valid until
- * the next call, 0 at the end, WIT_ELIMIT for a line that is too long (the rest of it is skipped and
- * the next call goes on behind it), WIT_EIO. */
+ * the next call, 0 at the end, WIT_ELIMIT for a line that is too long (the rest of it is skipped
+ * and the next call goes on behind it), WIT_EIO. */
 struct wit_lines;
-int wit_lines_open(FILE *stream, size_t max_line_bytes, struct wit_lines **out, struct wit_error *err);
+int wit_lines_open(FILE *stream, size_t max_line_bytes, struct wit_lines **out,
+                   struct wit_error *err);
 int wit_lines_next(struct wit_lines *l, struct wit_str *line, struct wit_error *err);
 uint64_t wit_lines_number(const struct wit_lines *l); /* of the last line, from 1 */
 void wit_lines_close(struct wit_lines *l); /* the stream stays open: it is the caller's */
@@ -423,8 +432,8 @@ void wit_counters_each(struct wit_counters *c, void (*fn)(void *user, const char
 /* One line on stderr that rewrites itself on a terminal (at most 5 times a second), and is silent
  * elsewhere unless json is set (then one JSON object a second). One thread. */
 struct wit_progress {
-    const char *what; /* "crawl" */
-    const char *unit; /* "pages" */
+    const char *what;             /* "crawl" */
+    const char *unit;             /* "pages" */
     uint64_t done, total, failed; /* total 0: unknown */
     uint64_t start_ms, last_ms;
     bool tty, json, shown;
@@ -434,7 +443,8 @@ void wit_progress_start(struct wit_progress *p, const char *what, const char *un
 void wit_progress_update(struct wit_progress *p, uint64_t done, uint64_t failed, const char *note);
 void wit_progress_finish(struct wit_progress *p, const char *note);
 
-/* ---- bounded queue between threads ------------------------------------------------------------ */
+/* ---- bounded queue between threads ------------------------------------------------------------
+ */
 
 /* Pointers, first in first out, any number of producers and consumers (mutex and condition
  * variables). After a push the pointer is the queue's, after a pop the caller's. */
@@ -443,7 +453,8 @@ struct wit_queue *wit_queue_create(size_t capacity); /* NULL: out of memory; cap
 void wit_queue_destroy(struct wit_queue *q);         /* empty it first: items are not freed */
 int wit_queue_push(struct wit_queue *q, void *item); /* waits for room; WIT_ECANCELED when closed */
 int wit_queue_try_push(struct wit_queue *q, void *item); /* WIT_EAGAIN when full */
-int wit_queue_pop(struct wit_queue *q, void **item); /* waits; WIT_ECANCELED when closed and empty */
+int wit_queue_pop(struct wit_queue *q,
+                  void **item); /* waits; WIT_ECANCELED when closed and empty */
 int wit_queue_try_pop(struct wit_queue *q, void **item); /* WIT_EAGAIN when empty */
 void wit_queue_close(struct wit_queue *q); /* wakes everybody; pops drain what is left */
 size_t wit_queue_count(struct wit_queue *q);

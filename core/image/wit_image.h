@@ -56,8 +56,9 @@ enum wit_image_format wit_image_sniff(struct wit_str bytes);
 const char *wit_image_format_name(enum wit_image_format f); /* "jpeg", ... "unknown" */
 
 /**
- * Walk the structure of a whole file: markers and segments of a JPEG to EOI, chunks of a PNG to IEND
- * with their CRCs, without entropy decoding. Proves that the file is complete and within limits.
+ * Walk the structure of a whole file: markers and segments of a JPEG to EOI, chunks of a PNG to
+ * IEND with their CRCs, without entropy decoding. Proves that the file is complete and within
+ * limits.
  * @return 0; WIT_EUNSUPPORTED (not JPEG or PNG), WIT_EFORMAT (broken or truncated), WIT_ELIMIT
  *         (pixels, scans). `info` is written only on success. Any thread.
  */
@@ -85,13 +86,15 @@ void wit_image_decoder_destroy(struct wit_image_decoder *dec);
  * Full decode to RGB, bit for bit what Pillow's Image.open(...).convert("RGB") gives (libjpeg-turbo
  * ISLOW + fancy upsampling, Adobe CMYK inverted, alpha dropped, 16-bit saturated as Pillow does).
  * A premature end of the file is an error, other libjpeg warnings are not.
- * @return 0, WIT_EFORMAT, WIT_ELIMIT, WIT_EUNSUPPORTED, WIT_ENOMEM; px unchanged in meaning on failure.
+ * @return 0, WIT_EFORMAT, WIT_ELIMIT, WIT_EUNSUPPORTED, WIT_ENOMEM; px unchanged in meaning on
+ * failure.
  */
 int wit_image_decode_rgb(struct wit_image_decoder *dec, struct wit_str bytes,
                          const struct wit_image_limits *limits, struct wit_image_pixels *px,
                          struct wit_error *err);
 
-/* Which Pillow's pass order to follow: they differ in about a fifth of portrait crops by one level. */
+/* Which Pillow's pass order to follow: they differ in about a fifth of portrait crops by one level.
+ */
 enum wit_image_pillow {
     WIT_IMAGE_PILLOW_12_1, /* up to 12.1: always horizontal first */
     WIT_IMAGE_PILLOW_12_3, /* 12.2, 12.3: vertical first for extreme portraits */
@@ -111,8 +114,8 @@ int wit_image_resize(const struct wit_image_pixels *src, const float box[4], uin
                      struct wit_error *err);
 
 /* Copy of the integer box x, y, w, h; inside src or WIT_EINVAL. */
-int wit_image_crop(const struct wit_image_pixels *src, uint32_t x, uint32_t y, uint32_t w, uint32_t h,
-                   struct wit_image_pixels *out, struct wit_error *err);
+int wit_image_crop(const struct wit_image_pixels *src, uint32_t x, uint32_t y, uint32_t w,
+                   uint32_t h, struct wit_image_pixels *out, struct wit_error *err);
 
 #ifdef __cplusplus
 }
