@@ -1,0 +1,81 @@
+/* test_job.c: the job file of `wit build`. */
+#include "job.h"
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+static const char good[] = "out: data\n"
+                           "crawl:\n"
+                           "  seeds: [\"http://127.0.0.1/a\", \"http://127.0.0.1/b\"]\n"
+                           "  allow_net: [127.0.0.0/8]\n"
+                           "  hosts:\n"
+                           "    - {host: 127.0.0.1, delay_ms: 0, concurrency: 16}\n"
+                           "  reactors: 2\n"
+                           "filter:\n"
+                           "  words: [w.txt]\n"
+                           "  per_query: 40\n"
+                           "train:\n"
+                           "  lr: 1.0e-3\n"
+                           "  steps: 10\n";
+
+static void a_whole_job_is_read(void **state) {
+    struct job *job = NULL;
+    struct wit_error err = WIT_ERROR_INIT;
+    assert_int_equal(job_parse(wit_str_from(good), "job.yaml", &job, &err), 0);
+    assert_string_equal(job->out, "data");
+    assert_int_equal(job->crawl->seeds_count, 2);
+    assert_string_equal(job->crawl->seeds[1], "http://127.0.0.1/b");
+    assert_string_equal(job->crawl->hosts[0].host, "127.0.0.1");
+    assert_int_equal(job_uint(job->crawl->hosts[0].delay_ms, 9), 0);
+    assert_int_equal(job_uint(job->crawl->delay_ms, 1234), 1234);
+    assert_int_equal(job_uint(job->filter->per_query, 0), 40);
+    assert_true(job_real(job->train->lr, 0) == 1e-3);
+    assert_null(job->shards);
+    job_destroy(job);
+    job_destroy(NULL);
+}
+
+static void mistakes_get_a_sentence(void **state) {
+    static const struct {
+        const char *yaml, *says;
+    } rows[] = {
+        { "", "1 to" },
+        { "# nothing\n", "empty" },
+        { "crawl: {seeds: [a], sedes: 1}", "sedes" },
+        { "out: x\n", "crawl" },
+        { "crawl: {}", "seed" },
+        { "crawl: {seeds: [a], reactors: many}", "many" },
+        { "crawl: {seeds: [a], reactors: -1}", "-1" },
+        { "crawl: {seeds: [a]}\nfilter: {per_query: 3}", "allowlist" },
+        { "crawl: {seeds: [a]}\nfilter: {allowlist: f, wordnet: d}", "no use" },
+        { "crawl: {seeds: &x [a], scope: *x}", "lias" },
+        { "crawl: [", "job.yaml" },
+        { "crawl: {seeds: [a], hosts: [{delay_ms: 1}]}", "host" },
+    };
+    for (size_t i = 0; i < WIT_COUNT_OF(rows); i++) {
+        struct job *job = NULL;
+        struct wit_error err = WIT_ERROR_INIT;
+        assert_int_equal(job_parse(wit_str_from(rows[i].yaml), "job.yaml", &job, &err),
+                         WIT_EFORMAT);
+        assert_null(job);
+        if (!strstr(err.text, rows[i].says))
+            fail_msg("row %zu: '%s' does not say '%s'", i, err.text, rows[i].says);
+    }
+}
+
+static void the_name_of_a_missing_file_is_said(void **state) {
+    struct job *job = NULL;
+    struct wit_error err = WIT_ERROR_INIT;
+    assert_int_equal(job_load("/nonexistent/job.yaml", &job, &err), WIT_ENOTFOUND);
+    assert_non_null(strstr(err.text, "/nonexistent/job.yaml"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_whole_job_is_read),
+        cmocka_unit_test(mistakes_get_a_sentence),
+        cmocka_unit_test(the_name_of_a_missing_file_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,189 @@
+/* job.c: libcyaml's schema of the job file. The only place that knows libcyaml. */
+#include "job.h"
+
+#include <cyaml/cyaml.h>
+#include <stdlib.h>
+
+static const cyaml_schema_value_t string_schema = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, WIT_PATH_MAX),
+};
+
+#define OPTIONAL_STRING(key, type, member)                                                         \
+    CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, 1,         \
+                           WIT_PATH_MAX)
+#define OPTIONAL_STRINGS(key, type, member)                                                        \
+    CYAML_FIELD_SEQUENCE(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member,              \
+                         &string_schema, 0, JOB_MAX_LIST)
+#define OPTIONAL_UINT(key, type, member)                                                           \
+    CYAML_FIELD_UINT_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member)
+#define OPTIONAL_REAL(key, type, member)                                                           \
+    CYAML_FIELD_FLOAT_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member)
+
+static const cyaml_schema_field_t host_fields[] = {
+    CYAML_FIELD_STRING_PTR("host", CYAML_FLAG_POINTER, struct job_host, host, 1, 255),
+    OPTIONAL_UINT("delay_ms", struct job_host, delay_ms),
+    OPTIONAL_UINT("concurrency", struct job_host, concurrency),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t host_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct job_host, host_fields),
+};
+
+static const cyaml_schema_field_t crawl_fields[] = {
+    OPTIONAL_STRINGS("seeds", struct job_crawl, seeds),
+    OPTIONAL_STRINGS("seed_files", struct job_crawl, seed_files),
+    OPTIONAL_STRINGS("scope", struct job_crawl, scope),
+    OPTIONAL_STRINGS("allow_net", struct job_crawl, allow_net),
+    CYAML_FIELD_SEQUENCE("hosts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct job_crawl, hosts,
+                         &host_schema, 0, JOB_MAX_LIST),
+    OPTIONAL_STRING("user_agent", struct job_crawl, user_agent),
+    OPTIONAL_STRING("contact", struct job_crawl, contact),
+    OPTIONAL_UINT("reactors", struct job_crawl, reactors),
+    OPTIONAL_UINT("delay_ms", struct job_crawl, delay_ms),
+    OPTIONAL_UINT("concurrency", struct job_crawl, concurrency),
+    OPTIONAL_UINT("max_pages", struct job_crawl, max_pages),
+    OPTIONAL_UINT("max_depth", struct job_crawl, max_depth),
+    OPTIONAL_UINT("max_in_flight", struct job_crawl, max_in_flight),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t filter_fields[] = {
+    OPTIONAL_STRING("allowlist", struct job_filter, allowlist),
+    OPTIONAL_STRING("wordnet", struct job_filter, wordnet),
+    OPTIONAL_STRINGS("words", struct job_filter, words),
+    OPTIONAL_UINT("size", struct job_filter, size),
+    OPTIONAL_UINT("per_query", struct job_filter, per_query),
+    OPTIONAL_UINT("seed", struct job_filter, seed),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t shards_fields[] = {
+    OPTIONAL_UINT("shard_bytes", struct job_shards, shard_bytes),
+    OPTIONAL_UINT("bits", struct job_shards, bits),
+    OPTIONAL_UINT("threads", struct job_shards, threads),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t train_fields[] = {
+    OPTIONAL_STRING("model", struct job_train, model),
+    OPTIONAL_STRING("vocab", struct job_train, vocab),
+    OPTIONAL_UINT("batch", struct job_train, batch),
+    OPTIONAL_UINT("steps", struct job_train, steps),
+    OPTIONAL_UINT("warmup", struct job_train, warmup),
+    OPTIONAL_UINT("seed", struct job_train, seed),
+    OPTIONAL_UINT("threads", struct job_train, threads),
+    OPTIONAL_REAL("lr", struct job_train, lr),
+    OPTIONAL_REAL("weight_decay", struct job_train, weight_decay),
+    CYAML_FIELD_END,
+};
+
+#define PART(key, member, flags, type, fields)                                                     \
+    CYAML_FIELD_MAPPING_PTR(key, CYAML_FLAG_POINTER | (flags), struct job, member, fields)
+
+static const cyaml_schema_field_t job_fields[] = {
+    OPTIONAL_STRING("out", struct job, out),
+    PART("crawl", crawl, CYAML_FLAG_DEFAULT, struct job_crawl, crawl_fields),
+    PART("filter", filter, CYAML_FLAG_OPTIONAL, struct job_filter, filter_fields),
+    PART("shards", shards, CYAML_FLAG_OPTIONAL, struct job_shards, shards_fields),
+    PART("train", train, CYAML_FLAG_OPTIONAL, struct job_train, train_fields),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t job_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct job, job_fields),
+};
+
+/* libcyaml tells what is wrong through its log: the first error line and the path to it. */
+struct complaint {
+    char text[400];
+    size_t len;
+};
+
+static void note_complaint(cyaml_log_t level, void *ctx, const char *fmt, va_list args) {
+    struct complaint *c = ctx;
+    if (level < CYAML_LOG_ERROR || c->len >= sizeof c->text - 2)
+        return;
+    char line[200];
+    int n = vsnprintf(line, sizeof line, fmt, args);
+    size_t len = n < 0 ? 0 : strnlen(line, sizeof line);
+    struct wit_str text = wit_str_trim(wit_str_of(line, len));
+    if (wit_str_starts_with(text, WIT_STR("Load: ")))
+        text = wit_str_slice(text, 6, text.len);
+    if (wit_str_eq(text, WIT_STR("Backtrace:")))
+        return;
+    if (c->len) {
+        memcpy(c->text + c->len, "; ", 3);
+        c->len += 2;
+    }
+    size_t room = sizeof c->text - 1 - c->len;
+    size_t take = text.len < room ? text.len : room;
+    memcpy(c->text + c->len, text.data, take);
+    c->len += take;
+    c->text[c->len] = '\0';
+}
+
+static cyaml_config_t config_of(struct complaint *complaint) {
+    return (cyaml_config_t){
+        .log_fn = note_complaint,
+        .log_ctx = complaint,
+        .mem_fn = cyaml_mem,
+        .log_level = CYAML_LOG_ERROR,
+        .flags = CYAML_CFG_NO_ALIAS, /* aliases can make a small file grow without end */
+    };
+}
+
+static int job_check(const struct job *job, const char *name, struct wit_error *err) {
+    const struct job_crawl *crawl = job->crawl;
+    if (crawl->seeds_count + crawl->seed_files_count == 0)
+        return wit_error_set(err, WIT_EFORMAT, "%s: crawl: neither seeds nor seed_files are given",
+                             name);
+    const struct job_filter *filter = job->filter;
+    if (filter && filter->allowlist && (filter->wordnet || filter->words_count))
+        return wit_error_set(
+            err, WIT_EFORMAT,
+            "%s: filter: allowlist names a finished list, so wordnet and words have "
+            "no use beside it",
+            name);
+    if (filter && !filter->allowlist && !filter->wordnet && !filter->words_count)
+        return wit_error_set(err, WIT_EFORMAT,
+                             "%s: filter: give allowlist, or wordnet and words to build one from",
+                             name);
+    return 0;
+}
+
+int job_parse(struct wit_str yaml, const char *name, struct job **out, struct wit_error *err) {
+    struct complaint complaint = { .text = "" };
+    cyaml_config_t config = config_of(&complaint);
+    struct job *job = NULL;
+    if (yaml.len == 0 || yaml.len > JOB_MAX_BYTES)
+        return wit_error_set(err, WIT_EFORMAT, "%s: a job file has 1 to %zu bytes, this has %zu",
+                             name, JOB_MAX_BYTES, yaml.len);
+    cyaml_err_t failed = cyaml_load_data((const uint8_t *)yaml.data, yaml.len, &config, &job_schema,
+                                         (cyaml_data_t **)&job, NULL);
+    if (failed != CYAML_OK)
+        return wit_error_set(err, failed == CYAML_ERR_OOM ? WIT_ENOMEM : WIT_EFORMAT, "%s: %s",
+                             name, complaint.len ? complaint.text : cyaml_strerror(failed));
+    if (!job)
+        return wit_error_set(err, WIT_EFORMAT, "%s: the job file is empty", name);
+    int st = job_check(job, name, err);
+    if (st < 0)
+        job_destroy(job);
+    else
+        *out = job;
+    return st;
+}
+
+int job_load(const char *path, struct job **out, struct wit_error *err) {
+    struct wit_buf text = WIT_BUF_INIT(JOB_MAX_BYTES);
+    int st = wit_file_read(path, &text, err);
+    if (st >= 0)
+        st = job_parse(wit_buf_view(&text), path, out, err);
+    wit_buf_finish(&text);
+    return st;
+}
+
+void job_destroy(struct job *job) {
+    struct complaint ignored = { .text = "" };
+    cyaml_config_t config = config_of(&ignored);
+    if (job)
+        cyaml_free(&config, &job_schema, job, 0);
+}

@@ -1,0 +1,75 @@
+/*
+ * job.h: the YAML file of `wit build`, read into a struct. Unknown keys, wrong types and numbers
+ * out of range are errors with a sentence; what is absent keeps the default of the part it belongs
+ * to. docs/man/wit-build.1.scd describes every key.
+ */
+#ifndef WIT_JOB_H
+#define WIT_JOB_H
+
+#include "base/wit_base.h"
+
+#define JOB_MAX_BYTES ((size_t)1 << 20)
+#define JOB_MAX_LIST 100000u
+
+struct job_host {
+    char *host;            /* registrable domain or IP literal */
+    uint64_t *delay_ms;    /* NULL: as `delay_ms` of crawl */
+    uint64_t *concurrency; /* NULL: as `concurrency` of crawl */
+};
+
+struct job_crawl {
+    char **seeds; /* URLs of pages to begin with */
+    unsigned seeds_count;
+    char **seed_files; /* files with a URL a line */
+    unsigned seed_files_count;
+    char **scope; /* URL prefixes that pages must begin with; none: the hosts of the seeds */
+    unsigned scope_count;
+    char **allow_net; /* CIDRs that the address policy lets through */
+    unsigned allow_net_count;
+    struct job_host *hosts;
+    unsigned hosts_count;
+    char *user_agent, *contact;
+    uint64_t *reactors, *delay_ms, *concurrency, *max_pages, *max_depth, *max_in_flight;
+};
+
+struct job_filter {
+    char *allowlist; /* a file: text or JSON list; or built from the keys below */
+    char *wordnet;   /* directory with WordNet's data files */
+    char **words;    /* files with an entry a line */
+    unsigned words_count;
+    uint64_t *size, *per_query, *seed;
+};
+
+struct job_shards {
+    uint64_t *shard_bytes, *bits, *threads;
+};
+
+struct job_train {
+    char *model; /* a preset's name or a config file */
+    char *vocab; /* bpe_simple_vocab_16e6.txt.gz */
+    uint64_t *batch, *steps, *warmup, *seed, *threads;
+    double *lr, *weight_decay;
+};
+
+struct job {
+    char *out; /* directory of the dataset */
+    struct job_crawl *crawl;
+    struct job_filter *filter; /* NULL: everything is kept */
+    struct job_shards *shards; /* NULL: defaults */
+    struct job_train *train;   /* NULL: stop after sealing */
+};
+
+/* Parse YAML text; name (a path) begins the sentence of an error. *out is freed by job_destroy.
+ * WIT_EFORMAT, WIT_ENOMEM. */
+int job_parse(struct wit_str yaml, const char *name, struct job **out, struct wit_error *err);
+int job_load(const char *path, struct job **out, struct wit_error *err);
+void job_destroy(struct job *job);
+
+static inline uint64_t job_uint(const uint64_t *value, uint64_t otherwise) {
+    return value ? *value : otherwise;
+}
+static inline double job_real(const double *value, double otherwise) {
+    return value ? *value : otherwise;
+}
+
+#endif
