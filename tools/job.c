@@ -131,6 +131,67 @@ static cyaml_config_t config_of(struct complaint *complaint) {
     };
 }
 
+struct range {
+    const char *key;
+    const uint64_t *value; /* NULL: absent */
+    uint64_t least, most;
+};
+
+/* libcyaml reads "-1" as 2^64 - 1, so the upper ends also catch negative numbers. */
+static int ranges_check(const struct range *ranges, size_t count, const char *name,
+                        struct wit_error *err) {
+    for (size_t i = 0; i < count; i++) {
+        const struct range *r = &ranges[i];
+        if (r->value && (*r->value < r->least || *r->value > r->most))
+            return wit_error_set(err, WIT_EFORMAT,
+                                 "%s: %s must be a whole number from %llu to %llu, not %lld", name,
+                                 r->key, (unsigned long long)r->least, (unsigned long long)r->most,
+                                 (long long)*r->value);
+    }
+    return 0;
+}
+
+#define DAY_MS ((uint64_t)24 * 60 * 60 * 1000)
+#define ANY ((uint64_t)INT64_MAX)
+
+static int numbers_check(const struct job *job, const char *name, struct wit_error *err) {
+    static const struct job_filter no_filter;
+    static const struct job_shards no_shards;
+    static const struct job_train no_train;
+    const struct job_crawl *crawl = job->crawl;
+    const struct job_filter *filter = job->filter ? job->filter : &no_filter;
+    const struct job_shards *shards = job->shards ? job->shards : &no_shards;
+    const struct job_train *train = job->train ? job->train : &no_train;
+    const struct range ranges[] = {
+        { "crawl: reactors", crawl->reactors, 1, 256 },
+        { "crawl: delay_ms", crawl->delay_ms, 0, DAY_MS },
+        { "crawl: concurrency", crawl->concurrency, 1, 1024 },
+        { "crawl: max_pages", crawl->max_pages, 1, ANY },
+        { "crawl: max_depth", crawl->max_depth, 0, 1000 },
+        { "crawl: max_in_flight", crawl->max_in_flight, 1, 100000 },
+        { "filter: size", filter->size, 1, 4000000 },
+        { "filter: per_query", filter->per_query, 1, ANY },
+        { "filter: seed", filter->seed, 0, ANY },
+        { "shards: shard_bytes", shards->shard_bytes, 1 << 16, (uint64_t)1 << 40 },
+        { "shards: bits", shards->bits, 0, 16 },
+        { "shards: threads", shards->threads, 0, 1024 },
+        { "train: batch", train->batch, 2, 1 << 20 },
+        { "train: steps", train->steps, 1, ANY },
+        { "train: warmup", train->warmup, 0, ANY },
+        { "train: seed", train->seed, 0, ANY },
+        { "train: threads", train->threads, 0, 1024 },
+    };
+    int st = ranges_check(ranges, WIT_COUNT_OF(ranges), name, err);
+    for (unsigned i = 0; i < crawl->hosts_count && st >= 0; i++) {
+        const struct range host[] = {
+            { "crawl: hosts: delay_ms", crawl->hosts[i].delay_ms, 0, DAY_MS },
+            { "crawl: hosts: concurrency", crawl->hosts[i].concurrency, 1, 1024 },
+        };
+        st = ranges_check(host, WIT_COUNT_OF(host), name, err);
+    }
+    return st;
+}
+
 static int job_check(const struct job *job, const char *name, struct wit_error *err) {
     const struct job_crawl *crawl = job->crawl;
     if (crawl->seeds_count + crawl->seed_files_count == 0)
@@ -147,7 +208,7 @@ static int job_check(const struct job *job, const char *name, struct wit_error *
         return wit_error_set(err, WIT_EFORMAT,
                              "%s: filter: give allowlist, or wordnet and words to build one from",
                              name);
-    return 0;
+    return numbers_check(job, name, err);
 }
 
 int job_parse(struct wit_str yaml, const char *name, struct job **out, struct wit_error *err) {
@@ -160,8 +221,9 @@ int job_parse(struct wit_str yaml, const char *name, struct job **out, struct wi
     cyaml_err_t failed = cyaml_load_data((const uint8_t *)yaml.data, yaml.len, &config, &job_schema,
                                          (cyaml_data_t **)&job, NULL);
     if (failed != CYAML_OK)
-        return wit_error_set(err, failed == CYAML_ERR_OOM ? WIT_ENOMEM : WIT_EFORMAT, "%s: %s",
-                             name, complaint.len ? complaint.text : cyaml_strerror(failed));
+        return wit_error_set(err, failed == CYAML_ERR_OOM ? WIT_ENOMEM : WIT_EFORMAT, "%s: %s%s%s",
+                             name, cyaml_strerror(failed), complaint.len ? ": " : "",
+                             complaint.text);
     if (!job)
         return wit_error_set(err, WIT_EFORMAT, "%s: the job file is empty", name);
     int st = job_check(job, name, err);
