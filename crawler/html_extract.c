@@ -1,0 +1,448 @@
+/*
+ * html_extract.c: a page from its bytes to what it holds. The tokenizer sees the page's own
+ * encoding wherever that leaves markup alone; only the few values that are wanted are decoded.
+ */
+#include "html_extract.h"
+
+#include "html_charset.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static_assert(HTML_ATTRIBUTES_MAX == WIT_CRAWLER_PAGE_MAX_ATTRIBUTES, "the promise in the header");
+
+enum {
+    /* A value decoded: three bytes for each in the worst single-byte encoding, or for a NUL. */
+    VALUE_MAX_BYTES = 3 * WIT_CRAWLER_PAGE_MAX_TOKEN_BYTES,
+    RUN_MAX_BYTES =
+        4 * WIT_CRAWLER_PAGE_MAX_TEXT_BYTES, /* raw: references are longer than they mean */
+    DECODE_PIECE_BYTES = 16384
+};
+
+/* ---- values ------------------------------------------------------------------------------------
+ */
+
+static bool is_ascii(struct wit_str s) {
+    for (size_t i = 0; i < s.len; i++)
+        if ((uint8_t)s.data[i] >= 0x80)
+            return false;
+    return true;
+}
+
+bool html_extract_decode(struct wit_crawler_extractor *x, struct wit_str raw,
+                         enum html_text_kind kind, struct wit_str *out) {
+    int st = 0;
+    if (!is_ascii(raw)) {
+        if (!x->value_decoder)
+            st = wit_charset_decoder_create(x->value_charset, &x->value_decoder, NULL);
+        wit_buf_reset(&x->decoded);
+        if (st == 0)
+            st = wit_charset_decode(x->value_decoder, raw, true, &x->decoded);
+        raw = wit_buf_view(&x->decoded);
+    }
+    wit_buf_reset(&x->value);
+    if (st == 0)
+        st = html_decode(raw, kind, &x->value);
+    if (st == WIT_ELIMIT)
+        x->truncated = true;
+    else if (st < 0)
+        x->status = st;
+    *out = wit_buf_view(&x->value);
+    return st == 0;
+}
+
+bool html_extract_value(struct wit_crawler_extractor *x, const struct html_token *token,
+                        const char *name, struct wit_str *out) {
+    const struct html_attr *attr = html_token_attr(token, name);
+    return attr && html_extract_decode(x, attr->value, HTML_TEXT_ATTRIBUTE, out);
+}
+
+/* Cut at the ceiling, but not inside a character. */
+static struct wit_str cut_text(struct wit_crawler_extractor *x, struct wit_str s) {
+    if (s.len <= WIT_CRAWLER_PAGE_MAX_TEXT_BYTES)
+        return s;
+    x->truncated = true;
+    s.len = WIT_CRAWLER_PAGE_MAX_TEXT_BYTES;
+    s.len -= wit_utf8_tail(s);
+    return s;
+}
+
+struct wit_str html_extract_tidy(struct wit_crawler_extractor *x, struct wit_str s) {
+    wit_buf_reset(&x->text);
+    int st = 0;
+    bool gap = false;
+    for (size_t at = 0; at < s.len && st == 0;) {
+        size_t from = at;
+        while (at < s.len && !strchr(" \t\n\f\r", s.data[at])) /* NUL too: a tree drops it */
+            at++;
+        if (at > from) {
+            if (gap && x->text.len)
+                st = wit_buf_append_byte(&x->text, ' ');
+            if (st == 0)
+                st = wit_buf_append_str(&x->text, wit_str_slice(s, from, at));
+            gap = false;
+        }
+        for (; at < s.len && strchr(" \t\n\f\r", s.data[at]); at++)
+            gap = gap || s.data[at] != '\0';
+    }
+    if (st < 0)
+        x->status = st;
+    struct wit_str tidy = cut_text(x, wit_buf_view(&x->text));
+    while (tidy.len && tidy.data[tidy.len - 1] == ' ')
+        tidy.len--;
+    return html_extract_keep(x, tidy);
+}
+
+struct wit_str html_extract_text(struct wit_crawler_extractor *x, const struct html_token *token,
+                                 const char *name) {
+    struct wit_str value;
+    if (!html_extract_value(x, token, name, &value))
+        return wit_str_of(NULL, 0);
+    return html_extract_tidy(x, value);
+}
+
+bool html_extract_resolve(struct wit_crawler_extractor *x, struct wit_str href) {
+    int st = wit_url_parse_from(&x->url, href, &x->base, x->value_charset, NULL);
+    if (st == WIT_ENOMEM)
+        x->status = st;
+    else if (st == WIT_ELIMIT)
+        x->truncated = true;
+    if (st < 0 || !wit_url_is_http(&x->url))
+        return false;
+    wit_url_remove_fragment(&x->url);
+    return true;
+}
+
+/* ---- elements ----------------------------------------------------------------------------------
+ */
+
+/* Is `word` among the white-space separated words of an attribute? */
+static bool attr_has_word(struct wit_crawler_extractor *x, const struct html_token *token,
+                          const char *name, const char *word) {
+    struct wit_str value;
+    if (!html_extract_value(x, token, name, &value))
+        return false;
+    for (size_t at = 0; at < value.len;) {
+        size_t from = at;
+        while (at < value.len && !(value.data[at] && strchr(" \t\n\f\r", value.data[at])))
+            at++;
+        if (wit_str_eq_nocase(wit_str_slice(value, from, at), wit_str_from(word)))
+            return true;
+        at++;
+    }
+    return false;
+}
+
+static void on_link(struct wit_crawler_extractor *x, const struct html_token *token) {
+    struct wit_str href;
+    bool license = attr_has_word(x, token, "rel", "license");
+    bool nofollow = attr_has_word(x, token, "rel", "nofollow");
+    if ((token->element == HTML_LINK && !license) || !html_extract_value(x, token, "href", &href) ||
+        !html_extract_resolve(x, href))
+        return;
+    if (license)
+        html_license_add(x, wit_url_href(&x->url));
+    if (token->element != HTML_LINK)
+        html_link_add(x, wit_url_href(&x->url), nofollow);
+}
+
+/* The first base element with an href counts, from there on. Data and script URLs do not. */
+static void on_base(struct wit_crawler_extractor *x, const struct html_token *token) {
+    struct wit_str href;
+    if (x->base_seen || !html_extract_value(x, token, "href", &href))
+        return;
+    x->base_seen = true;
+    if (wit_url_parse_from(&x->url, href, &x->page_url, x->value_charset, NULL) < 0)
+        return;
+    struct wit_str scheme = wit_url_scheme(&x->url);
+    if (wit_str_eq(scheme, WIT_STR("data")) || wit_str_eq(scheme, WIT_STR("javascript")))
+        return;
+    if (wit_url_copy(&x->base, &x->url) < 0)
+        x->status = WIT_ENOMEM;
+}
+
+/* A meta element behind the prescan may still replace the default encoding. */
+static void on_meta_charset(struct wit_crawler_extractor *x, const struct html_token *token) {
+    const struct wit_charset *found = NULL;
+    struct wit_str value, content;
+    if (html_extract_value(x, token, "charset", &value))
+        found = wit_charset_find(value);
+    else if (html_extract_value(x, token, "http-equiv", &value) &&
+             wit_str_eq_nocase(value, WIT_STR("content-type")) &&
+             html_extract_value(x, token, "content", &content))
+        found = html_charset_from_content(content);
+    found = html_charset_as_meta(found);
+    if (!found || !wit_charset_keeps_markup(found))
+        return;
+    x->charset = x->value_charset = found;
+    x->charset_is_guess = false;
+    wit_charset_decoder_destroy(x->value_decoder);
+    x->value_decoder = NULL;
+}
+
+static void signal_add(struct wit_crawler_extractor *x, struct wit_str name,
+                       const struct html_token *token) {
+    struct wit_str kept_name = html_extract_keep(x, name);
+    struct wit_str content = html_extract_text(x, token, "content");
+    struct wit_crawler_signal *signal = html_array_push(x, &x->signals, sizeof *signal);
+    if (signal)
+        *signal = (struct wit_crawler_signal){ kept_name, content };
+}
+
+static void on_meta(struct wit_crawler_extractor *x, const struct html_token *token) {
+    struct wit_str name, content, agent = wit_buf_view(&x->agent);
+    if (x->charset_is_guess)
+        on_meta_charset(x, token);
+    /* Open Graph says property, pages say name as well. */
+    struct wit_str property = html_extract_text(x, token, "property");
+    name = html_extract_text(x, token, "name");
+    html_image_on_meta(x, token, property.len ? property : name);
+    bool robots =
+        wit_str_eq_nocase(name, WIT_STR("robots")) || (agent.len && wit_str_eq_nocase(name, agent));
+    bool reservation = wit_str_eq_nocase(name, WIT_STR("tdm-reservation"));
+    if (!robots && !reservation && !wit_str_eq_nocase(name, WIT_STR("tdm-policy")))
+        return;
+    signal_add(x, name, token);
+    if (!html_extract_value(x, token, "content", &content))
+        return;
+    if (robots)
+        x->directives |= wit_crawler_directives_parse(content, agent);
+    if (reservation && wit_str_eq(wit_str_trim(content), WIT_STR("1")))
+        x->directives |= WIT_CRAWLER_TDM_RESERVED;
+}
+
+static void on_start_tag(struct wit_crawler_extractor *x, const struct html_token *token) {
+    html_image_on_tag(x, token);
+    switch (token->element) {
+    case HTML_A:
+    case HTML_AREA:
+    case HTML_LINK:
+        on_link(x, token);
+        break;
+    case HTML_BASE:
+        on_base(x, token);
+        break;
+    case HTML_META:
+        on_meta(x, token);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_token(void *user, const struct html_token *token) {
+    struct wit_crawler_extractor *x = user;
+    if (x->status < 0)
+        return;
+    x->truncated = x->truncated || token->cut;
+    if (token->kind == HTML_TEXT)
+        html_image_on_text(x, token);
+    else if (token->kind == HTML_START_TAG)
+        on_start_tag(x, token);
+    else if (token->kind == HTML_END_TAG)
+        html_image_on_end_tag(x, token);
+}
+
+/* ---- encoding ----------------------------------------------------------------------------------
+ */
+
+/* 13.2.3.2: byte order mark, then the header, then the page's own word, then the default. */
+static int charset_decide(struct wit_crawler_extractor *x, struct wit_str *head,
+                          struct wit_error *err) {
+    size_t bom_bytes = 0;
+    const struct wit_charset *c = wit_charset_from_bom(*head, &bom_bytes);
+    *head = wit_str_slice(*head, bom_bytes, head->len);
+    if (!c)
+        c = x->header_charset;
+    if (!c)
+        c = html_charset_prescan(*head);
+    x->charset_is_guess = !c;
+    x->charset = c ? c : wit_charset_windows_1252();
+    x->value_charset = x->charset;
+    if (wit_charset_keeps_markup(x->charset))
+        return 0;
+    x->value_charset = wit_charset_utf8();
+    return wit_charset_decoder_create(x->charset, &x->stream_decoder, err);
+}
+
+/* Bytes behind the decision about their encoding. */
+static int tokenize(struct wit_crawler_extractor *x, struct wit_str bytes, bool last) {
+    if (!x->stream_decoder)
+        return html_tokenizer_feed(x->tokenizer, bytes);
+    int st = 0;
+    do {
+        size_t piece = bytes.len < DECODE_PIECE_BYTES ? bytes.len : DECODE_PIECE_BYTES;
+        bool end = last && piece == bytes.len;
+        struct wit_buf utf8 = WIT_BUF_INIT(8 * DECODE_PIECE_BYTES);
+        st = wit_charset_decode(x->stream_decoder, wit_str_slice(bytes, 0, piece), end, &utf8);
+        if (st == 0)
+            st = html_tokenizer_feed(x->tokenizer, wit_buf_view(&utf8));
+        wit_buf_finish(&utf8);
+        bytes = wit_str_slice(bytes, piece, bytes.len);
+    } while (bytes.len && st == 0);
+    return st;
+}
+
+/* ---- pages -------------------------------------------------------------------------------------
+ */
+
+struct wit_crawler_extractor *wit_crawler_extractor_create(void) {
+    struct wit_crawler_extractor *x = calloc(1, sizeof *x);
+    if (!x)
+        return NULL;
+    x->tokenizer = html_tokenizer_create(WIT_CRAWLER_PAGE_MAX_TOKEN_BYTES, on_token, x);
+    x->arena = wit_arena_create(WIT_CRAWLER_PAGE_MAX_MEMORY);
+    x->agent.max = 256;
+    x->head.max = HTML_CHARSET_PRESCAN_BYTES;
+    x->decoded.max = x->value.max = x->text.max = VALUE_MAX_BYTES;
+    x->run.max = RUN_MAX_BYTES;
+    x->caption.max = VALUE_MAX_BYTES;
+    if (x->tokenizer && x->arena)
+        return x;
+    wit_crawler_extractor_destroy(x);
+    return NULL;
+}
+
+static void decoders_drop(struct wit_crawler_extractor *x) {
+    wit_charset_decoder_destroy(x->stream_decoder);
+    wit_charset_decoder_destroy(x->value_decoder);
+    x->stream_decoder = x->value_decoder = NULL;
+}
+
+void wit_crawler_extractor_destroy(struct wit_crawler_extractor *x) {
+    if (!x)
+        return;
+    struct wit_buf *const buffers[] = { &x->agent, &x->head, &x->decoded, &x->value,
+                                        &x->text,  &x->run,  &x->caption };
+    for (size_t i = 0; i < WIT_COUNT_OF(buffers); i++)
+        wit_buf_finish(buffers[i]);
+    decoders_drop(x);
+    html_tokenizer_destroy(x->tokenizer);
+    wit_arena_destroy(x->arena);
+    wit_url_finish(&x->page_url);
+    wit_url_finish(&x->base);
+    wit_url_finish(&x->url);
+    free(x);
+}
+
+/* Forget the page before; buffers keep their memory. */
+static void page_reset(struct wit_crawler_extractor *x) {
+    static const struct html_array no_items = { NULL, 0, 0 };
+    static const struct html_set no_set = { NULL, NULL, 0, 0 };
+    html_tokenizer_reset(x->tokenizer);
+    wit_arena_reset(x->arena);
+    decoders_drop(x);
+    wit_buf_reset(&x->agent);
+    wit_buf_reset(&x->head);
+    wit_buf_reset(&x->run);
+    wit_buf_reset(&x->caption);
+    x->pairs = x->links = x->licenses = x->signals = x->og_images = no_items;
+    x->pair_set = x->link_set = x->license_set = no_set;
+    x->og_description = wit_str_of(NULL, 0);
+    x->charset = x->value_charset = x->header_charset = NULL;
+    x->status = 0;
+    x->truncated = x->base_seen = x->charset_is_guess = x->in_picture = false;
+    x->directives = 0;
+    x->images = 0;
+    x->figure_depth = x->caption_depth = x->source_count = 0;
+}
+
+int wit_crawler_extractor_begin(struct wit_crawler_extractor *x,
+                                const struct wit_crawler_page_source *from, struct wit_error *err) {
+    page_reset(x);
+    int st = wit_url_parse(&x->page_url, from->url, NULL, err);
+    if (st < 0)
+        return st;
+    if (!wit_url_is_http(&x->page_url))
+        return wit_error_set(err, WIT_EINVAL, "page '%.*s' is not http or https",
+                             WIT_STR_FMT(from->url));
+    st = wit_url_copy(&x->base, &x->page_url);
+    if (st == 0)
+        st = wit_buf_append_str(&x->agent, from->agent);
+    if (st < 0)
+        return wit_error_set(err, st, "cannot begin page '%.*s'", WIT_STR_FMT(from->url));
+    x->header_charset = wit_charset_find(from->charset);
+    return 0;
+}
+
+static int page_fail(struct wit_crawler_extractor *x, int st, struct wit_error *err) {
+    return wit_error_set(err, st, "cannot read page '%.*s': %s",
+                         WIT_STR_FMT(wit_url_href(&x->page_url)), wit_status_meaning(st));
+}
+
+int wit_crawler_extractor_feed(struct wit_crawler_extractor *x, struct wit_str bytes,
+                               struct wit_error *err) {
+    int st = 0;
+    if (!x->charset) {
+        size_t missing = HTML_CHARSET_PRESCAN_BYTES - x->head.len;
+        struct wit_str head = bytes;
+        if (x->head.len || bytes.len < missing) {
+            size_t taken = bytes.len < missing ? bytes.len : missing;
+            st = wit_buf_append(&x->head, bytes.data, taken);
+            if (st < 0)
+                return page_fail(x, st, err);
+            if (taken < missing)
+                return 0;
+            bytes = wit_str_slice(bytes, taken, bytes.len);
+            head = wit_buf_view(&x->head);
+            st = charset_decide(x, &head, err);
+            if (st == 0)
+                st = tokenize(x, head, false);
+        } else {
+            st = charset_decide(x, &head, err);
+            bytes = head;
+        }
+    }
+    if (st == 0)
+        st = tokenize(x, bytes, false);
+    if (st == 0)
+        st = x->status;
+    return st < 0 ? page_fail(x, st, err) : 0;
+}
+
+int wit_crawler_extractor_end(struct wit_crawler_extractor *x, struct wit_crawler_page *out,
+                              struct wit_error *err) {
+    struct wit_str head = wit_str_of(NULL, 0);
+    int st = 0;
+    if (!x->charset) { /* a page shorter than the prescan */
+        head = wit_buf_view(&x->head);
+        st = charset_decide(x, &head, err);
+    }
+    if (st == 0)
+        st = tokenize(x, head, true);
+    if (st == 0)
+        st = html_tokenizer_end(x->tokenizer);
+    if (st == 0) {
+        html_image_finish(x);
+        st = x->status;
+    }
+    if (st < 0)
+        return page_fail(x, st, err);
+    *out = (struct wit_crawler_page){
+        .pairs = html_pairs_sorted(x),
+        .pair_count = x->pairs.count,
+        .links = x->links.items,
+        .link_count = x->links.count,
+        .licenses = x->licenses.items,
+        .license_count = x->licenses.count,
+        .signals = x->signals.items,
+        .signal_count = x->signals.count,
+        .directives = x->directives,
+        .base = wit_url_href(&x->base),
+        .charset = wit_charset_name(x->charset),
+        .images = x->images - x->og_images.count,
+        .truncated = x->truncated,
+    };
+    return 0;
+}
+
+int wit_crawler_page_extract(struct wit_crawler_extractor *x,
+                             const struct wit_crawler_page_source *from, struct wit_str html,
+                             struct wit_crawler_page *out, struct wit_error *err) {
+    int st = wit_crawler_extractor_begin(x, from, err);
+    if (st == 0)
+        st = wit_crawler_extractor_feed(x, html, err);
+    if (st == 0)
+        st = wit_crawler_extractor_end(x, out, err);
+    return st;
+}

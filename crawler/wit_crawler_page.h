@@ -1,0 +1,156 @@
+/*
+ * wit_crawler_page.h: what a page holds for us, and what its host allows.
+ *
+ * Extraction: bytes of an HTML page go in as they arrive; out come image-text candidates, links,
+ * licence links and rights signals, addresses resolved, text decoded. robots.txt: parse, ask.
+ *
+ *     struct wit_crawler_extractor *x = wit_crawler_extractor_create();
+ *     struct wit_crawler_page page;
+ *     struct wit_crawler_page_source from = { .url = WIT_STR("http://example.com/") };
+ *     if (wit_crawler_page_extract(x, &from, html, &page, &err) == 0)
+ *         for (size_t i = 0; i < page.pair_count; i++)
+ *             printf("%.*s: %.*s\n", WIT_STR_FMT(page.pairs[i].url),
+ * WIT_STR_FMT(page.pairs[i].text)); wit_crawler_extractor_destroy(x);
+ *
+ * docs/extraction.md says what is taken from where. One thread at a time per object; objects do not
+ * know of each other.
+ */
+#ifndef WIT_CRAWLER_PAGE_H
+#define WIT_CRAWLER_PAGE_H
+
+#include "base/wit_base.h"
+#include "wit_shards.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- extraction ----------------------------------------------------------------------------- */
+
+/* Ceilings. What does not fit is left out and the page says so (`truncated`); nothing fails. */
+#define WIT_CRAWLER_PAGE_MAX_MEMORY (64u << 20)     /* everything kept of one page */
+#define WIT_CRAWLER_PAGE_MAX_TOKEN_BYTES (1u << 20) /* a longer tag loses its attributes */
+#define WIT_CRAWLER_PAGE_MAX_ATTRIBUTES 256u        /* of one tag; later ones are ignored */
+#define WIT_CRAWLER_PAGE_MAX_TEXT_BYTES 65536u      /* of one alt, title, caption; cut there */
+#define WIT_CRAWLER_PAGE_MAX_FIGURES 32u            /* figures inside figures */
+
+/* An image and words that stood together. */
+struct wit_crawler_pair {
+    struct wit_str url;  /* absolute http or https URL, WHATWG serialisation, no fragment */
+    struct wit_str text; /* UTF-8, not empty, one line */
+    enum wit_shards_source source;
+};
+
+struct wit_crawler_link {
+    struct wit_str url; /* as above */
+    bool nofollow;      /* every link to this URL on this page said rel=nofollow */
+};
+
+/* What robots meta elements and X-Robots-Tag headers can say. */
+enum wit_crawler_directive {
+    WIT_CRAWLER_NOINDEX = 1 << 0,
+    WIT_CRAWLER_NOFOLLOW = 1 << 1,
+    WIT_CRAWLER_NONE = 1 << 2, /* sets NOINDEX and NOFOLLOW too */
+    WIT_CRAWLER_NOIMAGEINDEX = 1 << 3,
+    WIT_CRAWLER_NOAI = 1 << 4,
+    WIT_CRAWLER_NOIMAGEAI = 1 << 5,
+    WIT_CRAWLER_NOML = 1 << 6,
+    WIT_CRAWLER_NOARCHIVE = 1 << 7,
+    WIT_CRAWLER_TDM_RESERVED = 1 << 8 /* tdm-reservation 1 (TDMRep) */
+};
+
+/* A rights signal as it was seen: {"robots", "noai, noimageai"}. */
+struct wit_crawler_signal {
+    struct wit_str name, content;
+};
+
+/* All views live until the extractor begins another page or is destroyed. */
+struct wit_crawler_page {
+    const struct wit_crawler_pair *pairs; /* document order of the images; no repeats */
+    size_t pair_count;
+    const struct wit_crawler_link *links; /* document order; no repeats */
+    size_t link_count;
+    const struct wit_str *licenses; /* absolute URLs of rel=license links; no repeats */
+    size_t license_count;
+    const struct wit_crawler_signal *signals; /* robots and tdm-* meta elements */
+    size_t signal_count;
+    unsigned directives; /* enum wit_crawler_directive, of "robots" and of the agent's own name */
+    struct wit_str base; /* what relative URLs referred to at the end */
+    const char *charset; /* the standard's name of the encoding that was used */
+    uint64_t images;     /* img elements seen, with or without text */
+    bool truncated;      /* a ceiling cut something off */
+};
+
+/* Where a page came from. Borrowed until the page has begun. */
+struct wit_crawler_page_source {
+    struct wit_str url;     /* after redirects; must parse as http or https */
+    struct wit_str charset; /* label from the Content-Type header, or empty */
+    struct wit_str agent;   /* our product token, for meta elements addressed to us; may be empty */
+};
+
+struct wit_crawler_extractor;
+
+struct wit_crawler_extractor *wit_crawler_extractor_create(void); /* NULL: out of memory */
+void wit_crawler_extractor_destroy(struct wit_crawler_extractor *x);
+
+/* A page, piece by piece: begin, feed any number of times, end. Pieces may be cut anywhere and the
+ * result is the same. begin forgets the page before. WIT_EFORMAT: the page's URL does not parse;
+ * WIT_EINVAL: it is not http or https; WIT_ENOMEM. */
+int wit_crawler_extractor_begin(struct wit_crawler_extractor *x,
+                                const struct wit_crawler_page_source *from, struct wit_error *err);
+int wit_crawler_extractor_feed(struct wit_crawler_extractor *x, struct wit_str bytes,
+                               struct wit_error *err);
+int wit_crawler_extractor_end(struct wit_crawler_extractor *x, struct wit_crawler_page *out,
+                              struct wit_error *err);
+
+/* The three in one. */
+int wit_crawler_page_extract(struct wit_crawler_extractor *x,
+                             const struct wit_crawler_page_source *from, struct wit_str html,
+                             struct wit_crawler_page *out, struct wit_error *err);
+
+/* ---- rights in headers ---------------------------------------------------------------------- */
+
+/**
+ * Directives of one X-Robots-Tag value, or of the content of a robots meta element. "token: a, b"
+ * binds the rest of the value to that product token; what is addressed to others does not count.
+ * Words and tokens are compared without case; unknown ones are ignored.
+ */
+unsigned wit_crawler_directives_parse(struct wit_str value, struct wit_str agent);
+
+/* The charset parameter of a Content-Type value, quotes removed; empty when absent. */
+struct wit_str wit_crawler_content_type_charset(struct wit_str value);
+
+/* ---- robots.txt ----------------------------------------------------------------------------- */
+
+/* RFC 9309, 2.5: a crawler must read at least this much; we read no more, up to the last whole
+ * line. */
+#define WIT_CRAWLER_ROBOTS_MAX_BYTES (500u * 1024u)
+
+/* Parsed rules; immutable, so any number of threads may ask. */
+struct wit_crawler_robots;
+
+/**
+ * Parse a robots.txt body. Any bytes are accepted: lines that say nothing known are skipped.
+ * Source: RFC 9309; where it is silent, what google/robotstxt does (docs/extraction.md lists it).
+ * @return 0, WIT_ENOMEM
+ */
+int wit_crawler_robots_parse(const void *data, size_t size, struct wit_crawler_robots **out,
+                             struct wit_error *err);
+void wit_crawler_robots_destroy(struct wit_crawler_robots *r);
+
+/* May `agent` (a product token; a version behind it is ignored) fetch this path, as wit_url_target
+ * gives it? Longest match wins, allow on ties, /robots.txt itself is always allowed. */
+bool wit_crawler_robots_allows(const struct wit_crawler_robots *r, struct wit_str agent,
+                               struct wit_str path_and_query);
+
+/* Crawl-delay of the groups that apply to `agent`, milliseconds (the largest); -1: none given. */
+int64_t wit_crawler_robots_crawl_delay_ms(const struct wit_crawler_robots *r, struct wit_str agent);
+
+/* Sitemap lines as written, in order. Views live as long as r. */
+size_t wit_crawler_robots_sitemap_count(const struct wit_crawler_robots *r);
+struct wit_str wit_crawler_robots_sitemap(const struct wit_crawler_robots *r, size_t index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
