@@ -4,16 +4,19 @@
  * Two tiers. A *collector* appends candidates (image URL + words) and fetched images to segment
  * logs under DIR/collect, resumable at every commit. *Sealing* joins, deduplicates, sorts and
  * writes immutable LMDB shards under DIR/shards with DIR/dataset.json beside them. A *dataset* is
- * opened read-only from there; samples are views into the mapped file.
+ * opened read-only from there. Records are read into the caller's buffer, not mapped: a file that
+ * is cut or fails under a reader ends in an error, never in a signal.
  *
  *     struct wit_shards_dataset *ds = NULL;
+ *     struct wit_buf buf = WIT_BUF_INIT(WIT_SHARDS_MAX_RECORD_BYTES);
  *     wit_shards_dataset_open("data", NULL, &ds, &err);
  *     for (size_t s = 0; s < wit_shards_dataset_shards(ds); s++)
  *         for (uint64_t i = 0; i < wit_shards_shard_samples(ds, s); i++) {
  *             struct wit_shards_sample sample;
- *             wit_shards_read(ds, s, i, &sample, &err);
+ *             wit_shards_read(ds, s, i, &buf, &sample, &err);
  *             printf("%u captions, %zu bytes\n", sample.caption_count, sample.image.len);
  *         }
+ *     wit_buf_finish(&buf);
  *     wit_shards_dataset_close(ds);
  *
  * docs/formats/shard.md says every byte. Design: the sample key is XXH3-128 of the image bytes as
@@ -32,6 +35,18 @@ extern "C" {
 
 #define WIT_SHARDS_FORMAT_MAJOR 1u
 #define WIT_SHARDS_FORMAT_MINOR 0u
+
+/* Ceilings. A longer field or image is refused with WIT_ELIMIT when it is added. */
+#define WIT_SHARDS_MAX_FIELD_BYTES ((size_t)1 << 20)   /* a URL, a text, headers, rights */
+#define WIT_SHARDS_MAX_IMAGE_BYTES ((size_t)256 << 20) /* one image */
+/* Captions of one sample: the ones that sort first stay, so the set decides, not the order. */
+#define WIT_SHARDS_MAX_CAPTIONS 65536u
+#define WIT_SHARDS_MAX_CAPTION_BYTES                                                               \
+    ((size_t)64 << 20) /* of one sample, together, with framing                                    \
+                        */
+#define WIT_SHARDS_MAX_RECORD_BYTES                                                                \
+    (128 + WIT_SHARDS_MAX_CAPTION_BYTES + WIT_SHARDS_MAX_IMAGE_BYTES)
+#define WIT_SHARDS_MAX_BITS 16 /* at most 65,536 prefixes */
 
 /* Where a caption stood. Values are on disk: never renumber. */
 enum wit_shards_source {
@@ -74,7 +89,9 @@ struct wit_shards_collector; /* one thread at a time; one collector per director
 int wit_shards_collector_open(const char *dir, struct wit_shards_collector **out,
                               struct wit_error *err);
 /* Append; durable only after the next commit. Repeats are harmless: everything is a set at sealing.
- */
+ * WIT_EINVAL (empty URL, text or bytes) and WIT_ELIMIT (a ceiling) add nothing and the collector
+ * goes on. After any other failure (WIT_ENOSPC: the disk is full) it takes nothing more: close it,
+ * and the same command resumes at the last commit. */
 int wit_shards_collector_add_candidate(struct wit_shards_collector *c,
                                        const struct wit_shards_candidate *cand,
                                        struct wit_error *err);
@@ -111,15 +128,21 @@ struct wit_shards_seal_config {
     /* Does this pair stay? NULL keeps all. May be called from several threads at once. */
     bool (*keep)(void *user, const struct wit_shards_candidate *cand);
     void *user;
-    struct wit_str recipe; /* JSON text stored in dataset.json as "recipe"; may be empty */
+    /* JSON value stored in dataset.json as "recipe"; may be empty. It must name everything that
+     * keep() depends on beside the logs: a seal whose logs and recipe are those of the last one is
+     * taken as unchanged. */
+    struct wit_str recipe;
+    struct wit_str tool;           /* program and version, stored as "wit" */
+    const volatile int *interrupt; /* not 0: stop with WIT_ECANCELED; may be NULL */
 };
 struct wit_shards_seal_config wit_shards_seal_config_default(void); /* 1.5 GiB, -1, 0, keep all */
 
 struct wit_shards_seal_report {
     uint64_t samples, pairs, image_bytes, shards; /* of the whole dataset afterwards */
-    uint64_t dropped_pairs;                       /* candidates with an image that keep() refused */
+    uint64_t dropped_pairs;    /* distinct (url, text) with an image that keep() refused */
     uint64_t duplicate_images; /* URLs whose bytes were already there under another URL */
-    uint64_t collisions;       /* different bytes under one key: the smaller stayed */
+    uint64_t collisions;       /* URLs whose bytes lost to different ones under the same key */
+    uint64_t captions_cut;     /* captions over WIT_SHARDS_MAX_CAPTIONS or _CAPTION_BYTES */
     bool changed;              /* false: nothing new since the last seal */
     struct wit_hash128 hash;   /* dataset hash */
 };
@@ -127,22 +150,27 @@ struct wit_shards_seal_report {
 /**
  * Turn DIR/collect into shards under DIR/shards and DIR/dataset.json. Idempotent: killed anywhere
  * and called again it gives the same dataset. The old dataset.json stays valid until the last
- * rename.
+ * rename. A prefix whose content did not change keeps its file; the others are written anew as run
+ * n + 1. Memory: about 112 bytes for each image in the logs, 32 for each candidate that has one,
+ * and the texts of one prefix per thread (docs/formats/shard.md).
+ * @return 0; WIT_EEXIST (a collector is open on DIR), WIT_ENOSPC, WIT_ECORRUPT (names log and
+ *         byte), WIT_ECANCELED, WIT_EINVAL (recipe is not JSON) ...; all leave the old dataset
  */
 int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
                     struct wit_shards_seal_report *report, struct wit_error *err);
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-struct wit_shards_dataset; /* immutable after open: any number of threads may read */
+struct wit_shards_dataset; /* any number of threads may read */
 
 struct wit_shards_open_options {
     bool skip_hashes; /* do not check a record's hash when it is read (benchmarks) */
 };
 
 /**
- * Read dataset.json and map nothing yet; a shard is checked (size, meta pages, page graph, ordinal
- * table) and mapped at its first use. options may be NULL.
+ * Read dataset.json and check that its shards are there in the sizes it says; a shard is opened and
+ * checked (meta pages, page graph, key order; this yields the ordinal table, 32 bytes a sample) at
+ * its first use. options may be NULL.
  * @return 0; WIT_ENOTFOUND, WIT_EFORMAT, WIT_ECORRUPT with the file and the fault in err
  */
 int wit_shards_dataset_open(const char *dir, const struct wit_shards_open_options *options,
@@ -169,7 +197,7 @@ struct wit_shards_caption {
     enum wit_shards_source source;
 };
 
-/* Views into the mapped shard: valid until the shard is released or the dataset closed. */
+/* Views into the buffer given to wit_shards_read: valid until it changes. */
 struct wit_shards_sample {
     struct wit_hash128 key;
     struct wit_hash128 hash; /* sample hash; zero under skip_hashes */
@@ -179,23 +207,29 @@ struct wit_shards_sample {
     uint32_t caption_count; /* >= 1 */
 };
 
-/* Record `index` of a shard, in key order. Threads: any. WIT_ECORRUPT names shard, index and fault.
+/**
+ * Read record `index` of a shard (key order) and check its hashes.
+ * @param buf  replaced by the record and kept by the caller; reuse it (one per thread) and nothing
+ *             is allocated in the long run
+ * @return 0; WIT_ECORRUPT or WIT_EIO names shard, index and fault; WIT_ELIMIT when buf's ceiling is
+ *         lower than the record. Any thread.
  */
 int wit_shards_read(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
-                    struct wit_shards_sample *out, struct wit_error *err);
+                    struct wit_buf *buf, struct wit_shards_sample *out, struct wit_error *err);
 /* Caption i < caption_count, in stored order (bytes, then source). */
 struct wit_shards_caption wit_shards_sample_caption(const struct wit_shards_sample *s, uint32_t i);
 /* Where a key is; WIT_ENOTFOUND. */
 int wit_shards_find(struct wit_shards_dataset *ds, struct wit_hash128 key, size_t *shard,
                     uint64_t *index, struct wit_error *err);
-/* Origins of a sample: url, page, time... one JSON object per place, newline-separated, into out.
+/* Origins of a sample, appended to out: one JSON object a line for each URL it came from, by URL:
+ * {"url","final_url","fetched_at_s","headers","rights","seen":[{"caption","page"}],"seen_total"}.
  */
 int wit_shards_origin(struct wit_shards_dataset *ds, struct wit_hash128 key, struct wit_buf *out,
                       struct wit_error *err);
 /* Start reading records [from, from + count) from disk; a hint. */
 void wit_shards_prefetch(struct wit_shards_dataset *ds, size_t shard, uint64_t from,
                          uint64_t count);
-/* Unmap a shard nobody reads any more; it is mapped again at its next use. */
+/* Close a shard that is not needed for now; it is opened again at its next use. Any thread. */
 void wit_shards_shard_release(struct wit_shards_dataset *ds, size_t shard);
 
 /* ---- checking ---------------------------------------------------------------------------------
@@ -205,10 +239,12 @@ struct wit_shards_fault {
     const char *file; /* "dataset.json" or a shard file name */
     const char *text; /* what is wrong with it */
 };
+/* Called in the thread of wit_shards_verify, by shard, in order. */
 typedef void (*wit_shards_fault_fn)(void *user, const struct wit_shards_fault *fault);
 
 struct wit_shards_verify_report {
-    uint64_t samples, pairs, bytes, bad;
+    uint64_t samples, pairs, bytes; /* of what could be read */
+    uint64_t bad;                   /* faults reported */
 };
 /**
  * Check manifest, file sizes, page graphs, file hashes, every record hash, key order, prefixes,

@@ -1,0 +1,133 @@
+/* collect_format.c: names, lengths and heads of what is collected. docs/formats/shard.md. */
+#include "collect.h"
+
+int collect_path(char out[WIT_PATH_MAX], const char *dir, const char *name, struct wit_error *err) {
+    int n = snprintf(out, WIT_PATH_MAX, "%s/collect%s%s", dir, *name ? "/" : "", name);
+    if (n < 0 || n >= WIT_PATH_MAX)
+        return wit_error_set(err, WIT_ELIMIT, "path is too long: %s", dir);
+    return 0;
+}
+
+int collect_images_path(char out[WIT_PATH_MAX], const char *dir, unsigned group,
+                        struct wit_error *err) {
+    char name[32];
+    snprintf(name, sizeof name, "images-%x.log", group);
+    return collect_path(out, dir, name, err);
+}
+
+void collect_commit_put(const struct collect_commit *c, uint8_t out[COLLECT_COMMIT_BYTES]) {
+    wit_hash128_to_bytes(c->id, out);
+    uint8_t *p = out + 16;
+    wit_store_le64(p, c->candidates);
+    for (unsigned g = 0; g < COLLECT_GROUPS; g++)
+        wit_store_le64(p += 8, c->images[g]);
+    wit_store_le64(p += 8, c->totals.candidates);
+    wit_store_le64(p += 8, c->totals.images);
+    wit_store_le64(p += 8, c->totals.refusals);
+    wit_store_le64(p += 8, c->totals.image_bytes);
+}
+
+void collect_commit_get(const uint8_t in[COLLECT_COMMIT_BYTES], struct collect_commit *c) {
+    c->id = wit_hash128_from_bytes(in);
+    const uint8_t *p = in + 16;
+    c->candidates = wit_load_le64(p);
+    for (unsigned g = 0; g < COLLECT_GROUPS; g++)
+        c->images[g] = wit_load_le64(p += 8);
+    c->totals.candidates = wit_load_le64(p += 8);
+    c->totals.images = wit_load_le64(p += 8);
+    c->totals.refusals = wit_load_le64(p += 8);
+    c->totals.image_bytes = wit_load_le64(p += 8);
+}
+
+/* The next `len` bytes of a head; false when they are not there. */
+static bool take(struct wit_str head, size_t *at, uint64_t len, struct wit_str *out) {
+    if (len > head.len - *at)
+        return false;
+    *out = wit_str_slice(head, *at, *at + (size_t)len);
+    *at += (size_t)len;
+    return true;
+}
+
+static bool too_long(struct wit_str field) {
+    return field.len > WIT_SHARDS_MAX_FIELD_BYTES;
+}
+
+int collect_candidate_encode(const struct wit_shards_candidate *c,
+                             uint8_t head[COLLECT_CANDIDATE_HEAD_BYTES]) {
+    if (too_long(c->url) || too_long(c->text) || too_long(c->page))
+        return WIT_ELIMIT;
+    memset(head, 0, COLLECT_CANDIDATE_HEAD_BYTES);
+    wit_store_le16(head, (uint16_t)c->source);
+    wit_store_le32(head + 4, (uint32_t)c->url.len);
+    wit_store_le32(head + 8, (uint32_t)c->text.len);
+    wit_store_le32(head + 12, (uint32_t)c->page.len);
+    return 0;
+}
+
+int collect_candidate_decode(struct wit_str head, struct wit_shards_candidate *out,
+                             struct wit_error *err) {
+    struct wit_shards_candidate c;
+    size_t at = COLLECT_CANDIDATE_HEAD_BYTES;
+    const uint8_t *p = (const uint8_t *)head.data;
+    if (head.len < at || !take(head, &at, wit_load_le32(p + 4), &c.url) ||
+        !take(head, &at, wit_load_le32(p + 8), &c.text) ||
+        !take(head, &at, wit_load_le32(p + 12), &c.page) || at != head.len)
+        return wit_error_set(err, WIT_ECORRUPT, "a candidate's lengths do not add up");
+    if (c.url.len == 0 || c.text.len == 0)
+        return wit_error_set(err, WIT_ECORRUPT, "a candidate without a URL or text");
+    c.source = (enum wit_shards_source)wit_load_le16(p);
+    *out = c;
+    return 0;
+}
+
+enum { FLAG_PROGRESSIVE = 1, FLAG_ALPHA = 2 };
+
+int collect_image_encode(const struct collect_image *image,
+                         uint8_t head[COLLECT_IMAGE_HEAD_BYTES]) {
+    const struct wit_shards_fetched *f = &image->fetched;
+    if (too_long(f->url) || too_long(f->final_url) || too_long(f->headers) || too_long(f->rights) ||
+        f->bytes.len > WIT_SHARDS_MAX_IMAGE_BYTES)
+        return WIT_ELIMIT;
+    memset(head, 0, COLLECT_IMAGE_HEAD_BYTES);
+    wit_hash128_to_bytes(image->key, head);
+    wit_store_le64(head + 16, (uint64_t)f->fetched_at_s);
+    wit_store_le32(head + 24, f->info.width);
+    wit_store_le32(head + 28, f->info.height);
+    head[32] = (uint8_t)f->info.format;
+    head[33] = f->info.orientation;
+    head[34] = f->info.components;
+    head[35] = f->info.bit_depth;
+    head[36] =
+        (uint8_t)((f->info.progressive ? FLAG_PROGRESSIVE : 0) | (f->info.alpha ? FLAG_ALPHA : 0));
+    wit_store_le32(head + 40, (uint32_t)f->url.len);
+    wit_store_le32(head + 44, (uint32_t)f->final_url.len);
+    wit_store_le32(head + 48, (uint32_t)f->headers.len);
+    wit_store_le32(head + 52, (uint32_t)f->rights.len);
+    return 0;
+}
+
+int collect_image_decode(struct wit_str head, struct collect_image *out, struct wit_error *err) {
+    struct collect_image image = { .key = { 0, 0 } };
+    struct wit_shards_fetched *f = &image.fetched;
+    size_t at = COLLECT_IMAGE_HEAD_BYTES;
+    const uint8_t *p = (const uint8_t *)head.data;
+    if (head.len < at || !take(head, &at, wit_load_le32(p + 40), &f->url) ||
+        !take(head, &at, wit_load_le32(p + 44), &f->final_url) ||
+        !take(head, &at, wit_load_le32(p + 48), &f->headers) ||
+        !take(head, &at, wit_load_le32(p + 52), &f->rights) || at != head.len || f->url.len == 0)
+        return wit_error_set(err, WIT_ECORRUPT, "an image's lengths do not add up");
+    image.key = wit_hash128_from_bytes(p);
+    f->fetched_at_s = (int64_t)wit_load_le64(p + 16);
+    f->info = (struct wit_image_info){
+        .format = (enum wit_image_format)p[32],
+        .orientation = p[33],
+        .components = p[34],
+        .bit_depth = p[35],
+        .progressive = p[36] & FLAG_PROGRESSIVE,
+        .alpha = p[36] & FLAG_ALPHA,
+        .width = wit_load_le32(p + 24),
+        .height = wit_load_le32(p + 28),
+    };
+    *out = image;
+    return 0;
+}

@@ -1,0 +1,403 @@
+/*
+ * collector.c: appends to the logs, keeps the index.
+ *
+ * DIR/collect holds candidates.log, images-<0..f>.log, index.lmdb and lock. The index has two named
+ * databases: `urls` (XXH3-128 of a URL -> u8 status, reason) and `meta` ("commit" -> struct
+ * collect_commit). A commit syncs the logs first and then commits the index: whatever the index
+ * says is in the logs. One write transaction lives from commit to commit.
+ */
+#include "collect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define INDEX_MAP_BYTES ((size_t)1 << 37) /* address space, not memory: 2 billion URLs */
+
+enum { URL_STORED = 1, URL_REFUSED = 2 };
+enum { REASON_MOST_BYTES = 63 };
+
+struct wit_shards_collector {
+    int lock_fd;
+    struct wit_hash128 id; /* of struct collect_commit */
+    MDB_env *env;
+    MDB_dbi urls, meta;
+    MDB_txn *txn; /* open from the first change to the commit */
+    struct segment_writer candidates;
+    struct segment_writer images[COLLECT_GROUPS];
+    struct wit_shards_collected totals;
+    int failed; /* first failure: memory is ahead of the disk, nothing more is taken */
+    char dir[WIT_PATH_MAX];
+};
+
+/* ---- the index ------------------------------------------------------------------------------ */
+
+static int mdb_fail(struct wit_error *err, int rc, const char *dir, const char *what) {
+    if (rc > 0)
+        return wit_error_errno(err, rc, "cannot %s the index %s/collect/index.lmdb", what, dir);
+    int status = rc == MDB_MAP_FULL ? WIT_ENOSPC : WIT_ECORRUPT;
+    return wit_error_set(err, status, "cannot %s the index %s/collect/index.lmdb: %s", what, dir,
+                         mdb_strerror(rc));
+}
+
+static int index_open(const char *dir, unsigned flags, MDB_env **out, struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    MDB_env *env = NULL;
+    int st = collect_path(path, dir, "index.lmdb", err);
+    if (st < 0)
+        return st;
+    int rc = mdb_env_create(&env);
+    if (rc == 0)
+        rc = mdb_env_set_maxdbs(env, 2);
+    if (rc == 0)
+        rc = mdb_env_set_mapsize(env, INDEX_MAP_BYTES);
+    if (rc == 0) /* NOLOCK: the collector's own lock admits one process */
+        rc = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK | flags, 0644);
+    if (rc == 0) {
+        *out = env;
+        return 0;
+    }
+    if (env)
+        mdb_env_close(env);
+    return mdb_fail(err, rc, dir, "open");
+}
+
+static MDB_val commit_key(void) {
+    static char name[] = "commit";
+    return (MDB_val){ sizeof name - 1, name };
+}
+
+static int commit_read(MDB_txn *txn, MDB_dbi meta, const char *dir, struct collect_commit *out,
+                       struct wit_error *err) {
+    MDB_val key = commit_key(), value;
+    int rc = mdb_get(txn, meta, &key, &value);
+    *out = (struct collect_commit){ .candidates = 0 };
+    if (rc == MDB_NOTFOUND)
+        return 0;
+    if (rc != 0)
+        return mdb_fail(err, rc, dir, "read");
+    if (value.mv_size != COLLECT_COMMIT_BYTES)
+        return wit_error_set(err, WIT_ECORRUPT, "%s/collect/index.lmdb holds no commit", dir);
+    collect_commit_get(value.mv_data, out);
+    return 0;
+}
+
+/* Also beside this process's own open write transaction: LMDB neither reuses nor overwrites pages
+ * of the newest committed snapshot, so the read is whole. */
+int collect_commit_load(const char *dir, struct collect_commit *out, struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    MDB_env *env = NULL;
+    MDB_txn *txn = NULL;
+    MDB_dbi meta;
+    *out = (struct collect_commit){ .candidates = 0 };
+    int st = collect_path(path, dir, "index.lmdb", err);
+    if (st < 0 || !wit_file_exists(path))
+        return st;
+    st = index_open(dir, MDB_RDONLY, &env, err);
+    if (st < 0)
+        return st;
+    int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
+    if (rc == 0)
+        rc = mdb_dbi_open(txn, "meta", 0, &meta);
+    if (rc == 0)
+        st = commit_read(txn, meta, dir, out, err);
+    else if (rc != MDB_NOTFOUND)
+        st = mdb_fail(err, rc, dir, "read");
+    if (txn)
+        mdb_txn_abort(txn);
+    mdb_env_close(env);
+    return st;
+}
+
+static int begin(struct wit_shards_collector *c, struct wit_error *err) {
+    if (c->failed)
+        return wit_error_set(err, c->failed, "%s/collect failed before and takes nothing more",
+                             c->dir);
+    if (c->txn)
+        return 0;
+    int rc = mdb_txn_begin(c->env, NULL, 0, &c->txn);
+    return rc ? mdb_fail(err, rc, c->dir, "change") : 0;
+}
+
+static int index_begin(struct wit_shards_collector *c, struct collect_commit *commit,
+                       struct wit_error *err) {
+    int st = index_open(c->dir, 0, &c->env, err);
+    if (st >= 0)
+        st = begin(c, err);
+    if (st < 0)
+        return st;
+    int rc = mdb_dbi_open(c->txn, "urls", MDB_CREATE, &c->urls);
+    if (rc == 0)
+        rc = mdb_dbi_open(c->txn, "meta", MDB_CREATE, &c->meta);
+    if (rc != 0)
+        return mdb_fail(err, rc, c->dir, "open");
+    return commit_read(c->txn, c->meta, c->dir, commit, err);
+}
+
+static int url_put(struct wit_shards_collector *c, struct wit_str url, uint8_t status,
+                   struct wit_str reason, struct wit_error *err) {
+    uint8_t key_bytes[16], value_bytes[1 + REASON_MOST_BYTES] = { status };
+    size_t len = reason.len < REASON_MOST_BYTES ? reason.len : REASON_MOST_BYTES;
+    wit_hash128_to_bytes(wit_hash128_of(url.data, url.len), key_bytes);
+    if (len)
+        memcpy(value_bytes + 1, reason.data, len);
+    MDB_val key = { sizeof key_bytes, key_bytes }, value = { 1 + len, value_bytes };
+    int rc = mdb_put(c->txn, c->urls, &key, &value, 0);
+    return rc ? mdb_fail(err, rc, c->dir, "change") : 0;
+}
+
+/* ---- opening and closing -------------------------------------------------------------------- */
+
+int collect_lock(const char *dir, struct wit_error *err) {
+    char path[WIT_PATH_MAX], holder[32] = "";
+    int st = collect_path(path, dir, "lock", err);
+    if (st < 0)
+        return st;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return wit_error_errno(err, errno, "cannot open %s", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        int cause = errno;
+        ssize_t n = read(fd, holder, sizeof holder - 1);
+        holder[n > 0 ? strcspn(holder, "\n") : 0] = '\0';
+        close(fd);
+        if (cause != EWOULDBLOCK)
+            return wit_error_errno(err, cause, "cannot lock %s", path);
+        return wit_error_set(err, WIT_EEXIST,
+                             "%s/collect is in use by process %s; wait for it or stop it", dir,
+                             holder[0] ? holder : "(unknown)");
+    }
+    /* The number is for the sentence above only: without it the lock holds as well. */
+    int n = snprintf(holder, sizeof holder, "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, holder, (size_t)n, 0) < 0)
+        wit_log_debug("shards", "%s: the process number could not be noted", path);
+    return fd;
+}
+
+/* Logs without an index would be cut to nothing: refuse, since somebody removed the index. */
+static int index_missing_check(const char *dir, struct wit_error *err) {
+    char index[WIT_PATH_MAX], log[WIT_PATH_MAX];
+    uint64_t bytes;
+    int st = collect_path(index, dir, "index.lmdb", err);
+    if (st >= 0)
+        st = collect_path(log, dir, "candidates.log", err);
+    if (st < 0 || wit_file_exists(index) || !wit_file_exists(log))
+        return st;
+    st = wit_file_size(log, &bytes, err);
+    if (st < 0 || bytes <= SEGMENT_HEADER_BYTES)
+        return st;
+    return wit_error_set(err, WIT_ECORRUPT,
+                         "%s is missing beside its logs: restore it, or remove %s/collect to begin "
+                         "anew",
+                         index, dir);
+}
+
+static int logs_open(struct wit_shards_collector *c, const struct collect_commit *commit,
+                     struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    int st = collect_path(path, c->dir, "candidates.log", err);
+    if (st >= 0)
+        st = segment_writer_open(&c->candidates, path, SEGMENT_CANDIDATES, commit->candidates, err);
+    for (unsigned g = 0; g < COLLECT_GROUPS && st >= 0; g++) {
+        st = collect_images_path(path, c->dir, g, err);
+        if (st >= 0)
+            st = segment_writer_open(&c->images[g], path, SEGMENT_IMAGES, commit->images[g], err);
+    }
+    if (st >= 0)
+        st = collect_path(path, c->dir, "", err);
+    if (st >= 0)
+        st = wit_dir_sync(path, err); /* the names of new logs */
+    return st < 0 ? st : wit_dir_sync(c->dir, err);
+}
+
+int wit_shards_collector_open(const char *dir, struct wit_shards_collector **out,
+                              struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    struct collect_commit commit = { .candidates = 0 };
+    struct wit_shards_collector *c = calloc(1, sizeof *c);
+    if (!c)
+        return wit_error_set(err, WIT_ENOMEM, "no memory for a collector");
+    c->lock_fd = c->candidates.fd = -1;
+    for (unsigned g = 0; g < COLLECT_GROUPS; g++)
+        c->images[g].fd = -1;
+    int n = snprintf(c->dir, sizeof c->dir, "%s", dir);
+    int st = n < WIT_PATH_MAX ? collect_path(path, dir, "", err)
+                              : wit_error_set(err, WIT_ELIMIT, "path is too long: %s", dir);
+    if (st >= 0)
+        st = wit_dir_make(path, err);
+    if (st >= 0)
+        st = c->lock_fd = collect_lock(dir, err);
+    if (st >= 0)
+        st = index_missing_check(dir, err);
+    if (st >= 0)
+        st = index_begin(c, &commit, err);
+    if (st >= 0)
+        st = logs_open(c, &commit, err);
+    c->id = commit.id;
+    if (st >= 0 && !commit.id.hi && !commit.id.lo &&
+        getrandom(&c->id, sizeof c->id, 0) != (ssize_t)sizeof c->id)
+        st = wit_error_errno(err, errno, "no random number for %s", path);
+    if (st < 0) {
+        wit_shards_collector_close(c);
+        return st;
+    }
+    c->totals = commit.totals;
+    *out = c;
+    return 0;
+}
+
+void wit_shards_collector_close(struct wit_shards_collector *c) {
+    if (!c)
+        return;
+    if (c->txn)
+        mdb_txn_abort(c->txn);
+    if (c->env)
+        mdb_env_close(c->env);
+    segment_writer_close(&c->candidates);
+    for (unsigned g = 0; g < COLLECT_GROUPS; g++)
+        segment_writer_close(&c->images[g]);
+    if (c->lock_fd >= 0)
+        close(c->lock_fd);
+    free(c);
+}
+
+struct wit_shards_collected wit_shards_collector_totals(const struct wit_shards_collector *c) {
+    return c->totals;
+}
+
+/* ---- adding --------------------------------------------------------------------------------- */
+
+/* Whatever fails on the way to the disk ends the collector: the last commit is what counts. */
+static int keep_failure(struct wit_shards_collector *c, int st) {
+    if (st < 0 && !c->failed)
+        c->failed = st;
+    return st;
+}
+
+int wit_shards_collector_add_candidate(struct wit_shards_collector *c,
+                                       const struct wit_shards_candidate *cand,
+                                       struct wit_error *err) {
+    uint8_t head[COLLECT_CANDIDATE_HEAD_BYTES];
+    int st = begin(c, err);
+    if (st < 0)
+        return st;
+    if (cand->text.len == 0 || cand->url.len == 0)
+        return wit_error_set(err, WIT_EINVAL, "a candidate needs a URL and a text");
+    if (collect_candidate_encode(cand, head) < 0)
+        return wit_error_set(err, WIT_ELIMIT, "a candidate's URL, text or page is over %zu bytes",
+                             WIT_SHARDS_MAX_FIELD_BYTES);
+    const struct wit_str pieces[] = { wit_str_of(head, sizeof head), cand->url, cand->text,
+                                      cand->page };
+    st = segment_writer_append(&c->candidates, FRAME_CANDIDATE, pieces, WIT_COUNT_OF(pieces),
+                               WIT_STR(""), err);
+    if (st >= 0)
+        c->totals.candidates++;
+    return keep_failure(c, st);
+}
+
+int wit_shards_collector_add_image(struct wit_shards_collector *c,
+                                   const struct wit_shards_fetched *image, struct wit_error *err) {
+    uint8_t head[COLLECT_IMAGE_HEAD_BYTES];
+    struct collect_image record = { .fetched = *image };
+    int st = begin(c, err);
+    if (st < 0)
+        return st;
+    if (image->url.len == 0 || image->bytes.len == 0)
+        return wit_error_set(err, WIT_EINVAL, "an image needs a URL and bytes");
+    record.key = wit_hash128_of(image->bytes.data, image->bytes.len);
+    if (collect_image_encode(&record, head) < 0)
+        return wit_error_set(err, WIT_ELIMIT,
+                             "an image of %zu bytes, or one of its fields, is over its ceiling",
+                             image->bytes.len);
+    const struct wit_str pieces[] = { wit_str_of(head, sizeof head), image->url, image->final_url,
+                                      image->headers, image->rights };
+    unsigned group = (unsigned)(record.key.hi >> (64 - COLLECT_GROUP_BITS));
+    st = segment_writer_append(&c->images[group], FRAME_IMAGE, pieces, WIT_COUNT_OF(pieces),
+                               image->bytes, err);
+    if (st >= 0)
+        st = url_put(c, image->url, URL_STORED, WIT_STR(""), err);
+    if (st >= 0) {
+        c->totals.images++;
+        c->totals.image_bytes += image->bytes.len;
+    }
+    return keep_failure(c, st);
+}
+
+int wit_shards_collector_add_refusal(struct wit_shards_collector *c, struct wit_str url,
+                                     struct wit_str reason, struct wit_error *err) {
+    int st = begin(c, err);
+    if (st < 0)
+        return st;
+    if (wit_shards_collector_find(c, url) != URL_STORED) /* what is stored stays stored */
+        st = url_put(c, url, URL_REFUSED, reason, err);
+    if (st >= 0)
+        c->totals.refusals++;
+    return keep_failure(c, st);
+}
+
+int wit_shards_collector_find(struct wit_shards_collector *c, struct wit_str url) {
+    uint8_t key_bytes[16];
+    wit_hash128_to_bytes(wit_hash128_of(url.data, url.len), key_bytes);
+    MDB_val key = { sizeof key_bytes, key_bytes }, value;
+    if (begin(c, NULL) < 0 || mdb_get(c->txn, c->urls, &key, &value) != 0 || value.mv_size == 0)
+        return 0;
+    return *(const uint8_t *)value.mv_data;
+}
+
+int wit_shards_collector_commit(struct wit_shards_collector *c, struct wit_error *err) {
+    struct collect_commit commit = { .id = c->id, .totals = c->totals };
+    uint8_t bytes[COLLECT_COMMIT_BYTES];
+    int st = begin(c, err);
+    if (st < 0)
+        return st;
+    st = segment_writer_sync(&c->candidates, err);
+    commit.candidates = c->candidates.length;
+    for (unsigned g = 0; g < COLLECT_GROUPS && st >= 0; g++) {
+        st = segment_writer_sync(&c->images[g], err);
+        commit.images[g] = c->images[g].length;
+    }
+    if (st < 0)
+        return keep_failure(c, st);
+    collect_commit_put(&commit, bytes);
+    MDB_val key = commit_key(), value = { sizeof bytes, bytes };
+    int rc = mdb_put(c->txn, c->meta, &key, &value, 0);
+    if (rc == 0) {
+        rc = mdb_txn_commit(c->txn);
+        c->txn = NULL; /* freed, whatever came of it */
+    }
+    return rc ? keep_failure(c, mdb_fail(err, rc, c->dir, "commit")) : 0;
+}
+
+/* ---- reading back ---------------------------------------------------------------------------- */
+
+int wit_shards_candidates_each(const char *dir, wit_shards_candidate_fn fn, void *user,
+                               struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    struct collect_commit commit;
+    struct segment_reader reader;
+    struct segment_frame frame;
+    int st = collect_commit_load(dir, &commit, err);
+    if (st >= 0)
+        st = collect_path(path, dir, "candidates.log", err);
+    if (st < 0)
+        return st;
+    st = segment_reader_open(&reader, path, SEGMENT_CANDIDATES, commit.candidates, err);
+    if (st < 0)
+        return st;
+    while ((st = segment_reader_next(&reader, &frame, err)) > 0) {
+        struct wit_shards_candidate cand;
+        st = collect_candidate_decode(frame.head, &cand, err);
+        if (st < 0)
+            wit_error_wrap(err, "%s: byte %llu", path, (unsigned long long)frame.offset);
+        else
+            st = fn(user, &cand, err);
+        if (st != 0)
+            break;
+    }
+    segment_reader_close(&reader);
+    return st;
+}

@@ -1,0 +1,205 @@
+/* record.c: the bytes of one sample. */
+#include "record.h"
+
+#include <assert.h>
+
+const char *wit_shards_source_name(enum wit_shards_source s) {
+    switch (s) {
+    case WIT_SHARDS_ALT:
+        return "alt";
+    case WIT_SHARDS_TITLE:
+        return "title";
+    case WIT_SHARDS_FIGCAPTION:
+        return "figcaption";
+    case WIT_SHARDS_OG_DESCRIPTION:
+        return "og_description";
+    case WIT_SHARDS_LIST:
+        return "list";
+    }
+    return "unknown";
+}
+
+int record_caption_cmp(const struct record_caption *a, const struct record_caption *b) {
+    int order = wit_str_cmp(a->text, b->text);
+    return order ? order : (int)a->source - (int)b->source;
+}
+
+enum { IMAGE_PROGRESSIVE = 1, IMAGE_ALPHA = 2 };
+enum { RECORD_FLAGS = 3 }; /* 1: transcoded, 2: resized; either way the bytes are not as fetched */
+
+/* The front hash sits in the header itself; its own eight bytes and those behind it are left out.
+ */
+enum { FRONT_HASH_AT = 48, RESERVED_AT = 56 };
+
+/* Of the header up to the hash and of the text fields, bound to the key: neither a flipped bit nor
+ * a record under another's key goes unseen. */
+static uint64_t front_hash(struct wit_hash128 key, const uint8_t *front, size_t bytes) {
+    return wit_hash64_of(front + RECORD_HEADER_BYTES, bytes - RECORD_HEADER_BYTES,
+                         wit_hash64_of(front, FRONT_HASH_AT, key.hi ^ key.lo));
+}
+
+static int fields_bytes(const struct record_caption *captions, uint32_t count, size_t *out) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (wit_size_add(bytes, RECORD_FIELD_BYTES, &bytes) < 0 ||
+            wit_size_add(bytes, captions[i].text.len, &bytes) < 0)
+            return WIT_ELIMIT;
+    if (bytes > WIT_SHARDS_MAX_CAPTION_BYTES)
+        return WIT_ELIMIT;
+    *out = (bytes + RECORD_ALIGN - 1) & ~(size_t)(RECORD_ALIGN - 1);
+    return 0;
+}
+
+int record_front_encode(struct wit_hash128 key, const struct wit_image_info *info,
+                        size_t image_bytes, struct wit_hash128 image_hash,
+                        const struct record_caption *captions, uint32_t count,
+                        struct wit_buf *buf) {
+    assert(count > 0);
+    static const char zeros[RECORD_ALIGN];
+    uint8_t header[RECORD_HEADER_BYTES] = { 0 };
+    size_t fields, start = buf->len;
+    if (count > WIT_SHARDS_MAX_CAPTIONS || image_bytes > WIT_SHARDS_MAX_IMAGE_BYTES ||
+        fields_bytes(captions, count, &fields) < 0)
+        return WIT_ELIMIT;
+    header[0] = RECORD_VERSION;
+    header[2] = (uint8_t)info->format;
+    header[3] = info->orientation;
+    header[4] = info->components;
+    header[5] = info->bit_depth;
+    header[6] =
+        (uint8_t)((info->progressive ? IMAGE_PROGRESSIVE : 0) | (info->alpha ? IMAGE_ALPHA : 0));
+    wit_store_le32(header + 8, info->width);
+    wit_store_le32(header + 12, info->height);
+    wit_store_le32(header + 16, count);
+    wit_store_le32(header + 20, (uint32_t)fields);
+    wit_store_le64(header + 24, image_bytes);
+    wit_hash128_to_bytes(image_hash, header + 32);
+
+    int st = wit_buf_reserve(buf, sizeof header + fields);
+    if (st < 0)
+        return st;
+    (void)wit_buf_append(buf, header, sizeof header); /* the room is there, here and below */
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t field[RECORD_FIELD_BYTES];
+        wit_store_le16(field, RECORD_TAG_CAPTION);
+        wit_store_le16(field + 2, captions[i].source);
+        wit_store_le32(field + 4, (uint32_t)captions[i].text.len);
+        (void)wit_buf_append(buf, field, sizeof field);
+        (void)wit_buf_append_str(buf, captions[i].text);
+    }
+    (void)wit_buf_append(buf, zeros, start + sizeof header + fields - buf->len);
+    uint8_t *front = (uint8_t *)buf->data + start;
+    wit_store_le64(front + FRONT_HASH_AT, front_hash(key, front, sizeof header + fields));
+    return 0;
+}
+
+/* One field at `at`; moves it behind the field. False: it does not fit before `end`. */
+static bool field_next(struct wit_str value, size_t end, size_t *at, uint16_t *tag,
+                       struct record_caption *caption) {
+    if (end - *at < RECORD_FIELD_BYTES)
+        return false;
+    const uint8_t *p = (const uint8_t *)value.data + *at;
+    size_t len = wit_load_le32(p + 4);
+    if (len > end - *at - RECORD_FIELD_BYTES)
+        return false;
+    *tag = wit_load_le16(p);
+    caption->source = wit_load_le16(p + 2);
+    caption->text = wit_str_of(p + RECORD_FIELD_BYTES, len);
+    *at += RECORD_FIELD_BYTES + len;
+    return true;
+}
+
+static int captions_check(struct wit_str value, size_t end, uint32_t count, struct wit_error *err) {
+    struct record_caption last = { .source = 0 }, caption;
+    size_t at = RECORD_HEADER_BYTES;
+    for (uint32_t i = 0; i < count; i++) {
+        uint16_t tag;
+        if (!field_next(value, end, &at, &tag, &caption))
+            return wit_error_set(err, WIT_ECORRUPT, "caption %u runs over the text fields", i);
+        if (tag != RECORD_TAG_CAPTION)
+            return wit_error_set(err, WIT_ECORRUPT, "text field %u has the unknown tag %u", i, tag);
+        if (i > 0 && record_caption_cmp(&last, &caption) >= 0)
+            return wit_error_set(err, WIT_ECORRUPT, "caption %u is out of order", i);
+        last = caption;
+    }
+    if (end - at >= RECORD_ALIGN)
+        return wit_error_set(err, WIT_ECORRUPT, "the text fields have %zu bytes too many",
+                             end - at);
+    for (; at < end; at++)
+        if (value.data[at] != 0)
+            return wit_error_set(err, WIT_ECORRUPT, "padding behind the text fields is not zero");
+    return 0;
+}
+
+int record_decode(struct wit_str value, struct wit_shards_sample *out, struct wit_error *err) {
+    if (value.len < RECORD_HEADER_BYTES || value.len > WIT_SHARDS_MAX_RECORD_BYTES)
+        return wit_error_set(err, WIT_ECORRUPT, "a record of %zu bytes", value.len);
+    const uint8_t *h = (const uint8_t *)value.data;
+    uint32_t count = wit_load_le32(h + 16);
+    size_t fields = wit_load_le32(h + 20);
+    uint64_t image_bytes = wit_load_le64(h + 24);
+    size_t body = value.len - RECORD_HEADER_BYTES;
+    if (h[0] != RECORD_VERSION)
+        return wit_error_set(err, WIT_ECORRUPT, "record version %u, expected %d", h[0],
+                             RECORD_VERSION);
+    if ((h[1] & ~RECORD_FLAGS) || (h[6] & ~(IMAGE_PROGRESSIVE | IMAGE_ALPHA)) || h[7] ||
+        wit_load_le64(h + RESERVED_AT) != 0)
+        return wit_error_set(err, WIT_ECORRUPT, "reserved bits of a record are set");
+    if (fields > body || image_bytes != body - fields)
+        return wit_error_set(err, WIT_ECORRUPT,
+                             "record lengths do not add up: 64 + %zu + %llu is not %zu", fields,
+                             (unsigned long long)image_bytes, value.len);
+    if (count == 0 || count > WIT_SHARDS_MAX_CAPTIONS)
+        return wit_error_set(err, WIT_ECORRUPT, "a record with %u captions", count);
+    int st = captions_check(value, RECORD_HEADER_BYTES + fields, count, err);
+    if (st < 0)
+        return st;
+    out->info = (struct wit_image_info){
+        .format = (enum wit_image_format)h[2],
+        .orientation = h[3],
+        .components = h[4],
+        .bit_depth = h[5],
+        .progressive = h[6] & IMAGE_PROGRESSIVE,
+        .alpha = h[6] & IMAGE_ALPHA,
+        .width = wit_load_le32(h + 8),
+        .height = wit_load_le32(h + 12),
+    };
+    out->image = wit_str_slice(value, RECORD_HEADER_BYTES + fields, value.len);
+    out->value = value;
+    out->caption_count = count;
+    return 0;
+}
+
+struct wit_hash128 record_sample_hash(struct wit_hash128 key, struct wit_str value) {
+    uint8_t bytes[32];
+    wit_hash128_to_bytes(key, bytes);
+    wit_hash128_to_bytes(wit_hash128_of(value.data, value.len), bytes + 16);
+    return wit_hash128_of(bytes, sizeof bytes);
+}
+
+int record_verify(struct wit_shards_sample *sample, struct wit_error *err) {
+    const uint8_t *h = (const uint8_t *)sample->value.data;
+    if (front_hash(sample->key, h, sample->value.len - sample->image.len) !=
+        wit_load_le64(h + FRONT_HASH_AT))
+        return wit_error_set(err, WIT_ECORRUPT,
+                             "header and captions do not match their hash and key");
+    struct wit_hash128 said = wit_hash128_from_bytes(h + 32);
+    if (!wit_hash128_eq(said, wit_hash128_of(sample->image.data, sample->image.len)))
+        return wit_error_set(err, WIT_ECORRUPT, "the image bytes do not match their hash");
+    if (!(h[1] & RECORD_FLAGS) && !wit_hash128_eq(said, sample->key))
+        return wit_error_set(err, WIT_ECORRUPT, "the key is not the hash of the image bytes");
+    sample->hash = record_sample_hash(sample->key, sample->value);
+    return 0;
+}
+
+struct wit_shards_caption wit_shards_sample_caption(const struct wit_shards_sample *s, uint32_t i) {
+    struct record_caption caption = { .source = 0 };
+    size_t at = RECORD_HEADER_BYTES, end = s->value.len - s->image.len;
+    uint16_t tag;
+    assert(i < s->caption_count);
+    for (uint32_t k = 0; k <= i; k++)
+        if (!field_next(s->value, end, &at, &tag, &caption))
+            break; /* record_decode has checked them all */
+    return (struct wit_shards_caption){ .text = caption.text,
+                                        .source = (enum wit_shards_source)caption.source };
+}

@@ -1,0 +1,45 @@
+/*
+ * record.h: the value of one sample: a 64-byte header, tagged text fields, image bytes last.
+ * docs/formats/shard.md says every byte. Little-endian; hashes in canonical (big-endian) form.
+ */
+#ifndef SHARDS_RECORD_H
+#define SHARDS_RECORD_H
+
+#include "wit_shards.h"
+
+enum {
+    RECORD_HEADER_BYTES = 64,
+    RECORD_FIELD_BYTES = 8, /* u16 tag, u16 source, u32 length */
+    RECORD_TAG_CAPTION = 1,
+    RECORD_VERSION = 1,
+    RECORD_ALIGN = 16, /* the image starts at a multiple of it */
+};
+
+struct record_caption {
+    struct wit_str text;
+    uint16_t source;
+};
+
+/* Order of captions in a record: bytes, then source. */
+int record_caption_cmp(const struct record_caption *a, const struct record_caption *b);
+
+/* Append header and text fields of a value to buf; the image bytes, whose length and hash are
+ * given, belong behind them. Captions sorted, without repeats, at least one, within the ceilings of
+ * wit_shards.h. ELIMIT, ENOMEM. */
+int record_front_encode(struct wit_hash128 key, const struct wit_image_info *info,
+                        size_t image_bytes, struct wit_hash128 image_hash,
+                        const struct record_caption *captions, uint32_t count, struct wit_buf *buf);
+
+/* Check every length, tag and order and fill everything but key and hash of `out` with views.
+ * WIT_ECORRUPT with the fault. Nothing is hashed here. */
+int record_decode(struct wit_str value, struct wit_shards_sample *out, struct wit_error *err);
+
+/* Check the hashes of a decoded record whose key has been filled in: front, image bytes, and the
+ * key itself unless the record is flagged as not stored as fetched. Fills sample->hash.
+ * WIT_ECORRUPT. */
+int record_verify(struct wit_shards_sample *sample, struct wit_error *err);
+
+/* H(key, H(value)), what a dataset's hash sums up. */
+struct wit_hash128 record_sample_hash(struct wit_hash128 key, struct wit_str value);
+
+#endif
