@@ -43,12 +43,13 @@ struct wit_image_limits {
 
 struct wit_image_info {
     enum wit_image_format format;
-    uint32_t width, height; /* px, as coded: EXIF orientation is not applied */
-    uint8_t components;     /* as coded: JPEG components, or PNG channels (palette is 1) */
-    uint8_t bit_depth;      /* bits a component */
-    uint8_t orientation;    /* EXIF 1..8; 1 when absent or broken */
-    bool progressive;       /* progressive JPEG or interlaced PNG */
-    bool alpha;             /* PNG alpha channel or tRNS */
+    uint32_t width, height;  /* px, as coded: EXIF orientation is not applied */
+    uint8_t components;      /* as coded: JPEG components, or PNG channels (palette is 1) */
+    uint8_t bit_depth;       /* bits a component */
+    uint8_t orientation;     /* EXIF 1..8; 1 when absent or broken */
+    bool progressive;        /* progressive JPEG or interlaced PNG */
+    bool alpha;              /* PNG alpha channel or tRNS */
+    uint64_t trailing_bytes; /* behind the end marker: allowed, ignored by decoders, noted */
 };
 
 /* By the first bytes alone; WIT_IMAGE_UNKNOWN for everything else. */
