@@ -1,0 +1,56 @@
+/*
+ * manifest.h: dataset.json, which says what a dataset consists of. docs/formats/manifest.md.
+ */
+#ifndef SHARDS_MANIFEST_H
+#define SHARDS_MANIFEST_H
+
+#include "wit_shards.h"
+
+#define MANIFEST_MAX_BYTES ((size_t)256 << 20)
+enum { MANIFEST_FILE_MAX = 64 };
+
+struct manifest_shard {
+    char file[MANIFEST_FILE_MAX]; /* <prefix>-<run>-<16 digits of plan>.lmdb */
+    uint32_t prefix, run;
+    uint64_t samples, pairs, file_bytes, image_bytes;
+    struct wit_hash128 sum;       /* of the sample hashes, mod 2^128 */
+    struct wit_hash128 plan;      /* of everything that goes into the file; names it */
+    struct wit_hash128 file_hash; /* of the file's bytes */
+};
+
+struct manifest {
+    struct wit_hash128 hash, sum;
+    uint64_t samples, pairs, image_bytes;
+    int shard_bits;
+    struct manifest_shard *shards; /* by prefix */
+    size_t count;
+    struct wit_str recipe; /* for encoding only: borrowed, a JSON value or empty */
+    struct wit_str tool;   /* likewise: program and version */
+    /* lineage: what it was made from and what that left out */
+    struct wit_hash128 collect, inputs;
+    uint32_t next_run;
+    int64_t sealed_at_s;
+    uint64_t dropped_pairs, duplicate_images, collisions, captions_cut;
+};
+
+/* The dataset hash of `samples` samples whose hashes add up to `sum`. */
+struct wit_hash128 manifest_dataset_hash(uint64_t samples, struct wit_hash128 sum);
+void manifest_file_name(const struct manifest_shard *s, int shard_bits,
+                        char out[MANIFEST_FILE_MAX]);
+/* Prefix of a key: its top bits. */
+uint32_t manifest_prefix(struct wit_hash128 key, int shard_bits);
+/* Totals, sum and hash from the shards. */
+void manifest_total(struct manifest *m);
+
+int manifest_path(char out[WIT_PATH_MAX], const char *dir, struct wit_error *err);
+int manifest_shard_path(char out[WIT_PATH_MAX], const char *dir, const char *file,
+                        struct wit_error *err);
+/* Append the text of dataset.json. WIT_ELIMIT, WIT_ENOMEM. */
+int manifest_encode(const struct manifest *m, struct wit_buf *out);
+/* Parse and check it: hash of the text, names, prefixes, sums, totals. */
+int manifest_decode(struct wit_str text, struct manifest *out, struct wit_error *err);
+/* The manifest of a dataset. WIT_ENOTFOUND: there is none. */
+int manifest_load(const char *dir, struct manifest *out, struct wit_error *err);
+void manifest_finish(struct manifest *m);
+
+#endif

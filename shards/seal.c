@@ -1,0 +1,436 @@
+/*
+ * seal.c: from logs to a dataset.
+ *
+ * Order on disk, so that a kill or a failing write at any point leaves the old dataset or the new
+ * one: each shard is written under a temporary name, synced, renamed; then the folder is synced;
+ * then dataset.json is replaced; only then files that it no longer names are removed. Names carry
+ * the digest of what goes in, so a repeated seal takes up the shards that an interrupted one
+ * finished.
+ */
+#include "seal_plan.h"
+#include "shard_file.h"
+#include "shard_writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { THREADS_MOST = 256 };
+#define SHARD_BYTES_DEFAULT ((uint64_t)3 << 29) /* 1.5 GiB */
+enum { SAMPLE_OVERHEAD_BYTES = 4096 };          /* captions, page remainders */
+
+struct wit_shards_seal_config wit_shards_seal_config_default(void) {
+    return (struct wit_shards_seal_config){ .shard_bytes = SHARD_BYTES_DEFAULT, .shard_bits = -1 };
+}
+
+/* One call of wit_shards_seal. */
+struct seal {
+    const char *dir;
+    const struct wit_shards_seal_config *cfg;
+    struct join join;
+    struct manifest old, new;
+    bool had_old;
+    struct manifest_shard *results; /* by prefix; samples == 0: no shard */
+
+    atomic_uint next_prefix;
+    pthread_mutex_t lock; /* guards what follows */
+    int status;           /* first failure of a worker */
+    struct wit_error err;
+};
+
+/* ---- what the last seal left ----------------------------------------------------------------- */
+
+static struct wit_hash128 inputs_hash(const struct collect_commit *commit,
+                                      const struct wit_shards_seal_config *cfg) {
+    uint8_t bytes[COLLECT_COMMIT_BYTES + 16 + 4 + 8 + 4 + 1];
+    uint8_t *p = bytes;
+    collect_commit_put(commit, p);
+    wit_hash128_to_bytes(wit_hash128_of(cfg->recipe.data, cfg->recipe.len),
+                         p += COLLECT_COMMIT_BYTES);
+    wit_store_be32(p += 16, WIT_SHARDS_FORMAT_MAJOR << 16 | WIT_SHARDS_FORMAT_MINOR);
+    wit_store_be64(p += 4, cfg->shard_bytes);
+    wit_store_be32(p += 8, (uint32_t)cfg->shard_bits);
+    p[4] = cfg->keep != NULL;
+    return wit_hash128_of(bytes, sizeof bytes);
+}
+
+static int old_load(struct seal *s, struct wit_error *err) {
+    struct wit_error why = WIT_ERROR_INIT;
+    int st = manifest_load(s->dir, &s->old, &why);
+    s->had_old = st >= 0;
+    if (st < 0 && st != WIT_ENOTFOUND && st != WIT_ECORRUPT && st != WIT_EFORMAT) {
+        if (err)
+            *err = why;
+        return st;
+    }
+    if (st < 0 && st != WIT_ENOTFOUND)
+        wit_log_warn("shards", "%s; it is made anew from the logs", why.text);
+    return 0;
+}
+
+static bool shard_is_there(const struct seal *s, const struct manifest_shard *shard) {
+    char path[WIT_PATH_MAX];
+    struct stat info;
+    return manifest_shard_path(path, s->dir, shard->file, NULL) >= 0 && stat(path, &info) == 0 &&
+           S_ISREG(info.st_mode) && (uint64_t)info.st_size == shard->file_bytes;
+}
+
+static bool nothing_changed(const struct seal *s, struct wit_hash128 inputs) {
+    if (!s->had_old || !wit_hash128_eq(inputs, s->old.inputs))
+        return false;
+    for (size_t i = 0; i < s->old.count; i++)
+        if (!shard_is_there(s, &s->old.shards[i]))
+            return false;
+    return true;
+}
+
+static bool ends_with(const char *name, const char *end) {
+    return wit_str_ends_with(wit_str_from(name), wit_str_from(end));
+}
+
+/* Remove half-written files, and with `all` every shard that the manifest does not name. */
+static int strays_remove(const char *dir, const struct manifest *m, bool all,
+                         struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    struct wit_strings names = { NULL, 0 };
+    int st = manifest_shard_path(path, dir, "", err);
+    if (st < 0 || !wit_file_exists(path))
+        return st;
+    st = wit_dir_list(path, &names, err);
+    for (size_t i = 0; i < names.count && st >= 0; i++) {
+        const char *name = names.items[i];
+        bool stray = ends_with(name, ".lmdb.tmp") || (all && ends_with(name, ".lmdb"));
+        for (size_t k = 0; stray && m && k < m->count; k++)
+            stray = strcmp(name, m->shards[k].file) != 0;
+        if (!stray)
+            continue;
+        st = manifest_shard_path(path, dir, name, err);
+        if (st >= 0 && unlink(path) < 0 && errno != ENOENT)
+            st = wit_error_errno(err, errno, "cannot remove %s", path);
+    }
+    wit_strings_finish(&names);
+    return st;
+}
+
+/* ---- one prefix ------------------------------------------------------------------------------ */
+
+struct body_source {
+    struct planner *planner;
+    const struct plan *plan;
+};
+
+static int body_give(void *user, uint64_t index, void *out, struct wit_error *err) {
+    const struct body_source *b = user;
+    return planner_body(b->planner, b->plan->records[index].image, out, err);
+}
+
+static int plan_write(struct seal *s, struct planner *planner, const struct plan *plan,
+                      const char *file, struct wit_error *err) {
+    struct body_source source = { planner, plan };
+    struct shard_writer_record *records = wit_alloc_array(plan->count, sizeof *records);
+    if (!records)
+        return wit_error_set(err, WIT_ENOMEM, "no memory to write %s", file);
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct plan_record *r = &plan->records[i];
+        records[i] = (struct shard_writer_record){
+            .key = r->key,
+            .front = wit_str_of(plan->fronts.data + r->front_at, r->front_bytes),
+            .origin = wit_str_of(plan->origins.data + r->origin_at, r->origin_bytes),
+            .body_bytes = r->body_bytes,
+        };
+    }
+    const struct shard_writer_input input = { .records = records,
+                                              .count = plan->count,
+                                              .body = body_give,
+                                              .user = &source,
+                                              .interrupt = s->cfg->interrupt };
+    int st = shard_write(s->dir, file, &input, err);
+    free(records);
+    return st;
+}
+
+/* Read a shard back, every byte of it: what goes into dataset.json is what lies on the disk. */
+static int plan_measure(struct seal *s, const struct plan *plan, struct manifest_shard *shard,
+                        struct wit_error *err) {
+    int st = shard_file_measure(s->dir, shard->file, s->new.shard_bits, s->cfg->interrupt, NULL,
+                                NULL, shard, err);
+    if (st >= 0 && (shard->samples != plan->count || shard->pairs != plan->pairs ||
+                    shard->image_bytes != plan->image_bytes))
+        st = wit_error_set(err, WIT_ECORRUPT, "%s/shards/%s does not hold what was written to it",
+                           s->dir, shard->file);
+    return st;
+}
+
+static const struct manifest_shard *old_shard(const struct seal *s, uint32_t prefix) {
+    if (!s->had_old || s->old.shard_bits != s->new.shard_bits)
+        return NULL;
+    for (size_t i = 0; i < s->old.count; i++)
+        if (s->old.shards[i].prefix == prefix)
+            return &s->old.shards[i];
+    return NULL;
+}
+
+static int prefix_write(struct seal *s, struct planner *planner, const struct plan *plan,
+                        struct manifest_shard *shard, struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    struct wit_error why = WIT_ERROR_INIT;
+    int st = manifest_shard_path(path, s->dir, shard->file, err);
+    if (st < 0)
+        return st;
+    if (wit_file_exists(path)) { /* left by an interrupted seal; the digest in its name is ours */
+        st = plan_measure(s, plan, shard, &why);
+        if (st >= 0)
+            return 0;
+        if (st != WIT_ECORRUPT) {
+            if (err)
+                *err = why;
+            return st;
+        }
+    }
+    st = plan_write(s, planner, plan, shard->file, err);
+    return st < 0 ? st : plan_measure(s, plan, shard, err);
+}
+
+static int prefix_seal(struct seal *s, struct planner *planner, uint32_t prefix,
+                       struct wit_error *err) {
+    int bits = s->new.shard_bits;
+    struct plan plan;
+    struct manifest_shard *shard = &s->results[prefix];
+    int st = planner_plan(planner, join_prefix_begin(&s->join, bits, prefix),
+                          join_prefix_begin(&s->join, bits, (uint64_t)prefix + 1), &plan, err);
+    if (st < 0)
+        return st;
+    pthread_mutex_lock(&s->lock);
+    s->new.dropped_pairs += plan.dropped_pairs;
+    s->new.duplicate_images += plan.duplicate_images;
+    s->new.collisions += plan.collisions;
+    s->new.captions_cut += plan.captions_cut;
+    pthread_mutex_unlock(&s->lock);
+    if (plan.count == 0)
+        goto out;
+    const struct manifest_shard *old = old_shard(s, prefix);
+    if (old && wit_hash128_eq(old->plan, plan.digest) && shard_is_there(s, old)) {
+        *shard = *old;
+        goto out;
+    }
+    *shard =
+        (struct manifest_shard){ .prefix = prefix, .run = s->new.next_run, .plan = plan.digest };
+    manifest_file_name(shard, bits, shard->file);
+    st = prefix_write(s, planner, &plan, shard, err);
+out:
+    plan_finish(&plan);
+    return st;
+}
+
+static void failed(struct seal *s, int st, const struct wit_error *err) {
+    pthread_mutex_lock(&s->lock);
+    if (s->status == 0) {
+        s->status = st;
+        s->err = *err;
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static bool has_failed(struct seal *s) {
+    pthread_mutex_lock(&s->lock);
+    bool yes = s->status != 0;
+    pthread_mutex_unlock(&s->lock);
+    return yes;
+}
+
+static void *worker(void *arg) {
+    struct seal *s = arg;
+    struct wit_error err = WIT_ERROR_INIT;
+    struct planner *planner = NULL;
+    int st = planner_create(&s->join, s->cfg, &planner, &err);
+    while (st >= 0 && !has_failed(s)) {
+        uint32_t prefix = atomic_fetch_add(&s->next_prefix, 1);
+        if (prefix >> s->new.shard_bits)
+            break;
+        st = prefix_seal(s, planner, prefix, &err);
+    }
+    if (st < 0)
+        failed(s, st, &err);
+    planner_destroy(planner);
+    return NULL;
+}
+
+/* ---- all prefixes ---------------------------------------------------------------------------- */
+
+static int bits_choose(const struct join *j, const struct wit_shards_seal_config *cfg) {
+    uint64_t bytes = 0;
+    int bits = 0;
+    if (cfg->shard_bits >= 0)
+        return cfg->shard_bits;
+    for (uint64_t i = 0; i < j->image_count; i++) {
+        const struct join_image *image = &j->images[j->by_key[i]];
+        if (i == 0 || !wit_hash128_eq(image->key, j->images[j->by_key[i - 1]].key))
+            bytes += image->bytes + SAMPLE_OVERHEAD_BYTES;
+    }
+    while (bits < WIT_SHARDS_MAX_BITS && bytes >> bits > cfg->shard_bytes)
+        bits++;
+    return bits;
+}
+
+static int workers_run(struct seal *s, struct wit_error *err) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned threads = s->cfg->threads ? s->cfg->threads : (unsigned)(cores > 0 ? cores : 1);
+    unsigned prefixes = 1u << s->new.shard_bits, started = 0;
+    pthread_t ids[THREADS_MOST];
+    if (threads > prefixes)
+        threads = prefixes;
+    if (threads > THREADS_MOST)
+        threads = THREADS_MOST;
+    for (; started < threads; started++)
+        if (pthread_create(&ids[started], NULL, worker, s) != 0)
+            break;
+    if (started == 0)
+        (void)worker(s); /* no thread to be had: this one does it all */
+    for (unsigned i = 0; i < started; i++)
+        pthread_join(ids[i], NULL);
+    if (s->status < 0 && err)
+        *err = s->err;
+    return s->status;
+}
+
+static bool same_shards(const struct manifest *a, const struct manifest *b) {
+    if (a->count != b->count || a->shard_bits != b->shard_bits)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->shards[i].file, b->shards[i].file) != 0 ||
+            !wit_hash128_eq(a->shards[i].file_hash, b->shards[i].file_hash))
+            return false;
+    return true;
+}
+
+static int manifest_write(struct seal *s, struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    struct wit_buf text = WIT_BUF_INIT(MANIFEST_MAX_BYTES);
+    int st = manifest_shard_path(path, s->dir, "", err);
+    if (st >= 0)
+        st = wit_dir_sync(path, err); /* the names before the file that names them */
+    if (st >= 0)
+        st = manifest_path(path, s->dir, err);
+    if (st < 0)
+        return st;
+    st = manifest_encode(&s->new, &text);
+    if (st < 0)
+        wit_error_set(err, st, "cannot write %s: %s", path, wit_status_meaning(st));
+    else
+        st = wit_file_write_atomic(path, wit_buf_view(&text), err);
+    wit_buf_finish(&text);
+    return st;
+}
+
+static int seal_all(struct seal *s, bool *changed, struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    int st = manifest_shard_path(path, s->dir, "", err);
+    if (st >= 0)
+        st = wit_dir_make(path, err);
+    if (st >= 0)
+        st = strays_remove(s->dir, NULL, false, err);
+    if (st >= 0)
+        st = join_make(s->dir, s->cfg->interrupt, &s->join, err);
+    if (st < 0)
+        return st;
+    s->new.shard_bits = bits_choose(&s->join, s->cfg);
+    s->new.next_run = s->had_old ? s->old.next_run : 0;
+    s->results = wit_alloc_array((size_t)1 << s->new.shard_bits, sizeof *s->results);
+    if (!s->results)
+        return wit_error_set(err, WIT_ENOMEM, "no memory for %d bits of prefixes",
+                             s->new.shard_bits);
+    st = workers_run(s, err);
+    if (st < 0)
+        return st;
+    size_t count = 0;
+    for (size_t i = 0; i < (size_t)1 << s->new.shard_bits; i++)
+        if (s->results[i].samples)
+            s->results[count++] = s->results[i];
+    s->new.shards = s->results;
+    s->new.count = count;
+    s->results = NULL;
+    manifest_total(&s->new);
+    *changed = !s->had_old || !same_shards(&s->old, &s->new);
+    s->new.next_run += *changed;
+    s->new.sealed_at_s = wit_clock_wall_s();
+    st = manifest_write(s, err);
+    return st < 0 ? st : strays_remove(s->dir, &s->new, true, err);
+}
+
+static int recipe_check(struct wit_str recipe, struct wit_error *err) {
+    struct wit_json *parsed = NULL;
+    if (recipe.len == 0)
+        return 0;
+    int st = wit_json_parse(recipe, "recipe", &parsed, err);
+    wit_json_destroy(parsed);
+    return st == WIT_EFORMAT ? WIT_EINVAL : st;
+}
+
+static void report_fill(const struct manifest *m, bool changed,
+                        struct wit_shards_seal_report *report) {
+    *report = (struct wit_shards_seal_report){
+        .samples = m->samples,
+        .pairs = m->pairs,
+        .image_bytes = m->image_bytes,
+        .shards = m->count,
+        .dropped_pairs = m->dropped_pairs,
+        .duplicate_images = m->duplicate_images,
+        .collisions = m->collisions,
+        .captions_cut = m->captions_cut,
+        .changed = changed,
+        .hash = m->hash,
+    };
+}
+
+int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
+                    struct wit_shards_seal_report *report, struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    struct seal s = { .dir = dir, .cfg = cfg };
+    bool changed = false;
+    int lock_fd = -1;
+    if (cfg->shard_bits > WIT_SHARDS_MAX_BITS || cfg->shard_bytes == 0)
+        return wit_error_set(err, WIT_EINVAL, "shards of %llu bytes, %d bits can't be",
+                             (unsigned long long)cfg->shard_bytes, cfg->shard_bits);
+    int st = recipe_check(cfg->recipe, err);
+    if (st >= 0)
+        st = collect_path(path, dir, "index.lmdb", err);
+    if (st < 0)
+        return st;
+    if (!wit_file_exists(path))
+        return wit_error_set(err, WIT_ENOTFOUND, "%s/collect holds nothing to seal", dir);
+    if (pthread_mutex_init(&s.lock, NULL) != 0)
+        return wit_error_set(err, WIT_ENOMEM, "no memory to seal %s", dir);
+    st = lock_fd = collect_lock(dir, err);
+    if (st >= 0)
+        st = collect_commit_load(dir, &s.join.commit, err);
+    if (st >= 0)
+        st = old_load(&s, err);
+    if (st < 0)
+        goto out;
+    s.new.recipe = cfg->recipe;
+    s.new.tool = cfg->tool;
+    s.new.collect = s.join.commit.id;
+    s.new.inputs = inputs_hash(&s.join.commit, cfg);
+    if (nothing_changed(&s, s.new.inputs)) {
+        st = strays_remove(dir, &s.old, true, err);
+        if (st >= 0)
+            report_fill(&s.old, false, report);
+    } else {
+        st = seal_all(&s, &changed, err);
+        if (st >= 0)
+            report_fill(&s.new, changed, report);
+    }
+out:
+    if (lock_fd >= 0)
+        close(lock_fd);
+    join_finish(&s.join);
+    free(s.results);
+    manifest_finish(&s.old);
+    manifest_finish(&s.new);
+    pthread_mutex_destroy(&s.lock);
+    return st < 0 ? st : 0;
+}

@@ -1,0 +1,475 @@
+/* seal_plan.c: captions and origins of the samples of one prefix. */
+#include "seal_plan.h"
+#include "record.h"
+
+#include <stdlib.h>
+
+/* The words and pages of one image at a time; only an image seen on millions of pages needs much.
+ */
+#define SCRATCH_MAX_BYTES ((size_t)16 << 30)
+#define PLAN_MAX_BYTES ((size_t)64 << 30) /* texts of one prefix */
+/* An origin tells where an image was seen; a site's logo need not list every page. */
+enum { SEEN_MOST = 64 };
+#define ORIGIN_STOP_BYTES ((size_t)16 << 20)
+
+/* A URL under which the bytes arrived. */
+struct place {
+    uint64_t image; /* index into the join */
+    struct collect_image meta;
+    struct wit_str head; /* as in the log */
+    size_t said_from, said_to;
+    unsigned generation; /* of the bytes: the last generation is the smallest */
+};
+
+/* Words that keep() let through, with the page they stood on. */
+struct said {
+    struct record_caption caption;
+    struct wit_str page;
+};
+
+struct planner {
+    const struct join *join;
+    const struct wit_shards_seal_config *cfg;
+    struct segment_reader candidates, images[COLLECT_GROUPS];
+    struct wit_arena *arena; /* heads and words of the key at hand */
+    struct place *places;
+    size_t place_count, place_cap;
+    struct said *said;
+    size_t said_count, said_cap;
+    struct record_caption *captions;
+    size_t caption_cap;
+    struct wit_buf smallest, other; /* bodies */
+};
+
+int planner_create(const struct join *join, const struct wit_shards_seal_config *cfg,
+                   struct planner **out, struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    struct planner *p = calloc(1, sizeof *p);
+    if (!p)
+        return wit_error_set(err, WIT_ENOMEM, "no memory for sealing");
+    p->join = join;
+    p->cfg = cfg;
+    p->smallest = p->other = (struct wit_buf)WIT_BUF_INIT(SEGMENT_MAX_BODY_BYTES);
+    p->candidates.fd = -1;
+    for (unsigned g = 0; g < COLLECT_GROUPS; g++)
+        p->images[g].fd = -1;
+    p->arena = wit_arena_create(SCRATCH_MAX_BYTES);
+    int st = p->arena ? 0 : wit_error_set(err, WIT_ENOMEM, "no memory for sealing");
+    if (st >= 0)
+        st = collect_path(path, join->dir, "candidates.log", err);
+    if (st >= 0)
+        st = segment_reader_open(&p->candidates, path, SEGMENT_CANDIDATES, join->commit.candidates,
+                                 err);
+    for (unsigned g = 0; g < COLLECT_GROUPS && st >= 0; g++) {
+        st = collect_images_path(path, join->dir, g, err);
+        if (st >= 0)
+            st = segment_reader_open(&p->images[g], path, SEGMENT_IMAGES, join->commit.images[g],
+                                     err);
+    }
+    if (st < 0)
+        planner_destroy(p);
+    else
+        *out = p;
+    return st;
+}
+
+void planner_destroy(struct planner *p) {
+    if (!p)
+        return;
+    segment_reader_close(&p->candidates);
+    for (unsigned g = 0; g < COLLECT_GROUPS; g++)
+        segment_reader_close(&p->images[g]);
+    wit_arena_destroy(p->arena);
+    free(p->places);
+    free(p->said);
+    free(p->captions);
+    wit_buf_finish(&p->smallest);
+    wit_buf_finish(&p->other);
+    free(p);
+}
+
+void plan_finish(struct plan *plan) {
+    free(plan->records);
+    plan->records = NULL;
+    wit_buf_finish(&plan->fronts);
+    wit_buf_finish(&plan->origins);
+}
+
+static int no_memory(struct wit_error *err) {
+    return wit_error_set(err, WIT_ENOMEM, "no memory for the captions of a sample");
+}
+
+static int room(void **items, size_t count, size_t *cap, size_t size, struct wit_error *err) {
+    if (count < *cap)
+        return 0;
+    size_t more = *cap ? 2 * *cap : 64;
+    void *bigger = wit_realloc_array(*items, more, size);
+    if (!bigger)
+        return no_memory(err);
+    *items = bigger;
+    *cap = more;
+    return 0;
+}
+
+static int keep_str(struct wit_arena *arena, struct wit_str *s, struct wit_error *err) {
+    if (s->len == 0)
+        return 0;
+    const char *copy = wit_arena_copy(arena, s->data, s->len);
+    if (!copy)
+        return no_memory(err);
+    s->data = copy;
+    return 0;
+}
+
+static struct segment_reader *images_of(struct planner *p, uint64_t image) {
+    return &p->images[p->join->images[image].key.hi >> (64 - COLLECT_GROUP_BITS)];
+}
+
+int planner_body(struct planner *p, uint64_t image, void *out, struct wit_error *err) {
+    struct segment_reader *reader = images_of(p, image);
+    struct segment_frame frame;
+    int st = segment_reader_at(reader, p->join->images[image].offset, &frame, err);
+    return st < 0 ? st : segment_reader_body(reader, &frame, out, err);
+}
+
+/* ---- words ---------------------------------------------------------------------------------- */
+
+static int said_order(const void *x, const void *y) {
+    const struct said *a = x, *b = y;
+    int order = record_caption_cmp(&a->caption, &b->caption);
+    return order ? order : wit_str_cmp(a->page, b->page);
+}
+
+/* Copy what the log says about the URL of a place to p->said. */
+static int words_read(struct planner *p, struct wit_str url, uint64_t image,
+                      struct wit_error *err) {
+    uint64_t from, to;
+    join_candidates_of(p->join, join_url_first(p->join, image), &from, &to);
+    for (uint64_t i = from; i < to; i++) {
+        struct segment_frame frame;
+        struct wit_shards_candidate cand;
+        int st = segment_reader_at(&p->candidates, p->join->candidates[i].offset, &frame, err);
+        if (st >= 0)
+            st = collect_candidate_decode(frame.head, &cand, err);
+        if (st < 0)
+            return st;
+        if (!wit_str_eq(cand.url, url))
+            continue; /* another URL with the same hash */
+        if (keep_str(p->arena, &cand.text, err) < 0 || keep_str(p->arena, &cand.page, err) < 0)
+            return WIT_ENOMEM;
+        st = room((void **)&p->said, p->said_count, &p->said_cap, sizeof *p->said, err);
+        if (st < 0)
+            return st;
+        p->said[p->said_count++] = (struct said){
+            .caption = { .text = cand.text, .source = (uint16_t)cand.source },
+            .page = cand.page,
+        };
+    }
+    return 0;
+}
+
+/* Sort what was read from `from` on, drop repeats, and ask keep() once for each text. */
+static void words_judge(struct planner *p, struct wit_str url, size_t from, bool count,
+                        struct plan *plan) {
+    struct said *s = p->said + from;
+    size_t read = p->said_count - from, kept = 0;
+    bool stays = true;
+    if (read)
+        qsort(s, read, sizeof *s, said_order);
+    struct wit_str text = { NULL, 0 };
+    for (size_t i = 0; i < read; i++) {
+        if (!wit_str_eq(s[i].caption.text, text)) {
+            text = s[i].caption.text;
+            const struct wit_shards_candidate cand = {
+                .url = url,
+                .text = text,
+                .source = (enum wit_shards_source)s[i].caption.source,
+                .page = s[i].page,
+            };
+            stays = !p->cfg->keep || p->cfg->keep(p->cfg->user, &cand);
+            plan->dropped_pairs += count && !stays;
+        }
+        if (stays && (kept == 0 || said_order(&s[kept - 1], &s[i]) != 0))
+            s[kept++] = s[i];
+    }
+    p->said_count = from + kept;
+}
+
+/* ---- places --------------------------------------------------------------------------------- */
+
+static int place_read(struct planner *p, uint64_t image, struct plan *plan, struct wit_error *err) {
+    struct segment_frame frame;
+    int st = room((void **)&p->places, p->place_count, &p->place_cap, sizeof *p->places, err);
+    if (st >= 0)
+        st = segment_reader_at(images_of(p, image), p->join->images[image].offset, &frame, err);
+    if (st < 0)
+        return st;
+    struct place place = { .image = image, .head = frame.head, .said_from = p->said_count };
+    if (keep_str(p->arena, &place.head, err) < 0)
+        return WIT_ENOMEM;
+    st = collect_image_decode(place.head, &place.meta, err);
+    if (st < 0)
+        return st;
+    struct wit_str url = place.meta.fetched.url;
+    const struct place *last = p->place_count ? &p->places[p->place_count - 1] : NULL;
+    bool first = !last || !wit_str_eq(last->meta.fetched.url, url);
+    st = words_read(p, url, image, err);
+    if (st < 0)
+        return st;
+    words_judge(p, url, place.said_from, first, plan);
+    place.said_to = p->said_count;
+    if (place.said_to > place.said_from) /* an image without words left is no sample */
+        p->places[p->place_count++] = place;
+    return 0;
+}
+
+static int body_read(struct planner *p, const struct place *place, struct wit_buf *buf,
+                     struct wit_error *err) {
+    size_t bytes = (size_t)p->join->images[place->image].bytes;
+    wit_buf_reset(buf);
+    int st = wit_buf_reserve(buf, bytes ? bytes : 1);
+    if (st < 0)
+        return wit_error_set(err, st, "no memory for an image of %zu bytes", bytes);
+    st = planner_body(p, place->image, buf->data, err);
+    if (st >= 0)
+        buf->len = bytes;
+    return st;
+}
+
+static int place_order(const void *x, const void *y) {
+    const struct place *a = x, *b = y;
+    int order = wit_str_cmp(a->meta.fetched.url, b->meta.fetched.url);
+    if (order == 0 && a->meta.fetched.fetched_at_s != b->meta.fetched.fetched_at_s)
+        order = a->meta.fetched.fetched_at_s < b->meta.fetched.fetched_at_s ? -1 : 1;
+    return order ? order : wit_str_cmp(a->head, b->head);
+}
+
+/* A hash is no proof: where several URLs gave bytes with one key, the bytes are compared. The
+ * string that sorts first stays, places with another one leave. Then by URL, the earliest fetch of
+ * each. */
+static int places_agree(struct planner *p, struct plan *plan, struct wit_error *err) {
+    unsigned generation = 0;
+    size_t kept = 0;
+    int st = p->place_count > 1 ? body_read(p, &p->places[0], &p->smallest, err) : 0;
+    for (size_t i = 1; i < p->place_count && st >= 0; i++) {
+        struct place *place = &p->places[i];
+        st = body_read(p, place, &p->other, err);
+        if (st < 0)
+            break;
+        int order = wit_str_cmp(wit_buf_view(&p->other), wit_buf_view(&p->smallest));
+        if (order < 0) {
+            struct wit_buf smaller = p->other;
+            p->other = p->smallest;
+            p->smallest = smaller;
+            generation++;
+        }
+        place->generation = order > 0 ? UINT32_MAX : generation;
+    }
+    if (st < 0)
+        return st;
+    for (size_t i = 0; i < p->place_count; i++) {
+        if (p->places[i].generation == generation)
+            p->places[kept++] = p->places[i];
+        else
+            plan->collisions++;
+    }
+    p->place_count = kept;
+    if (kept)
+        qsort(p->places, kept, sizeof *p->places, place_order);
+    return 0;
+}
+
+static bool place_repeats(const struct planner *p, size_t i) {
+    return i > 0 && wit_str_eq(p->places[i].meta.fetched.url, p->places[i - 1].meta.fetched.url);
+}
+
+/* ---- samples -------------------------------------------------------------------------------- */
+
+static int caption_order(const void *x, const void *y) {
+    return record_caption_cmp(x, y);
+}
+
+/* The set of captions of all places into p->captions, cut at the ceilings. */
+static int captions_gather(struct planner *p, uint32_t *count, struct plan *plan,
+                           struct wit_error *err) {
+    size_t all = 0, distinct = 0, kept = 0, bytes = 0;
+    for (size_t i = 0; i < p->place_count; i++)
+        for (size_t k = p->places[i].said_from; k < p->places[i].said_to; k++) {
+            int st = room((void **)&p->captions, all, &p->caption_cap, sizeof *p->captions, err);
+            if (st < 0)
+                return st;
+            p->captions[all++] = p->said[k].caption;
+        }
+    qsort(p->captions, all, sizeof *p->captions, caption_order);
+    bool full = false;
+    for (size_t i = 0; i < all; i++) {
+        /* kept <= i: a repeat is next to what was kept last, unless the ceiling was reached. */
+        if (i > 0 && !full && kept &&
+            record_caption_cmp(&p->captions[kept - 1], &p->captions[i]) == 0)
+            continue;
+        distinct++;
+        size_t more = RECORD_FIELD_BYTES + p->captions[i].text.len;
+        full =
+            full || kept == WIT_SHARDS_MAX_CAPTIONS || bytes + more > WIT_SHARDS_MAX_CAPTION_BYTES;
+        if (full)
+            continue;
+        bytes += more;
+        p->captions[kept++] = p->captions[i];
+    }
+    plan->captions_cut += distinct - kept;
+    *count = (uint32_t)kept;
+    return 0;
+}
+
+static void put_seen(struct wit_json_writer *w, const struct planner *p, size_t place,
+                     uint32_t caption_count) {
+    size_t listed = 0, total = 0;
+    wit_json_key(w, "seen");
+    wit_json_array_begin(w);
+    for (size_t k = p->places[place].said_from; k < p->places[place].said_to; k++) {
+        const struct said *s = &p->said[k];
+        const struct record_caption *c =
+            bsearch(&s->caption, p->captions, caption_count, sizeof *p->captions, caption_order);
+        total++;
+        if (!c || listed == SEEN_MOST)
+            continue;
+        listed++;
+        wit_json_object_begin(w);
+        wit_json_key(w, "caption");
+        wit_json_put_u64(w, (uint64_t)(c - p->captions));
+        wit_json_key(w, "page");
+        wit_json_put_str(w, s->page);
+        wit_json_object_end(w);
+    }
+    wit_json_array_end(w);
+    wit_json_key(w, "seen_total");
+    wit_json_put_u64(w, total);
+}
+
+static int origin_line(const struct planner *p, size_t place, uint32_t caption_count,
+                       struct wit_buf *out) {
+    const struct wit_shards_fetched *f = &p->places[place].meta.fetched;
+    struct wit_json_writer w;
+    wit_json_writer_init(&w, out);
+    wit_json_object_begin(&w);
+    wit_json_key(&w, "url");
+    wit_json_put_str(&w, f->url);
+    wit_json_key(&w, "final_url");
+    wit_json_put_str(&w, f->final_url);
+    wit_json_key(&w, "fetched_at_s");
+    wit_json_put_int(&w, f->fetched_at_s);
+    wit_json_key(&w, "headers");
+    wit_json_put_str(&w, f->headers);
+    wit_json_key(&w, "rights");
+    wit_json_put_str(&w, f->rights);
+    put_seen(&w, p, place, caption_count);
+    wit_json_object_end(&w);
+    int st = wit_json_writer_finish(&w);
+    return st < 0 ? st : wit_buf_append_byte(out, '\n');
+}
+
+static int origins_write(const struct planner *p, uint32_t caption_count, struct plan *plan,
+                         struct wit_error *err) {
+    size_t start = plan->origins.len, left_out = 0;
+    int st = 0;
+    for (size_t i = 0; i < p->place_count && st >= 0; i++) {
+        if (place_repeats(p, i))
+            continue;
+        plan->duplicate_images += i > 0;
+        if (plan->origins.len - start > ORIGIN_STOP_BYTES)
+            left_out++;
+        else
+            st = origin_line(p, i, caption_count, &plan->origins);
+    }
+    if (st >= 0 && left_out)
+        st = wit_buf_printf(&plan->origins, "{\"urls_left_out\":%zu}\n", left_out);
+    return st < 0 ? wit_error_set(err, st, "no room for the origins of a sample") : 0;
+}
+
+/* Facts about one byte string that two fetches could only disagree on by mistake: the smaller. */
+static const struct wit_image_info *info_choose(const struct planner *p) {
+    enum { INFO_AT = 24, INFO_BYTES = 16 };
+    const struct place *best = &p->places[0];
+    for (size_t i = 1; i < p->place_count; i++)
+        if (memcmp(p->places[i].head.data + INFO_AT, best->head.data + INFO_AT, INFO_BYTES) < 0)
+            best = &p->places[i];
+    return &best->meta.fetched.info;
+}
+
+static int sample_plan(struct planner *p, struct wit_hash128 key, struct plan *plan,
+                       struct wit_error *err) {
+    uint32_t captions;
+    int st = captions_gather(p, &captions, plan, err);
+    if (st >= 0)
+        st = room((void **)&plan->records, plan->count, &plan->cap, sizeof *plan->records, err);
+    if (st < 0)
+        return st;
+    struct plan_record r = {
+        .key = key,
+        .image = p->places[0].image,
+        .captions = captions,
+        .body_bytes = (size_t)p->join->images[p->places[0].image].bytes,
+        .front_at = plan->fronts.len,
+        .origin_at = plan->origins.len,
+    };
+    st = record_front_encode(key, info_choose(p), r.body_bytes, key, p->captions, captions,
+                             &plan->fronts);
+    if (st < 0)
+        return wit_error_set(err, st, "no room for the captions of a sample");
+    st = origins_write(p, captions, plan, err);
+    if (st < 0)
+        return st;
+    r.front_bytes = plan->fronts.len - r.front_at;
+    r.origin_bytes = plan->origins.len - r.origin_at;
+    plan->records[plan->count++] = r;
+    plan->pairs += captions;
+    plan->image_bytes += r.body_bytes;
+    return 0;
+}
+
+static int digest(struct plan *plan, struct wit_error *err) {
+    struct wit_hasher *h = wit_hasher_create();
+    if (!h)
+        return no_memory(err);
+    for (uint64_t i = 0; i < plan->count; i++) {
+        const struct plan_record *r = &plan->records[i];
+        uint8_t head[32];
+        wit_hash128_to_bytes(r->key, head);
+        wit_store_be64(head + 16, r->front_bytes);
+        wit_store_be64(head + 24, r->origin_bytes);
+        wit_hasher_update(h, head, sizeof head);
+        wit_hasher_update(h, plan->fronts.data + r->front_at, r->front_bytes);
+        wit_hasher_update(h, plan->origins.data + r->origin_at, r->origin_bytes);
+    }
+    plan->digest = wit_hasher_digest(h);
+    wit_hasher_destroy(h);
+    return 0;
+}
+
+int planner_plan(struct planner *p, uint64_t from, uint64_t to, struct plan *out,
+                 struct wit_error *err) {
+    const struct join *j = p->join;
+    struct plan plan = { .fronts = WIT_BUF_INIT(PLAN_MAX_BYTES),
+                         .origins = WIT_BUF_INIT(PLAN_MAX_BYTES) };
+    int st = 0;
+    for (uint64_t at = from; at < to && st >= 0;) {
+        struct wit_hash128 key = j->images[j->by_key[at]].key;
+        wit_arena_reset(p->arena);
+        p->place_count = p->said_count = 0;
+        for (; at < to && st >= 0 && wit_hash128_eq(j->images[j->by_key[at]].key, key); at++)
+            st = place_read(p, j->by_key[at], &plan, err);
+        if (st >= 0)
+            st = places_agree(p, &plan, err);
+        if (st >= 0 && p->place_count)
+            st = sample_plan(p, key, &plan, err);
+        if (st >= 0 && p->cfg->interrupt && *p->cfg->interrupt)
+            st = wit_error_set(err, WIT_ECANCELED, "interrupted while sealing %s", j->dir);
+    }
+    if (st >= 0)
+        st = digest(&plan, err);
+    if (st < 0)
+        plan_finish(&plan);
+    else
+        *out = plan;
+    return st;
+}

@@ -1,0 +1,308 @@
+/* shard_file.c: a sealed shard, read by offset. */
+#include "shard_file.h"
+#include "record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { HASH_CHUNK_BYTES = 1 << 20 };
+#define ORIGIN_MAX_BYTES                                                                           \
+    ((size_t)512 << 20) /* 16 MiB and one line of the longest fields, escaped */
+
+struct shard_file {
+    atomic_uint refs;
+    struct walker_source source; /* name points to path */
+    struct walker *walker;
+    struct walker_table samples;
+    pthread_mutex_t origin_lock; /* guards walker, origin and origin_ready */
+    struct walker_table origin;  /* read at the first question */
+    bool origin_ready;
+    char path[WIT_PATH_MAX];
+};
+
+static int expectation_check(const struct shard_file *f, const struct manifest_shard *expect,
+                             struct wit_error *err) {
+    if (f->source.bytes != expect->file_bytes)
+        return wit_error_set(err, WIT_ECORRUPT,
+                             "%s has %" PRIu64 " bytes, dataset.json says %" PRIu64
+                             ": it was cut or replaced",
+                             f->path, f->source.bytes, expect->file_bytes);
+    return 0;
+}
+
+/* Keys ascend, so the first and the last decide for all. */
+static int prefix_check(const struct shard_file *f, uint32_t prefix, int shard_bits,
+                        struct wit_error *err) {
+    const struct walker_table *t = &f->samples;
+    if (t->count && (manifest_prefix(t->entries[0].key, shard_bits) != prefix ||
+                     manifest_prefix(t->entries[t->count - 1].key, shard_bits) != prefix))
+        return wit_error_set(err, WIT_ECORRUPT, "%s holds keys of another prefix", f->path);
+    return 0;
+}
+
+static int content_open(struct shard_file *f, const struct manifest_shard *expect, int shard_bits,
+                        struct wit_error *err) {
+    struct stat info;
+    f->source.fd = open(f->path, O_RDONLY | O_CLOEXEC);
+    if (f->source.fd < 0)
+        return wit_error_errno(err, errno, "cannot open %s", f->path);
+    if (fstat(f->source.fd, &info) < 0)
+        return wit_error_errno(err, errno, "cannot stat %s", f->path);
+    if (!S_ISREG(info.st_mode))
+        return wit_error_set(err, WIT_ECORRUPT, "%s is not a file", f->path);
+    f->source.bytes = (uint64_t)info.st_size;
+    int st = expect ? expectation_check(f, expect, err) : 0;
+    if (st >= 0)
+        st = walker_create(&f->source, &f->walker, err);
+    if (st >= 0)
+        st = walker_table_read(f->walker, "samples", &f->samples, err);
+    if (st < 0 || !expect)
+        return st;
+    if (f->samples.count != expect->samples)
+        return wit_error_set(err, WIT_ECORRUPT,
+                             "%s has %" PRIu64 " samples, dataset.json says %" PRIu64, f->path,
+                             f->samples.count, expect->samples);
+    return prefix_check(f, expect->prefix, shard_bits, err);
+}
+
+int shard_file_open(const char *dir, const char *file, const struct manifest_shard *expect,
+                    int shard_bits, struct shard_file **out, struct wit_error *err) {
+    struct shard_file *f = calloc(1, sizeof *f);
+    if (!f || pthread_mutex_init(&f->origin_lock, NULL) != 0) {
+        free(f);
+        return wit_error_set(err, WIT_ENOMEM, "no memory to open %s", file);
+    }
+    atomic_init(&f->refs, 1);
+    f->source = (struct walker_source){ .fd = -1, .name = f->path };
+    int st = manifest_shard_path(f->path, dir, file, err);
+    if (st >= 0)
+        st = content_open(f, expect, shard_bits, err);
+    if (st < 0)
+        shard_file_unref(f);
+    else
+        *out = f;
+    return st;
+}
+
+struct shard_file *shard_file_ref(struct shard_file *f) {
+    atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+    return f;
+}
+
+void shard_file_unref(struct shard_file *f) {
+    if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    walker_table_finish(&f->samples);
+    walker_table_finish(&f->origin);
+    walker_destroy(f->walker);
+    if (f->source.fd >= 0)
+        close(f->source.fd);
+    pthread_mutex_destroy(&f->origin_lock);
+    free(f);
+}
+
+uint64_t shard_file_samples(const struct shard_file *f) {
+    return f->samples.count;
+}
+
+int64_t shard_file_find(const struct shard_file *f, struct wit_hash128 key) {
+    return walker_table_find(&f->samples, key);
+}
+
+/* Append the value of an entry to buf: with the header of its overflow run, which is checked and
+ * then dropped from the view. */
+static int value_read(const struct shard_file *f, const struct walker_entry *e, struct wit_buf *buf,
+                      struct wit_str *out, struct wit_error *err) {
+    size_t lead = e->overflow ? WALKER_PAGE_HEADER_BYTES : 0, start = buf->len;
+    int st = wit_buf_reserve(buf, lead + e->bytes + 1); /* never a reserve of 0 */
+    if (st < 0)
+        return wit_error_set(err, st, "%s: a value of %" PRIu32 " bytes is over the buffer's %zu",
+                             f->path, e->bytes, buf->max);
+    st = walker_source_read(&f->source, buf->data + start, lead + e->bytes, e->offset - lead, err);
+    if (st < 0)
+        return st;
+    if (lead &&
+        !walker_overflow_fits((const uint8_t *)buf->data + start, e, walker_page_bytes(f->walker)))
+        return wit_error_set(err, WIT_ECORRUPT, "%s: page %" PRIu64 " is not the start of a record",
+                             f->path, e->offset / walker_page_bytes(f->walker));
+    buf->len = start + lead + e->bytes;
+    *out = wit_str_of(buf->data + start + lead, e->bytes);
+    return 0;
+}
+
+int shard_file_read(const struct shard_file *f, uint64_t index, bool verify, struct wit_buf *buf,
+                    struct wit_shards_sample *out, struct wit_error *err) {
+    struct wit_shards_sample sample = { .caption_count = 0 };
+    struct wit_str value;
+    if (index >= f->samples.count)
+        return wit_error_set(err, WIT_EINVAL, "%s has no record %" PRIu64, f->path, index);
+    const struct walker_entry *e = &f->samples.entries[index];
+    if (e->bytes > WIT_SHARDS_MAX_RECORD_BYTES)
+        return wit_error_set(err, WIT_ECORRUPT, "%s: record %" PRIu64 " has %" PRIu32 " bytes",
+                             f->path, index, e->bytes);
+    wit_buf_reset(buf);
+    int st = value_read(f, e, buf, &value, err);
+    if (st < 0)
+        return st;
+    sample.key = e->key;
+    st = record_decode(value, &sample, err);
+    if (st >= 0 && verify)
+        st = record_verify(&sample, err);
+    if (st < 0) {
+        wit_error_wrap(err, "%s: record %" PRIu64, f->path, index);
+        return st;
+    }
+    *out = sample;
+    return 0;
+}
+
+static int origin_load(struct shard_file *f, struct wit_error *err) {
+    pthread_mutex_lock(&f->origin_lock);
+    int st = f->origin_ready ? 0 : walker_table_read(f->walker, "origin", &f->origin, err);
+    f->origin_ready = f->origin_ready || st >= 0;
+    pthread_mutex_unlock(&f->origin_lock);
+    return st;
+}
+
+int shard_file_origin(struct shard_file *f, struct wit_hash128 key, struct wit_buf *out,
+                      struct wit_error *err) {
+    struct wit_buf value = WIT_BUF_INIT(ORIGIN_MAX_BYTES + WALKER_PAGE_HEADER_BYTES + 1);
+    struct wit_str lines;
+    int st = origin_load(f, err);
+    if (st < 0)
+        return st;
+    int64_t index = walker_table_find(&f->origin, key);
+    if (index < 0)
+        return wit_error_set(err, WIT_ENOTFOUND, "%s has no origin of that key", f->path);
+    st = value_read(f, &f->origin.entries[index], &value, &lines, err);
+    if (st >= 0 && (st = wit_buf_append_str(out, lines)) < 0)
+        wit_error_set(err, st, "an origin of %zu bytes is over the buffer's ceiling", lines.len);
+    wit_buf_finish(&value);
+    return st;
+}
+
+void shard_file_prefetch(const struct shard_file *f, uint64_t from, uint64_t count) {
+    if (from >= f->samples.count || count == 0)
+        return;
+    if (count > f->samples.count - from)
+        count = f->samples.count - from;
+    const struct walker_entry *first = &f->samples.entries[from], *last = first + count - 1;
+    /* Written in key order, so the range is what lies between; a crafted file only gets a worse
+     * hint. */
+    if (last->offset + last->bytes > first->offset)
+        (void)posix_fadvise(f->source.fd, (off_t)first->offset,
+                            (off_t)(last->offset + last->bytes - first->offset),
+                            POSIX_FADV_WILLNEED);
+}
+
+/* ---- measuring ------------------------------------------------------------------------------ */
+
+static int file_hash(const struct shard_file *f, const volatile int *interrupt,
+                     struct wit_hash128 *out, struct wit_error *err) {
+    struct wit_hasher *hasher = wit_hasher_create();
+    uint8_t *chunk = malloc(HASH_CHUNK_BYTES);
+    int st = hasher && chunk ? 0 : wit_error_set(err, WIT_ENOMEM, "no memory to hash %s", f->path);
+    for (uint64_t at = 0; st >= 0 && at < f->source.bytes; at += HASH_CHUNK_BYTES) {
+        uint64_t left = f->source.bytes - at;
+        size_t len = left < HASH_CHUNK_BYTES ? (size_t)left : HASH_CHUNK_BYTES;
+        st = walker_source_read(&f->source, chunk, len, at, err);
+        if (st >= 0)
+            wit_hasher_update(hasher, chunk, len);
+        if (st >= 0 && interrupt && *interrupt)
+            st = wit_error_set(err, WIT_ECANCELED, "interrupted while hashing %s", f->path);
+    }
+    if (st >= 0)
+        *out = wit_hasher_digest(hasher);
+    wit_hasher_destroy(hasher);
+    free(chunk);
+    return st;
+}
+
+struct measure {
+    shard_fault_fn fault;
+    void *user;
+    struct wit_error err;
+    int status; /* of the last fault */
+};
+
+static void note(struct measure *m, int st) {
+    m->status = st;
+    if (m->fault && st != WIT_ECANCELED)
+        m->fault(m->user, m->err.text);
+}
+
+/* Each sample has one origin under its key, and each origin's value can be read. */
+static void origins_measure(struct shard_file *f, struct measure *m) {
+    struct wit_buf buf = WIT_BUF_INIT(ORIGIN_MAX_BYTES + WALKER_PAGE_HEADER_BYTES + 1);
+    struct wit_str lines;
+    int st = origin_load(f, &m->err);
+    if (st < 0) {
+        note(m, st);
+        return;
+    }
+    if (f->origin.count != f->samples.count)
+        note(m,
+             wit_error_set(&m->err, WIT_ECORRUPT, "%s: %" PRIu64 " samples but %" PRIu64 " origins",
+                           f->path, f->samples.count, f->origin.count));
+    for (uint64_t i = 0; i < f->origin.count; i++) {
+        const struct walker_entry *e = &f->origin.entries[i];
+        wit_buf_reset(&buf);
+        st = value_read(f, e, &buf, &lines, &m->err);
+        if (st < 0)
+            note(m, st);
+        else if (i < f->samples.count && !wit_hash128_eq(e->key, f->samples.entries[i].key))
+            note(m,
+                 wit_error_set(&m->err, WIT_ECORRUPT,
+                               "%s: origin %" PRIu64 " has a key that is no sample's", f->path, i));
+    }
+    wit_buf_finish(&buf);
+}
+
+int shard_file_measure(const char *dir, const char *file, int shard_bits,
+                       const volatile int *interrupt, shard_fault_fn fault, void *user,
+                       struct manifest_shard *measured, struct wit_error *err) {
+    struct shard_file *f = NULL;
+    struct measure m = { .fault = fault, .user = user };
+    struct wit_buf buf = WIT_BUF_INIT(WIT_SHARDS_MAX_RECORD_BYTES + WALKER_PAGE_HEADER_BYTES + 1);
+    struct wit_shards_sample sample;
+    measured->samples = measured->pairs = measured->image_bytes = measured->file_bytes = 0;
+    measured->sum = (struct wit_hash128){ 0, 0 };
+    int st = shard_file_open(dir, file, NULL, shard_bits, &f, &m.err);
+    if (st < 0) {
+        note(&m, st);
+        goto out;
+    }
+    if ((st = prefix_check(f, measured->prefix, shard_bits, &m.err)) < 0)
+        note(&m, st);
+    for (uint64_t i = 0; i < f->samples.count; i++) {
+        if (interrupt && *interrupt) {
+            note(&m, wit_error_set(&m.err, WIT_ECANCELED, "interrupted while reading %s", f->path));
+            goto out;
+        }
+        st = shard_file_read(f, i, true, &buf, &sample, &m.err);
+        if (st < 0) {
+            note(&m, st);
+            continue;
+        }
+        measured->samples++;
+        measured->pairs += sample.caption_count;
+        measured->image_bytes += sample.image.len;
+        measured->sum = wit_hash128_add(measured->sum, sample.hash);
+    }
+    origins_measure(f, &m);
+    measured->file_bytes = f->source.bytes;
+    if ((st = file_hash(f, interrupt, &measured->file_hash, &m.err)) < 0)
+        note(&m, st);
+out:
+    wit_buf_finish(&buf);
+    shard_file_unref(f);
+    if (m.status < 0 && err)
+        *err = m.err;
+    return m.status;
+}

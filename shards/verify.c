@@ -1,0 +1,164 @@
+/* verify.c: reads every byte of a dataset and says what is wrong with it. */
+#include "shard_file.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { THREADS_MOST = 256, FAULTS_MOST = 100 /* of one shard, in words; the rest is a number */ };
+#define FAULTS_MAX_BYTES ((size_t)1 << 20)
+
+struct shard_check {
+    struct manifest_shard measured;
+    struct wit_buf faults; /* NUL-terminated sentences */
+    uint64_t fault_count;
+    int status; /* WIT_ENOMEM and the like: could not be checked */
+};
+
+struct verify {
+    const char *dir;
+    const struct manifest *manifest;
+    struct shard_check *checks;
+    atomic_size_t next;
+};
+
+static void on_fault(void *user, const char *text) {
+    struct shard_check *c = user;
+    if (c->fault_count++ < FAULTS_MOST)
+        (void)wit_buf_append(&c->faults, text, strlen(text) + 1); /* over the ceiling: counted */
+}
+
+static void compare(struct shard_check *c, const struct manifest_shard *said, const char *what,
+                    uint64_t is, uint64_t should) {
+    char text[256];
+    if (is == should)
+        return;
+    snprintf(text, sizeof text, "%s has %" PRIu64 " %s, dataset.json says %" PRIu64, said->file, is,
+             what, should);
+    on_fault(c, text);
+}
+
+static void compare_hash(struct shard_check *c, const struct manifest_shard *said, const char *what,
+                         struct wit_hash128 is, struct wit_hash128 should) {
+    char text[256], a[WIT_HASH128_HEX], b[WIT_HASH128_HEX];
+    if (wit_hash128_eq(is, should))
+        return;
+    wit_hash128_to_hex(is, a);
+    wit_hash128_to_hex(should, b);
+    snprintf(text, sizeof text, "%s: %s is %s, dataset.json says %s", said->file, what, a, b);
+    on_fault(c, text);
+}
+
+static void shard_verify(struct verify *v, size_t index) {
+    const struct manifest_shard *said = &v->manifest->shards[index];
+    struct shard_check *c = &v->checks[index];
+    struct manifest_shard *is = &c->measured;
+    *is = *said;
+    c->faults = (struct wit_buf)WIT_BUF_INIT(FAULTS_MAX_BYTES);
+    int st = shard_file_measure(v->dir, said->file, v->manifest->shard_bits, NULL, on_fault, c, is,
+                                NULL);
+    if (st == WIT_ENOMEM)
+        c->status = st;
+    if (is->file_bytes == 0) /* could not be opened: that was said */
+        return;
+    compare(c, said, "bytes", is->file_bytes, said->file_bytes);
+    compare(c, said, "samples", is->samples, said->samples);
+    compare(c, said, "captions", is->pairs, said->pairs);
+    compare(c, said, "image bytes", is->image_bytes, said->image_bytes);
+    compare_hash(c, said, "the sum of its sample hashes", is->sum, said->sum);
+    compare_hash(c, said, "its file hash", is->file_hash, said->file_hash);
+}
+
+static void *worker(void *arg) {
+    struct verify *v = arg;
+    for (;;) {
+        size_t i = atomic_fetch_add(&v->next, 1);
+        if (i >= v->manifest->count)
+            return NULL;
+        shard_verify(v, i);
+    }
+}
+
+static void workers_run(struct verify *v, unsigned threads) {
+    pthread_t ids[THREADS_MOST];
+    unsigned started = 0;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (threads == 0)
+        threads = (unsigned)(cores > 0 ? cores : 1);
+    if (threads > v->manifest->count)
+        threads = (unsigned)v->manifest->count;
+    if (threads > THREADS_MOST)
+        threads = THREADS_MOST;
+    for (; started < threads; started++)
+        if (pthread_create(&ids[started], NULL, worker, v) != 0)
+            break;
+    if (started == 0)
+        (void)worker(v);
+    for (unsigned i = 0; i < started; i++)
+        pthread_join(ids[i], NULL);
+}
+
+static void faults_report(const struct shard_check *c, const char *file, wit_shards_fault_fn fn,
+                          void *user) {
+    struct wit_shards_fault fault = { .file = file };
+    uint64_t told = 0;
+    for (size_t at = 0; at < c->faults.len && fn; told++) {
+        fault.text = c->faults.data + at;
+        fn(user, &fault);
+        at += strlen(fault.text) + 1;
+    }
+    if (fn && told < c->fault_count) {
+        char text[64];
+        snprintf(text, sizeof text, "and %" PRIu64 " faults more", c->fault_count - told);
+        fault.text = text;
+        fn(user, &fault);
+    }
+}
+
+int wit_shards_verify(const char *dir, unsigned threads, wit_shards_fault_fn fn, void *user,
+                      struct wit_shards_verify_report *report, struct wit_error *err) {
+    struct manifest manifest = { .shard_bits = 0 };
+    struct wit_shards_verify_report sum = { .bad = 0 };
+    struct wit_error why = WIT_ERROR_INIT;
+    int st = manifest_load(dir, &manifest, &why);
+    if (st == WIT_ECORRUPT || st == WIT_EFORMAT) {
+        if (fn)
+            fn(user, &(struct wit_shards_fault){ .file = "dataset.json", .text = why.text });
+        sum.bad = 1;
+        *report = sum;
+        return wit_error_set(err, WIT_ECORRUPT, "%s", why.text);
+    }
+    if (st < 0) {
+        if (err)
+            *err = why;
+        return st;
+    }
+    struct verify v = { .dir = dir, .manifest = &manifest };
+    v.checks = wit_alloc_array(manifest.count + 1, sizeof *v.checks);
+    if (!v.checks) {
+        manifest_finish(&manifest);
+        return wit_error_set(err, WIT_ENOMEM, "no memory to verify %s", dir);
+    }
+    workers_run(&v, threads);
+    for (size_t i = 0; i < manifest.count; i++) {
+        struct shard_check *c = &v.checks[i];
+        faults_report(c, manifest.shards[i].file, fn, user);
+        sum.samples += c->measured.samples;
+        sum.pairs += c->measured.pairs;
+        sum.bytes += c->measured.file_bytes;
+        sum.bad += c->fault_count;
+        if (c->status < 0)
+            st = c->status;
+        wit_buf_finish(&c->faults);
+    }
+    if (st < 0)
+        wit_error_set(err, st, "%s could not be checked: %s", dir, wit_status_meaning(st));
+    else if (sum.bad)
+        st = wit_error_set(err, WIT_ECORRUPT, "%s: %" PRIu64 " faults", dir, sum.bad);
+    *report = sum;
+    free(v.checks);
+    manifest_finish(&manifest);
+    return st < 0 ? st : 0;
+}
