@@ -7,10 +7,12 @@
  *     struct wit_image_info info;
  *     if (wit_image_walk(bytes, &limits, &info, &err) < 0)
  *         return refuse(err.text);                  // "truncated: no EOI after byte 10240"
- *     struct wit_image_decoder *dec = wit_image_decoder_create();
  *     struct wit_image_pixels px = WIT_IMAGE_PIXELS_INIT;
- *     wit_image_decode_rgb(dec, bytes, &limits, &px, &err);
- *     wit_image_resize(&px, box, 224, 224, WIT_IMAGE_PILLOW_13_0, &small, &err);
+ *     if (wit_image_decode_rgb(dec, bytes, &limits, &px, &err) == 0) {
+ *         struct wit_image_view whole = wit_image_view_of(&px);
+ *         const float box[4] = { 0, 0, (float)px.width, (float)px.height };
+ *         wit_image_resize(resizer, &whole, box, 224, 224, WIT_IMAGE_PILLOW_13_0, rgb, &err);
+ *     }
  */
 #ifndef WIT_IMAGE_H
 #define WIT_IMAGE_H
@@ -66,33 +68,44 @@ const char *wit_image_format_name(enum wit_image_format f); /* "jpeg", ... "unkn
 int wit_image_walk(struct wit_str bytes, const struct wit_image_limits *limits,
                    struct wit_image_info *info, struct wit_error *err);
 
-/* 8-bit interleaved rows without padding. data belongs to the struct; free with
- * wit_image_pixels_finish. A decode or resize reuses memory that is large enough. */
+/* 8-bit RGB, rows without padding. data belongs to the struct; free with wit_image_pixels_finish. A
+ * decode reuses memory that is large enough. */
 struct wit_image_pixels {
-    uint8_t *data;
-    size_t cap;             /* bytes allocated */
+    uint8_t *data;          /* (height, width, 3) */
+    size_t cap_bytes;       /* allocated */
     uint32_t width, height; /* px */
-    uint32_t channels;      /* 3 = RGB */
 };
 #define WIT_IMAGE_PIXELS_INIT                                                                      \
-    { NULL, 0, 0, 0, 0 }
+    { NULL, 0, 0, 0 }
 void wit_image_pixels_finish(struct wit_image_pixels *px);
 
-/* Reusable decoder state; one thread at a time. NULL: out of memory. */
+/* Reusable decoder state; one thread at a time. create gives NULL when out of memory. */
 struct wit_image_decoder;
 struct wit_image_decoder *wit_image_decoder_create(void);
 void wit_image_decoder_destroy(struct wit_image_decoder *dec);
 
 /**
  * Full decode to RGB, bit for bit what Pillow's Image.open(...).convert("RGB") gives (libjpeg-turbo
- * ISLOW + fancy upsampling, Adobe CMYK inverted, alpha dropped, 16-bit saturated as Pillow does).
- * A premature end of the file is an error, other libjpeg warnings are not.
- * @return 0, WIT_EFORMAT, WIT_ELIMIT, WIT_EUNSUPPORTED, WIT_ENOMEM; px unchanged in meaning on
- * failure.
+ * ISLOW + fancy upsampling, Adobe CMYK inverted, alpha dropped, 16-bit grey saturated as Pillow
+ * does). A premature end of the file is an error, other warnings of the decoders are not.
+ * @return 0, WIT_EFORMAT, WIT_ELIMIT, WIT_EUNSUPPORTED, WIT_ENOMEM. On failure px keeps its memory
+ *         and is 0 x 0.
  */
 int wit_image_decode_rgb(struct wit_image_decoder *dec, struct wit_str bytes,
                          const struct wit_image_limits *limits, struct wit_image_pixels *px,
                          struct wit_error *err);
+
+/* RGB rows that somebody else owns: an image or a rectangle of one. */
+struct wit_image_view {
+    const uint8_t *data;    /* (height, width, 3), rows stride_bytes apart */
+    size_t stride_bytes;    /* >= 3 * width */
+    uint32_t width, height; /* px */
+};
+struct wit_image_view wit_image_view_of(const struct wit_image_pixels *px);
+/* The rectangle as an image of its own: nothing is copied, and a resize knows nothing of the pixels
+ * around it. WIT_EINVAL when it is empty or not inside. */
+int wit_image_view_crop(const struct wit_image_view *src, uint32_t x, uint32_t y, uint32_t w,
+                        uint32_t h, struct wit_image_view *out, struct wit_error *err);
 
 /* Which Pillow's pass order to follow: they differ in about a fifth of portrait crops by one level.
  */
@@ -102,21 +115,24 @@ enum wit_image_pillow {
     WIT_IMAGE_PILLOW_13_0  /* 13.0: vertical first where it shrinks more */
 };
 
+/* Reusable tables and intermediate rows of wit_image_resize; one thread at a time. create gives
+ * NULL when out of memory. */
+struct wit_image_resizer;
+struct wit_image_resizer *wit_image_resizer_create(void);
+void wit_image_resizer_destroy(struct wit_image_resizer *rs);
+
 /**
  * Bicubic resize (a = -0.5, antialiased) of the box of `src` to out_w x out_h, bit for bit Pillow's
- * Image.resize((w, h), BICUBIC, box). Source: Pillow src/libImaging/Resample.c (see
- * docs/image.md for the arithmetic).
+ * Image.resize((w, h), BICUBIC, box). docs/image.md tells the arithmetic. Source: the published
+ * behaviour of Pillow 12.1 to 13.0.
  * @param box   left, top, right, bottom in px of src, float as Pillow holds it; inside src
- * @param out   reused; must not be src
- * @return 0, WIT_EINVAL (empty box or size, box outside), WIT_ENOMEM, WIT_ELIMIT
+ * @param out   (out_h, out_w, 3) bytes without padding, the caller's; must not overlap src
+ * @return 0, WIT_EINVAL (empty box or size, box outside), WIT_ENOMEM, WIT_ELIMIT (out or the
+ *         intermediate image over WIT_IMAGE_MAX_PIXELS)
  */
-int wit_image_resize(const struct wit_image_pixels *src, const float box[4], uint32_t out_w,
-                     uint32_t out_h, enum wit_image_pillow pillow, struct wit_image_pixels *out,
-                     struct wit_error *err);
-
-/* Copy of the integer box x, y, w, h; inside src or WIT_EINVAL. */
-int wit_image_crop(const struct wit_image_pixels *src, uint32_t x, uint32_t y, uint32_t w,
-                   uint32_t h, struct wit_image_pixels *out, struct wit_error *err);
+int wit_image_resize(struct wit_image_resizer *rs, const struct wit_image_view *src,
+                     const float box[4], uint32_t out_w, uint32_t out_h,
+                     enum wit_image_pillow pillow, uint8_t *out, struct wit_error *err);
 
 #ifdef __cplusplus
 }

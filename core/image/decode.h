@@ -1,0 +1,29 @@
+/* decode.h: the decoders behind wit_image_decode_rgb, one for each format. Private to this folder.
+ */
+#ifndef WIT_IMAGE_DECODE_H
+#define WIT_IMAGE_DECODE_H
+
+#include "wit_image.h"
+
+/* Room for width * height RGB pixels in px, which then has that size. 0, WIT_ELIMIT, WIT_ENOMEM. */
+int pixels_reserve(struct wit_image_pixels *px, uint32_t width, uint32_t height,
+                   struct wit_error *err);
+
+/* Room for `bytes` in a scratch buffer that only grows. 0, WIT_ENOMEM. */
+int scratch_reserve(uint8_t **scratch, size_t *cap_bytes, size_t bytes, struct wit_error *err);
+
+/* Both have the contract of wit_image_decode_rgb. */
+struct jpeg_decoder;                            /* libjpeg's state and the one setjmp of the tree */
+struct jpeg_decoder *jpeg_decoder_create(void); /* NULL: out of memory */
+void jpeg_decoder_destroy(struct jpeg_decoder *dec);
+int jpeg_decode(struct jpeg_decoder *dec, struct wit_str bytes,
+                const struct wit_image_limits *limits, struct wit_image_pixels *px,
+                struct wit_error *err);
+
+struct png_decoder; /* row buffers; libspng's context lives for one image */
+struct png_decoder *png_decoder_create(void);
+void png_decoder_destroy(struct png_decoder *dec);
+int png_decode(struct png_decoder *dec, struct wit_str bytes, const struct wit_image_limits *limits,
+               struct wit_image_pixels *px, struct wit_error *err);
+
+#endif

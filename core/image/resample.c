@@ -1,0 +1,284 @@
+/*
+ * resample.c: Pillow's bicubic resize, bit for bit. docs/image.md tells the arithmetic; its plain
+ * twin is tests/image/resample_ref.c, and a test holds the two equal.
+ *
+ * An axis is a table: for each output pixel the first tap, their number, and their weights in
+ * fixed point. A pass applies a table to rows or to columns and rounds to 8 bits. Any deviation in
+ * the order of the floating-point steps below changes results by a level here and there, so the
+ * file must be compiled without contraction of products and sums (-ffp-contract=off).
+ */
+#include "wit_image.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { PRECISION_BITS = 22, CHANNELS = 3 };
+#define SUPPORT_PX 2.0 /* of the bicubic kernel */
+
+/* Weights of a whole axis: ksize apart, zero behind the last tap. */
+struct axis {
+    uint32_t out; /* pixels */
+    uint32_t ksize;
+    uint32_t *first, *count; /* (out): taps of each output pixel */
+    int32_t *weights;        /* (out, ksize) */
+    size_t first_cap, count_cap, weights_cap;
+};
+
+struct wit_image_resizer {
+    struct axis x, y;
+    double *taps; /* (ksize) of the pixel in work */
+    uint8_t *middle;
+    int32_t *sums; /* (width, 3) of the row in work */
+    size_t taps_cap, middle_cap, sums_cap;
+};
+
+struct wit_image_resizer *wit_image_resizer_create(void) {
+    return calloc(1, sizeof(struct wit_image_resizer));
+}
+
+static void axis_finish(struct axis *a) {
+    free(a->first);
+    free(a->count);
+    free(a->weights);
+}
+
+void wit_image_resizer_destroy(struct wit_image_resizer *rs) {
+    if (!rs)
+        return;
+    axis_finish(&rs->x);
+    axis_finish(&rs->y);
+    free(rs->taps);
+    free(rs->middle);
+    free(rs->sums);
+    free(rs);
+}
+
+/* Memory for n items at *p, which only grows and forgets what it held. */
+static int reserve(void *p, size_t *cap, size_t n, size_t size) {
+    void **memory = p;
+    if (n <= *cap)
+        return 0;
+    free(*memory);
+    *cap = 0;
+    *memory = wit_alloc_array(n, size);
+    if (!*memory)
+        return WIT_ENOMEM;
+    *cap = n;
+    return 0;
+}
+
+static double bicubic(double x) {
+    const double a = -0.5;
+    if (x < 0.0)
+        x = -x;
+    if (x < 1.0)
+        return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
+    if (x < 2.0)
+        return (((x - 5) * x + 8) * x - 4) * a;
+    return 0.0;
+}
+
+static int axis_fill(struct wit_image_resizer *rs, struct axis *a, uint32_t in, float b0, float b1,
+                     uint32_t out, struct wit_error *err) {
+    const double scale = (double)(b1 - b0) / out; /* the difference is a float in Pillow too */
+    const double filter_scale = scale < 1.0 ? 1.0 : scale;
+    const double support = SUPPORT_PX * filter_scale;
+    const double inverse = 1.0 / filter_scale;
+    const size_t ksize = (size_t)ceil(support) * 2 + 1;
+    size_t weights;
+    if (wit_size_mul(ksize, out, &weights) < 0 || ksize > UINT32_MAX)
+        return wit_error_set(err, WIT_ELIMIT, "resize from %u to %u px needs too many weights", in,
+                             out);
+    if (reserve(&a->first, &a->first_cap, out, sizeof *a->first) < 0 ||
+        reserve(&a->count, &a->count_cap, out, sizeof *a->count) < 0 ||
+        reserve(&a->weights, &a->weights_cap, weights, sizeof *a->weights) < 0 ||
+        reserve(&rs->taps, &rs->taps_cap, ksize, sizeof *rs->taps) < 0)
+        return wit_error_set(err, WIT_ENOMEM, "out of memory for the weights of a resize");
+    a->out = out;
+    a->ksize = (uint32_t)ksize;
+    for (uint32_t i = 0; i < out; i++) {
+        const double center = b0 + (i + 0.5) * scale;
+        int64_t lo = (int64_t)(center - support + 0.5);
+        int64_t hi = (int64_t)(center + support + 0.5);
+        lo = lo < 0 ? 0 : lo;
+        hi = hi > (int64_t)in ? (int64_t)in : hi;
+        const uint32_t n = hi > lo ? (uint32_t)(hi - lo) : 0;
+        double sum = 0.0;
+        for (uint32_t t = 0; t < n; t++) {
+            rs->taps[t] = bicubic(((double)t + (double)lo - center + 0.5) * inverse);
+            sum += rs->taps[t];
+        }
+        int32_t *w = a->weights + (size_t)i * ksize;
+        for (uint32_t t = 0; t < n; t++) {
+            double v = sum != 0.0 ? rs->taps[t] / sum : rs->taps[t];
+            v *= 1 << PRECISION_BITS;
+            w[t] = (int32_t)(v < 0 ? v - 0.5 : v + 0.5);
+        }
+        memset(w + n, 0, (ksize - n) * sizeof *w);
+        a->first[i] = (uint32_t)lo;
+        a->count[i] = n;
+    }
+    return 0;
+}
+
+static uint8_t clip8(int32_t sum) {
+    int32_t v = sum >> PRECISION_BITS; /* arithmetic on every compiler we build with */
+    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+
+/* Rows [from, to) of src to rows of `a->out` pixels. */
+static void pass_horizontal(const struct axis *a, const struct wit_image_view *src, uint32_t from,
+                            uint32_t to, uint8_t *out) {
+    for (uint32_t y = from; y < to; y++) {
+        const uint8_t *row = src->data + y * src->stride_bytes;
+        for (uint32_t x = 0; x < a->out; x++, out += CHANNELS) {
+            const int32_t *w = a->weights + (size_t)x * a->ksize;
+            const uint8_t *p = row + (size_t)CHANNELS * a->first[x];
+            int32_t r = 1 << (PRECISION_BITS - 1), g = r, b = r;
+            for (uint32_t t = 0; t < a->count[x]; t++, p += CHANNELS) {
+                r += p[0] * w[t];
+                g += p[1] * w[t];
+                b += p[2] * w[t];
+            }
+            out[0] = clip8(r);
+            out[1] = clip8(g);
+            out[2] = clip8(b);
+        }
+    }
+}
+
+/* src->height rows, of which row 0 is row `top` for the table, to a->out rows. */
+static void pass_vertical(const struct axis *a, const struct wit_image_view *src, uint32_t top,
+                          int32_t *restrict sums, uint8_t *restrict out) {
+    const size_t n = (size_t)CHANNELS * src->width;
+    for (uint32_t y = 0; y < a->out; y++, out += n) {
+        const int32_t *w = a->weights + (size_t)y * a->ksize;
+        for (size_t i = 0; i < n; i++)
+            sums[i] = 1 << (PRECISION_BITS - 1);
+        for (uint32_t t = 0; t < a->count[y]; t++) {
+            const uint8_t *restrict row = src->data + (a->first[y] - top + t) * src->stride_bytes;
+            const int32_t k = w[t];
+            for (size_t i = 0; i < n; i++)
+                sums[i] += row[i] * k;
+        }
+        for (size_t i = 0; i < n; i++)
+            out[i] = clip8(sums[i]);
+    }
+}
+
+static void copy_rows(const struct wit_image_view *src, uint8_t *out) {
+    const size_t n = (size_t)CHANNELS * src->width;
+    for (uint32_t y = 0; y < src->height; y++)
+        memcpy(out + y * n, src->data + y * src->stride_bytes, n);
+}
+
+static bool vertical_goes_first(enum wit_image_pillow pillow, const struct wit_image_view *src,
+                                uint32_t out_w, uint32_t out_h) {
+    const int64_t w = src->width, h = src->height, ow = out_w, oh = out_h;
+    switch (pillow) {
+    case WIT_IMAGE_PILLOW_12_1:
+        return false;
+    case WIT_IMAGE_PILLOW_12_3:
+        return h > 100 * w && oh < h;
+    case WIT_IMAGE_PILLOW_13_0:
+        break;
+    }
+    return oh < h && h - oh > 2 * (w - ow);
+}
+
+static int reserve_pass(struct wit_image_resizer *rs, uint64_t width, uint64_t height,
+                        struct wit_error *err) {
+    if (width * height > WIT_IMAGE_MAX_PIXELS)
+        return wit_error_set(err, WIT_ELIMIT,
+                             "the intermediate image of a resize would have %llu x %llu px",
+                             (unsigned long long)width, (unsigned long long)height);
+    if (reserve(&rs->middle, &rs->middle_cap, (size_t)(width * height * CHANNELS), 1) < 0)
+        return wit_error_set(err, WIT_ENOMEM, "out of memory for %llu x %llu px",
+                             (unsigned long long)width, (unsigned long long)height);
+    return 0;
+}
+
+/* Only the rows that the vertical pass will read go through the horizontal one. */
+static int resize_horizontal_first(struct wit_image_resizer *rs, const struct wit_image_view *src,
+                                   uint8_t *out, struct wit_error *err) {
+    const struct axis *y = &rs->y;
+    const uint32_t top = y->first[0];
+    const uint32_t bottom = y->first[y->out - 1] + y->count[y->out - 1];
+    int st = reserve_pass(rs, rs->x.out, bottom - top, err);
+    if (st < 0)
+        return st;
+    pass_horizontal(&rs->x, src, top, bottom, rs->middle);
+    const struct wit_image_view middle = { rs->middle, (size_t)CHANNELS * rs->x.out, rs->x.out,
+                                           bottom - top };
+    pass_vertical(y, &middle, top, rs->sums, out);
+    return 0;
+}
+
+static int resize_vertical_first(struct wit_image_resizer *rs, const struct wit_image_view *src,
+                                 uint8_t *out, struct wit_error *err) {
+    int st = reserve_pass(rs, src->width, rs->y.out, err);
+    if (st < 0)
+        return st;
+    pass_vertical(&rs->y, src, 0, rs->sums, rs->middle);
+    const struct wit_image_view middle = { rs->middle, (size_t)CHANNELS * src->width, src->width,
+                                           rs->y.out };
+    pass_horizontal(&rs->x, &middle, 0, rs->y.out, out);
+    return 0;
+}
+
+static int check_request(const struct wit_image_view *src, const float box[4], uint32_t out_w,
+                         uint32_t out_h, struct wit_error *err) {
+    if (!out_w || !out_h)
+        return wit_error_set(err, WIT_EINVAL, "cannot resize to %ux%u px", out_w, out_h);
+    if ((uint64_t)out_w * out_h > WIT_IMAGE_MAX_PIXELS)
+        return wit_error_set(err, WIT_ELIMIT, "resize to %ux%u px is over the limit", out_w, out_h);
+    /* Written so that a NaN fails. */
+    if (!(box[0] >= 0 && box[1] >= 0 && box[0] < box[2] && box[1] < box[3] &&
+          box[2] <= (float)src->width && box[3] <= (float)src->height))
+        return wit_error_set(err, WIT_EINVAL, "box %g,%g - %g,%g is empty or not inside %ux%u px",
+                             (double)box[0], (double)box[1], (double)box[2], (double)box[3],
+                             src->width, src->height);
+    return 0;
+}
+
+/* A box of whole pixels and of the size wanted is a copy. */
+static bool is_plain_crop(const float box[4], uint32_t out_w, uint32_t out_h) {
+    return box[0] == floorf(box[0]) && box[1] == floorf(box[1]) &&
+           box[2] - box[0] == (float)out_w && box[3] - box[1] == (float)out_h;
+}
+
+int wit_image_resize(struct wit_image_resizer *rs, const struct wit_image_view *src,
+                     const float box[4], uint32_t out_w, uint32_t out_h,
+                     enum wit_image_pillow pillow, uint8_t *out, struct wit_error *err) {
+    int st = check_request(src, box, out_w, out_h, err);
+    if (st < 0)
+        return st;
+    if (is_plain_crop(box, out_w, out_h)) {
+        struct wit_image_view part;
+        st = wit_image_view_crop(src, (uint32_t)box[0], (uint32_t)box[1], out_w, out_h, &part, err);
+        if (st == 0)
+            copy_rows(&part, out);
+        return st;
+    }
+    const bool horizontal =
+        out_w != src->width || box[0] != 0 || box[2] != (float)out_w; /* else the identity */
+    const bool vertical = out_h != src->height || box[1] != 0 || box[3] != (float)out_h;
+    const size_t widest = (size_t)CHANNELS * (src->width > out_w ? src->width : out_w);
+    if (horizontal)
+        st = axis_fill(rs, &rs->x, src->width, box[0], box[2], out_w, err);
+    if (st == 0 && vertical)
+        st = axis_fill(rs, &rs->y, src->height, box[1], box[3], out_h, err);
+    if (st == 0 && vertical && reserve(&rs->sums, &rs->sums_cap, widest, sizeof *rs->sums) < 0)
+        st = wit_error_set(err, WIT_ENOMEM, "out of memory for a row of a resize");
+    if (st < 0)
+        return st;
+    if (!vertical)
+        pass_horizontal(&rs->x, src, 0, src->height, out);
+    else if (!horizontal)
+        pass_vertical(&rs->y, src, 0, rs->sums, out);
+    else if (vertical_goes_first(pillow, src, out_w, out_h))
+        st = resize_vertical_first(rs, src, out, err);
+    else
+        st = resize_horizontal_first(rs, src, out, err);
+    return st;
+}
