@@ -192,14 +192,28 @@ int record_verify(struct wit_shards_sample *sample, struct wit_error *err) {
     return 0;
 }
 
-struct wit_shards_caption wit_shards_sample_caption(const struct wit_shards_sample *s, uint32_t i) {
-    struct record_caption caption = { .source = 0 };
-    size_t at = RECORD_HEADER_BYTES, end = s->value.len - s->image.len;
+struct wit_shards_caption_iter wit_shards_captions(const struct wit_shards_sample *s) {
+    return (struct wit_shards_caption_iter){ .sample = s, .at = RECORD_HEADER_BYTES };
+}
+
+bool wit_shards_caption_next(struct wit_shards_caption_iter *it, struct wit_shards_caption *out) {
+    const struct wit_shards_sample *s = it->sample;
+    struct record_caption caption;
     uint16_t tag;
-    assert(i < s->caption_count);
-    for (uint32_t k = 0; k <= i; k++)
-        if (!field_next(s->value, end, &at, &tag, &caption))
-            break; /* record_decode has checked them all */
-    return (struct wit_shards_caption){ .text = caption.text,
+    if (it->next == s->caption_count ||
+        !field_next(s->value, s->value.len - s->image.len, &it->at, &tag, &caption))
+        return false; /* record_decode has checked them all */
+    it->next++;
+    *out = (struct wit_shards_caption){ .text = caption.text,
                                         .source = (enum wit_shards_source)caption.source };
+    return true;
+}
+
+struct wit_shards_caption wit_shards_sample_caption(const struct wit_shards_sample *s, uint32_t i) {
+    struct wit_shards_caption_iter it = wit_shards_captions(s);
+    struct wit_shards_caption caption = { .text = { NULL, 0 } };
+    assert(i < s->caption_count);
+    while (wit_shards_caption_next(&it, &caption) && it.next <= i)
+        continue;
+    return caption;
 }

@@ -20,6 +20,7 @@ struct shard_check {
 struct verify {
     const char *dir;
     const struct manifest *manifest;
+    const struct wit_shards_verify_options *options;
     struct shard_check *checks;
     atomic_size_t next;
 };
@@ -57,9 +58,9 @@ static void shard_verify(struct verify *v, size_t index) {
     struct manifest_shard *is = &c->measured;
     *is = *said;
     c->faults = (struct wit_buf)WIT_BUF_INIT(FAULTS_MAX_BYTES);
-    int st = shard_file_measure(v->dir, said->file, v->manifest->shard_bits, NULL, on_fault, c, is,
-                                NULL);
-    if (st == WIT_ENOMEM)
+    int st = shard_file_measure(v->dir, said->file, v->manifest->shard_bits, v->options->interrupt,
+                                on_fault, c, is, NULL);
+    if (st == WIT_ENOMEM || st == WIT_ECANCELED)
         c->status = st;
     if (is->file_bytes == 0) /* could not be opened: that was said */
         return;
@@ -81,9 +82,9 @@ static void *worker(void *arg) {
     }
 }
 
-static void workers_run(struct verify *v, unsigned threads) {
+static void workers_run(struct verify *v) {
     pthread_t ids[THREADS_MOST];
-    unsigned started = 0;
+    unsigned started = 0, threads = v->options->threads;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     if (threads == 0)
         threads = (unsigned)(cores > 0 ? cores : 1);
@@ -100,65 +101,85 @@ static void workers_run(struct verify *v, unsigned threads) {
         pthread_join(ids[i], NULL);
 }
 
-static void faults_report(const struct shard_check *c, const char *file, wit_shards_fault_fn fn,
-                          void *user) {
-    struct wit_shards_fault fault = { .file = file };
+/* Hand on what was found; the first sentence of all goes into `first`. */
+static void shard_report(const struct verify *v, size_t index, struct wit_error *first) {
+    const struct wit_shards_verify_options *o = v->options;
+    const struct shard_check *c = &v->checks[index];
+    struct wit_shards_fault fault = { .file = v->manifest->shards[index].file };
     uint64_t told = 0;
-    for (size_t at = 0; at < c->faults.len && fn; told++) {
+    char text[64];
+    for (size_t at = 0; at < c->faults.len; told++) {
         fault.text = c->faults.data + at;
-        fn(user, &fault);
         at += strlen(fault.text) + 1;
+        if (first->status == 0)
+            wit_error_set(first, WIT_ECORRUPT, "%s", fault.text);
+        if (o->fault)
+            o->fault(o->user, &fault);
     }
-    if (fn && told < c->fault_count) {
-        char text[64];
+    if (o->fault && told < c->fault_count) {
         snprintf(text, sizeof text, "and %" PRIu64 " faults more", c->fault_count - told);
         fault.text = text;
-        fn(user, &fault);
+        o->fault(o->user, &fault);
     }
+    if (o->checked)
+        o->checked(o->user, &(struct wit_shards_checked){ .file = fault.file,
+                                                          .samples = c->measured.samples,
+                                                          .pairs = c->measured.pairs,
+                                                          .bytes = c->measured.file_bytes,
+                                                          .bad = c->fault_count });
 }
 
-int wit_shards_verify(const char *dir, unsigned threads, wit_shards_fault_fn fn, void *user,
+static int shards_verify(struct verify *v, struct wit_shards_verify_report *sum,
+                         struct wit_error *err) {
+    struct wit_error first = WIT_ERROR_INIT;
+    int st = 0;
+    v->checks = wit_alloc_array(v->manifest->count + 1, sizeof *v->checks);
+    if (!v->checks)
+        return wit_error_set(err, WIT_ENOMEM, "no memory to verify %s", v->dir);
+    workers_run(v);
+    for (size_t i = 0; i < v->manifest->count; i++) {
+        struct shard_check *c = &v->checks[i];
+        if (c->status < 0)
+            st = c->status;
+        else
+            shard_report(v, i, &first);
+        sum->samples += c->measured.samples;
+        sum->pairs += c->measured.pairs;
+        sum->bytes += c->measured.file_bytes;
+        sum->bad += c->fault_count;
+        wit_buf_finish(&c->faults);
+    }
+    free(v->checks);
+    if (st < 0)
+        return wit_error_set(err, st, "%s could not be checked: %s", v->dir,
+                             wit_status_meaning(st));
+    if (sum->bad)
+        return wit_error_set(err, WIT_ECORRUPT, "%s: %" PRIu64 " fault%s; %s", v->dir, sum->bad,
+                             sum->bad == 1 ? "" : "s, the first", first.text);
+    return 0;
+}
+
+int wit_shards_verify(const char *dir, const struct wit_shards_verify_options *options,
                       struct wit_shards_verify_report *report, struct wit_error *err) {
+    static const struct wit_shards_verify_options none;
     struct manifest manifest = { .shard_bits = 0 };
     struct wit_shards_verify_report sum = { .bad = 0 };
     struct wit_error why = WIT_ERROR_INIT;
+    struct verify v = { .dir = dir, .manifest = &manifest, .options = options ? options : &none };
     int st = manifest_load(dir, &manifest, &why);
-    if (st == WIT_ECORRUPT || st == WIT_EFORMAT) {
-        if (fn)
-            fn(user, &(struct wit_shards_fault){ .file = "dataset.json", .text = why.text });
+    if (st >= 0) {
+        st = shards_verify(&v, &sum, &why);
+    } else if (st == WIT_ECORRUPT || st == WIT_EFORMAT) {
+        const struct wit_shards_fault fault = { .file = "dataset.json", .text = why.text };
+        if (v.options->fault)
+            v.options->fault(v.options->user, &fault);
         sum.bad = 1;
-        *report = sum;
-        return wit_error_set(err, WIT_ECORRUPT, "%s", why.text);
+        st = why.status = WIT_ECORRUPT;
     }
-    if (st < 0) {
-        if (err)
-            *err = why;
-        return st;
-    }
-    struct verify v = { .dir = dir, .manifest = &manifest };
-    v.checks = wit_alloc_array(manifest.count + 1, sizeof *v.checks);
-    if (!v.checks) {
-        manifest_finish(&manifest);
-        return wit_error_set(err, WIT_ENOMEM, "no memory to verify %s", dir);
-    }
-    workers_run(&v, threads);
-    for (size_t i = 0; i < manifest.count; i++) {
-        struct shard_check *c = &v.checks[i];
-        faults_report(c, manifest.shards[i].file, fn, user);
-        sum.samples += c->measured.samples;
-        sum.pairs += c->measured.pairs;
-        sum.bytes += c->measured.file_bytes;
-        sum.bad += c->fault_count;
-        if (c->status < 0)
-            st = c->status;
-        wit_buf_finish(&c->faults);
-    }
-    if (st < 0)
-        wit_error_set(err, st, "%s could not be checked: %s", dir, wit_status_meaning(st));
-    else if (sum.bad)
-        st = wit_error_set(err, WIT_ECORRUPT, "%s: %" PRIu64 " faults", dir, sum.bad);
-    *report = sum;
-    free(v.checks);
     manifest_finish(&manifest);
-    return st < 0 ? st : 0;
+    if (st < 0 && err)
+        *err = why;
+    if (st >= 0 || st == WIT_ECORRUPT)
+        *report = sum;
+    return st;
 }

@@ -216,8 +216,16 @@ struct wit_shards_sample {
  */
 int wit_shards_read(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
                     struct wit_buf *buf, struct wit_shards_sample *out, struct wit_error *err);
-/* Caption i < caption_count, in stored order (bytes, then source). */
+/* Caption i < caption_count, in stored order (bytes, then source); walks over those before it. */
 struct wit_shards_caption wit_shards_sample_caption(const struct wit_shards_sample *s, uint32_t i);
+/* All captions in stored order, one step each: while (wit_shards_caption_next(&it, &c)) ... */
+struct wit_shards_caption_iter {
+    const struct wit_shards_sample *sample;
+    uint32_t next;
+    size_t at;
+};
+struct wit_shards_caption_iter wit_shards_captions(const struct wit_shards_sample *s);
+bool wit_shards_caption_next(struct wit_shards_caption_iter *it, struct wit_shards_caption *out);
 /* Where a key is; WIT_ENOTFOUND. */
 int wit_shards_find(struct wit_shards_dataset *ds, struct wit_hash128 key, size_t *shard,
                     uint64_t *index, struct wit_error *err);
@@ -239,8 +247,21 @@ struct wit_shards_fault {
     const char *file; /* "dataset.json" or a shard file name */
     const char *text; /* what is wrong with it */
 };
-/* Called in the thread of wit_shards_verify, by shard, in order. */
-typedef void (*wit_shards_fault_fn)(void *user, const struct wit_shards_fault *fault);
+
+/* One shard when its turn has come: what could be read of it, and how many faults it has. */
+struct wit_shards_checked {
+    const char *file;
+    uint64_t samples, pairs, bytes, bad;
+};
+
+/* The callbacks come in the thread of wit_shards_verify, shard by shard in order, faults first. */
+struct wit_shards_verify_options {
+    unsigned threads;                                                      /* 0: one per core */
+    void (*fault)(void *user, const struct wit_shards_fault *fault);       /* may be NULL */
+    void (*checked)(void *user, const struct wit_shards_checked *checked); /* may be NULL */
+    void *user;
+    const volatile int *interrupt; /* not 0: stop with WIT_ECANCELED; may be NULL */
+};
 
 struct wit_shards_verify_report {
     uint64_t samples, pairs, bytes; /* of what could be read */
@@ -248,11 +269,13 @@ struct wit_shards_verify_report {
 };
 /**
  * Check manifest, file sizes, page graphs, file hashes, every record hash, key order, prefixes,
- * image keys (hash of the bytes), counts and the dataset hash. Goes on after a fault and reports
- * all.
- * @return 0 all well, WIT_ECORRUPT at least one fault (each was reported), others: could not check
+ * image keys (hash of the bytes), origins, counts and the dataset hash. Goes on after a fault and
+ * reports all (of one shard at most 100 in words).
+ * @param options  may be NULL
+ * @return 0 all well, WIT_ECORRUPT at least one fault (err tells the first), others: could not
+ * check
  */
-int wit_shards_verify(const char *dir, unsigned threads, wit_shards_fault_fn fn, void *user,
+int wit_shards_verify(const char *dir, const struct wit_shards_verify_options *options,
                       struct wit_shards_verify_report *report, struct wit_error *err);
 
 #ifdef __cplusplus

@@ -83,7 +83,8 @@ static void on_fault(void *user, const struct wit_shards_fault *fault) {
 
 static void verify_clean(const char *dir, uint64_t samples) {
     struct wit_shards_verify_report report;
-    must(wit_shards_verify(dir, 2, on_fault, NULL, &report, &err));
+    const struct wit_shards_verify_options options = { .threads = 2, .fault = on_fault };
+    must(wit_shards_verify(dir, &options, &report, &err));
     assert_int_equal(report.samples, samples);
     assert_int_equal(report.bad, 0);
 }
@@ -108,9 +109,330 @@ static void test_small_whole(void **state) {
     scratch_remove(dir);
 }
 
+static void assert_no_strays(const char *dir) {
+    struct wit_shards_dataset *ds = NULL;
+    struct wit_strings names;
+    char path[WIT_PATH_MAX];
+    must(wit_shards_dataset_open(dir, NULL, &ds, &err));
+    must(wit_path_join(path, dir, "shards"));
+    must(wit_dir_list(path, &names, &err));
+    assert_int_equal(names.count, wit_shards_dataset_shards(ds));
+    for (size_t i = 0; i < names.count; i++) {
+        struct wit_shards_shard_info info;
+        wit_shards_shard_info(ds, i, &info);
+        assert_string_equal(names.items[i], info.file);
+    }
+    wit_strings_finish(&names);
+    wit_shards_dataset_close(ds);
+}
+
+/* Any threads, any number of shards, any order, any repeats, any number of seals: one hash. */
+static void test_hash_depends_on_content_only(void **state) {
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        const struct collection c = { .seed = seed,
+                                      .urls = 20 + 40 * (unsigned)seed,
+                                      .images = 15 + 25 * (unsigned)seed,
+                                      .candidates = 150 * (unsigned)seed };
+        const unsigned steps = collection_steps(&c);
+        struct wit_shards_seal_report first, report;
+        char dir[WIT_PATH_MAX], other[WIT_PATH_MAX];
+        uint64_t pairs;
+        scratch_make(dir);
+        must(collection_run(&c, 0, steps, 1, dir, &err));
+        must(seal_simple(dir, 1, 0, &first, &err));
+        for (unsigned threads = 1; threads <= 4; threads *= 2)
+            for (int bits = 1; bits <= 5; bits += 2) {
+                must(seal_simple(dir, threads, bits, &report, &err));
+                assert_hash(report.hash, first.hash, seed);
+                assert_int_equal(report.pairs, first.pairs);
+                assert_int_equal(report.duplicate_images, first.duplicate_images);
+            }
+        assert_hash(hash_by_hand(dir, &pairs), first.hash, seed);
+        assert_no_strays(dir);
+
+        /* Three seals on the way, another order, the last third collected twice. */
+        scratch_make(other);
+        must(collection_run(&c, 0, steps / 3, 7, other, &err));
+        must(seal_simple(other, 2, 3, &report, &err));
+        must(collection_run(&c, steps / 3, 2 * steps / 3, 8, other, &err));
+        must(seal_simple(other, 1, 3, &report, &err));
+        must(collection_run(&c, steps / 2, steps, 9, other, &err));
+        must(seal_simple(other, 3, 3, &report, &err));
+        assert_true(report.changed);
+        assert_hash(report.hash, first.hash, seed);
+        assert_hash(hash_by_hand(other, &pairs), first.hash, seed);
+        verify_clean(other, report.samples);
+        assert_no_strays(other);
+        scratch_remove(dir);
+        scratch_remove(other);
+    }
+}
+
+/* keep() of a balancer: a text stays while it is rare. */
+struct rarity {
+    unsigned most;
+    uint64_t counts[64];
+};
+
+static int count_text(void *user, const struct wit_shards_candidate *c, struct wit_error *e) {
+    struct rarity *r = user;
+    r->counts[wit_hash64_of(c->text.data, c->text.len, 0) % 64]++;
+    return 0;
+}
+
+static bool keep_rare(void *user, const struct wit_shards_candidate *c) {
+    const struct rarity *r = user;
+    return r->counts[wit_hash64_of(c->text.data, c->text.len, 0) % 64] <= r->most;
+}
+
+static void seal_rare(const char *dir, int bits, struct wit_shards_seal_report *report) {
+    struct rarity r = { .most = 60 };
+    struct wit_shards_seal_config cfg = wit_shards_seal_config_default();
+    must(wit_shards_candidates_each(dir, count_text, &r, &err));
+    cfg.shard_bits = bits;
+    cfg.threads = 2;
+    cfg.keep = keep_rare;
+    cfg.user = &r;
+    cfg.recipe = WIT_STR("{\"most\":60}");
+    must(wit_shards_seal(dir, &cfg, report, &err));
+}
+
+/* A pair that an earlier seal kept leaves when the counts have grown: as if sealed once. */
+static void test_growing_counts(void **state) {
+    const struct collection c = { .seed = 11, .urls = 150, .images = 120, .candidates = 900 };
+    const unsigned steps = collection_steps(&c);
+    struct wit_shards_seal_report joint, early, late;
+    char dir[WIT_PATH_MAX], other[WIT_PATH_MAX];
+    uint64_t pairs;
+    scratch_make(dir);
+    scratch_make(other);
+    must(collection_run(&c, 0, steps, 1, dir, &err));
+    seal_rare(dir, 2, &joint);
+    must(collection_run(&c, 0, steps / 2, 0, other, &err));
+    seal_rare(other, 2, &early);
+    must(collection_run(&c, steps / 2, steps, 0, other, &err));
+    seal_rare(other, 2, &late);
+    assert_true(joint.dropped_pairs > early.dropped_pairs);
+    assert_int_equal(joint.dropped_pairs, late.dropped_pairs);
+    assert_int_equal(joint.pairs, late.pairs);
+    assert_hash(late.hash, joint.hash, c.seed);
+    assert_hash(hash_by_hand(other, &pairs), joint.hash, c.seed);
+    verify_clean(other, late.samples);
+    scratch_remove(dir);
+    scratch_remove(other);
+}
+
+static void add(struct wit_shards_collector *c, const char *url, struct wit_str bytes,
+                const char *text) {
+    const struct wit_shards_fetched f = { .url = wit_str_from(url),
+                                          .final_url = wit_str_from(url),
+                                          .bytes = bytes,
+                                          .info = { .format = WIT_IMAGE_PNG, .width = 1 } };
+    const struct wit_shards_candidate cand = { .url = wit_str_from(url),
+                                               .text = wit_str_from(text),
+                                               .source = WIT_SHARDS_ALT,
+                                               .page = WIT_STR("http://p/") };
+    must(wit_shards_collector_add_image(c, &f, &err));
+    must(wit_shards_collector_add_candidate(c, &cand, &err));
+}
+
+static uint32_t count_captions(const char *dir, struct wit_hash128 key, struct wit_str bytes) {
+    struct wit_shards_dataset *ds = NULL;
+    struct wit_buf buf = WIT_BUF_INIT(WIT_SHARDS_MAX_RECORD_BYTES);
+    struct wit_shards_sample sample;
+    uint64_t index;
+    size_t shard;
+    must(wit_shards_dataset_open(dir, NULL, &ds, &err));
+    must(wit_shards_find(ds, key, &shard, &index, &err));
+    must(wit_shards_read(ds, shard, index, &buf, &sample, &err));
+    assert_true(wit_str_eq(sample.image, bytes));
+    wit_shards_dataset_close(ds);
+    wit_buf_finish(&buf);
+    return sample.caption_count;
+}
+
+/*
+ * Two byte strings with one XXH3-128. In XXH3's long form a stripe multiplies the halves of
+ * (data ^ secret) lane by lane: where the low half is 0 the product is 0 whatever the high half is,
+ * and the data itself only enters a sum. Two such lanes can trade their high halves.
+ */
+static void collide(uint8_t a[1200], uint8_t b[1200]) {
+    /* The first bytes of XXH3's fixed secret: for stripe 0, and 8 further on for stripe 1. */
+    static const uint8_t secret[16] = { 0xb8, 0xfe, 0x6c, 0x39, 0x23, 0xa4, 0x4b, 0xbe,
+                                        0x7c, 0x01, 0x81, 0x2c, 0xf7, 0x21, 0xad, 0x1c };
+    for (unsigned i = 0; i < 1200; i++)
+        a[i] = (uint8_t)(i * 7);
+    memcpy(a, secret, 4);
+    memcpy(a + 64, secret + 8, 4);
+    wit_store_le32(a + 4, 1000);
+    wit_store_le32(a + 64 + 4, 5000);
+    memcpy(b, a, 1200);
+    wit_store_le32(b + 4, 1001);
+    wit_store_le32(b + 64 + 4, 4999);
+}
+
+static void test_two_images_under_one_key(void **state) {
+    uint8_t a[1200], b[1200];
+    collide(a, b);
+    struct wit_str x = wit_str_of(a, sizeof a), y = wit_str_of(b, sizeof b);
+    struct wit_hash128 key = wit_hash128_of(a, sizeof a), other = wit_hash128_of(b, sizeof b);
+    assert_true(wit_hash128_eq(key, other) && !wit_str_eq(x, y));
+    struct wit_hash128 hashes[2];
+    for (int order = 0; order < 2; order++) {
+        struct wit_shards_collector *c = NULL;
+        struct wit_shards_seal_report report;
+        char dir[WIT_PATH_MAX];
+        scratch_make(dir);
+        must(wit_shards_collector_open(dir, &c, &err));
+        add(c, order ? "http://a/" : "http://b/", order ? x : y, order ? "one" : "two");
+        add(c, order ? "http://b/" : "http://a/", order ? y : x, order ? "two" : "one");
+        add(c, "http://c/", x, "three");
+        must(wit_shards_collector_commit(c, &err));
+        wit_shards_collector_close(c);
+        must(seal_simple(dir, 1, 0, &report, &err));
+        assert_int_equal(report.samples, 1);
+        assert_int_equal(report.collisions, 1);
+        assert_int_equal(report.duplicate_images, 1);
+        struct wit_str smaller = wit_str_cmp(x, y) < 0 ? x : y;
+        assert_int_equal(count_captions(dir, key, smaller), smaller.data == x.data ? 2 : 1);
+        hashes[order] = report.hash;
+        scratch_remove(dir);
+    }
+    assert_hash(hashes[0], hashes[1], 0);
+}
+
+static void test_words_decide(void **state) {
+    struct wit_shards_collector *c = NULL;
+    struct wit_shards_seal_report report;
+    struct wit_buf origin = WIT_BUF_INIT(1 << 16);
+    struct wit_shards_dataset *ds = NULL;
+    char dir[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(wit_shards_collector_open(dir, &c, &err));
+    assert_int_equal(wit_shards_collector_find(c, WIT_STR("http://a/")), 0);
+    add(c, "http://a/", WIT_STR("same bytes"), "b");
+    add(c, "http://a/", WIT_STR("same bytes"), "b");
+    add(c, "http://z/", WIT_STR("same bytes"), "a");
+    assert_int_equal(wit_shards_collector_find(c, WIT_STR("http://a/")), 1);
+    must(wit_shards_collector_add_refusal(c, WIT_STR("http://r/"), WIT_STR("robots"), &err));
+    must(wit_shards_collector_add_refusal(c, WIT_STR("http://a/"), WIT_STR("robots"), &err));
+    assert_int_equal(wit_shards_collector_find(c, WIT_STR("http://r/")), 2);
+    assert_int_equal(wit_shards_collector_find(c, WIT_STR("http://a/")), 1);
+    const struct wit_shards_fetched wordless = { .url = WIT_STR("http://w/"),
+                                                 .bytes = WIT_STR("x") };
+    must(wit_shards_collector_add_image(c, &wordless, &err));
+    const struct wit_shards_candidate unfetched = { .url = WIT_STR("http://u/"),
+                                                    .text = WIT_STR("t") };
+    must(wit_shards_collector_add_candidate(c, &unfetched, &err));
+    const struct wit_shards_candidate empty = { .url = WIT_STR("http://u/") };
+    assert_int_equal(wit_shards_collector_add_candidate(c, &empty, &err), WIT_EINVAL);
+    must(wit_shards_collector_commit(c, &err));
+
+    struct wit_shards_collector *second = NULL;
+    assert_int_equal(wit_shards_collector_open(dir, &second, &err), WIT_EEXIST);
+    assert_non_null(strstr(err.text, "in use by process"));
+    assert_int_equal(seal_simple(dir, 1, 0, &report, &err), WIT_EEXIST);
+    wit_shards_collector_close(c);
+
+    must(seal_simple(dir, 1, 0, &report, &err));
+    assert_int_equal(report.samples, 1);
+    assert_int_equal(report.pairs, 2);
+    assert_int_equal(report.duplicate_images, 1);
+    must(wit_shards_dataset_open(dir, NULL, &ds, &err));
+    must(wit_shards_origin(ds, wit_hash128_of("same bytes", 10), &origin, &err));
+    must(wit_buf_terminate(&origin));
+    assert_string_equal(origin.data,
+                        "{\"url\":\"http://a/\",\"final_url\":\"http://a/\",\"fetched_at_s\":0,"
+                        "\"headers\":\"\",\"rights\":\"\",\"seen\":[{\"caption\":1,\"page\":"
+                        "\"http://p/\"}],\"seen_total\":1}\n"
+                        "{\"url\":\"http://z/\",\"final_url\":\"http://z/\",\"fetched_at_s\":0,"
+                        "\"headers\":\"\",\"rights\":\"\",\"seen\":[{\"caption\":0,\"page\":"
+                        "\"http://p/\"}],\"seen_total\":1}\n");
+    wit_buf_reset(&origin);
+    assert_int_equal(wit_shards_origin(ds, (struct wit_hash128){ 1, 2 }, &origin, &err),
+                     WIT_ENOTFOUND);
+    wit_shards_dataset_close(ds);
+    wit_buf_finish(&origin);
+    scratch_remove(dir);
+}
+
+/* Captions that only differ in the page are one; more captions than the ceiling: the first stay. */
+static void test_many_captions(void **state) {
+    struct wit_shards_collector *c = NULL;
+    struct wit_shards_seal_report report;
+    char dir[WIT_PATH_MAX], text[32];
+    scratch_make(dir);
+    must(wit_shards_collector_open(dir, &c, &err));
+    add(c, "http://a/", WIT_STR("bytes"), "caption");
+    for (unsigned i = 0; i < WIT_SHARDS_MAX_CAPTIONS + 10; i++) {
+        snprintf(text, sizeof text, "%06u",
+                 (unsigned)wit_permute(i, WIT_SHARDS_MAX_CAPTIONS + 10, 3));
+        const struct wit_shards_candidate cand = { .url = WIT_STR("http://a/"),
+                                                   .text = wit_str_from(text),
+                                                   .source = WIT_SHARDS_ALT };
+        must(wit_shards_collector_add_candidate(c, &cand, &err));
+    }
+    must(wit_shards_collector_commit(c, &err));
+    wit_shards_collector_close(c);
+    must(seal_simple(dir, 1, 0, &report, &err));
+    assert_int_equal(report.pairs, WIT_SHARDS_MAX_CAPTIONS);
+    assert_int_equal(report.captions_cut, 11);
+    verify_clean(dir, 1);
+    scratch_remove(dir);
+}
+
+static void test_empty_collection(void **state) {
+    struct wit_shards_collector *c = NULL;
+    struct wit_shards_seal_report report;
+    char dir[WIT_PATH_MAX];
+    uint64_t pairs;
+    scratch_make(dir);
+    assert_int_equal(seal_simple(dir, 1, -1, &report, &err), WIT_ENOTFOUND);
+    must(wit_shards_collector_open(dir, &c, &err));
+    wit_shards_collector_close(c);
+    must(seal_simple(dir, 2, -1, &report, &err));
+    assert_int_equal(report.samples, 0);
+    assert_hash(hash_by_hand(dir, &pairs), report.hash, 0);
+    verify_clean(dir, 0);
+    scratch_remove(dir);
+}
+
+/* A damaged shard is made anew once it has been removed; a damaged dataset.json at once. */
+static void test_seal_heals(void **state) {
+    const struct collection c = { .seed = 3, .urls = 50, .images = 50, .candidates = 200 };
+    struct wit_shards_seal_report first, again;
+    struct wit_shards_dataset *ds = NULL;
+    struct wit_shards_shard_info info;
+    char dir[WIT_PATH_MAX], path[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(collection_run(&c, 0, collection_steps(&c), 1, dir, &err));
+    must(seal_simple(dir, 1, 1, &first, &err));
+    must(wit_shards_dataset_open(dir, NULL, &ds, &err));
+    wit_shards_shard_info(ds, 1, &info);
+    must(manifest_shard_path(path, dir, info.file, &err));
+    wit_shards_dataset_close(ds);
+    assert_int_equal(remove(path), 0);
+    must(seal_simple(dir, 1, 1, &again, &err));
+    assert_hash(again.hash, first.hash, c.seed);
+    verify_clean(dir, first.samples);
+    must(manifest_path(path, dir, &err));
+    must(wit_file_write_atomic(path, WIT_STR("{}"), &err));
+    must(seal_simple(dir, 1, 1, &again, &err));
+    assert_hash(again.hash, first.hash, c.seed);
+    verify_clean(dir, first.samples);
+    scratch_remove(dir);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_whole),
+        cmocka_unit_test(test_words_decide),
+        cmocka_unit_test(test_empty_collection),
+        cmocka_unit_test(test_two_images_under_one_key),
+        cmocka_unit_test(test_hash_depends_on_content_only),
+        cmocka_unit_test(test_growing_counts),
+        cmocka_unit_test(test_many_captions),
+        cmocka_unit_test(test_seal_heals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
