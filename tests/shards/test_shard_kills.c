@@ -1,0 +1,275 @@
+/*
+ * test_shard_kills.c: whatever ends a job, the same job resumes. Processes are killed at random
+ * moments while collecting and sealing, and every write, sync and rename fails once in turn; each
+ * time the job is run again and must end with the hash of an undisturbed one.
+ *
+ * The failing calls are this program's own definitions of the libc functions: they stand before
+ * libc's in symbol resolution, also for calls out of liblmdb.
+ */
+/* Both names of each call are needed, the plain one for liblmdb: no redirection by the headers. */
+#undef _FILE_OFFSET_BITS
+
+#include "collection.h"
+#include "manifest.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* ---- calls that fail ------------------------------------------------------------------------ */
+
+static atomic_long calls_left = -1; /* the call that finds 0 fails; negative: none does */
+static atomic_int fail_with;
+static atomic_bool fail_sticky; /* all further calls fail as well: a disk stays full */
+
+static bool must_fail(void) {
+    if (atomic_load(&calls_left) < 0)
+        return false;
+    long left = atomic_fetch_sub(&calls_left, 1);
+    if (left > 0)
+        return false;
+    if (atomic_load(&fail_sticky))
+        atomic_store(&calls_left, 0);
+    errno = atomic_load(&fail_with);
+    return true;
+}
+
+/* The function that this program's own hides. */
+static uintptr_t hidden(const char *name) {
+    void *address = dlsym(RTLD_NEXT, name);
+    if (!address)
+        abort();
+    return (uintptr_t)address;
+}
+
+typedef ssize_t (*write_fn)(int, const void *, size_t);
+typedef ssize_t (*pwrite_fn)(int, const void *, size_t, off64_t);
+typedef ssize_t (*pwritev_fn)(int, const struct iovec *, int, off64_t);
+typedef int (*sync_fn)(int);
+typedef int (*rename_fn)(const char *, const char *);
+typedef int (*truncate_fn)(int, off64_t);
+
+ssize_t write(int fd, const void *data, size_t len) {
+    return must_fail() ? -1 : ((write_fn)hidden("write"))(fd, data, len);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t len, off_t at) {
+    return must_fail() ? -1 : ((pwrite_fn)hidden("pwrite64"))(fd, data, len, at);
+}
+
+ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at) {
+    return must_fail() ? -1 : ((pwrite_fn)hidden("pwrite64"))(fd, data, len, at);
+}
+
+ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at) {
+    return must_fail() ? -1 : ((pwritev_fn)hidden("pwritev64"))(fd, v, n, at);
+}
+
+ssize_t pwritev64(int fd, const struct iovec *v, int n, off64_t at) {
+    return must_fail() ? -1 : ((pwritev_fn)hidden("pwritev64"))(fd, v, n, at);
+}
+
+int fsync(int fd) {
+    return must_fail() ? -1 : ((sync_fn)hidden("fsync"))(fd);
+}
+
+int fdatasync(int fd) {
+    return must_fail() ? -1 : ((sync_fn)hidden("fdatasync"))(fd);
+}
+
+int rename(const char *from, const char *to) {
+    return must_fail() ? -1 : ((rename_fn)hidden("rename"))(from, to);
+}
+
+int ftruncate(int fd, off_t len) {
+    return must_fail() ? -1 : ((truncate_fn)hidden("ftruncate64"))(fd, len);
+}
+
+int ftruncate64(int fd, off64_t len) {
+    return must_fail() ? -1 : ((truncate_fn)hidden("ftruncate64"))(fd, len);
+}
+
+/* ---- the job -------------------------------------------------------------------------------- */
+
+static struct wit_error err;
+static const struct collection small = { .seed = 31, .urls = 30, .images = 24, .candidates = 90 };
+static const struct collection large = {
+    .seed = 32, .urls = 400, .images = 300, .candidates = 1600
+};
+
+/* Collect what the logs lack (everything is offered again: repeats are harmless), then seal. */
+static int job(const struct collection *c, const char *dir, unsigned threads,
+               struct wit_shards_seal_report *report) {
+    int st = collection_run(c, 0, collection_steps(c), 1, dir, &err);
+    return st < 0 ? st : seal_simple(dir, threads, 2, report, &err);
+}
+
+static void must(int st) {
+    if (st < 0)
+        print_error("%s\n", err.text);
+    assert_true(st >= 0);
+}
+
+static struct wit_hash128 undisturbed(const struct collection *c) {
+    struct wit_shards_seal_report report;
+    char dir[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(job(c, dir, 1, &report));
+    scratch_remove(dir);
+    return report.hash;
+}
+
+/* The dataset is whole, has this hash, and nothing else lies beside it. */
+static void assert_whole(const char *dir, struct wit_hash128 hash, const char *after) {
+    struct wit_shards_verify_report report;
+    struct wit_shards_dataset *ds = NULL;
+    struct wit_strings names;
+    char path[WIT_PATH_MAX];
+    must(wit_shards_verify(dir, NULL, &report, &err));
+    must(wit_shards_dataset_open(dir, NULL, &ds, &err));
+    if (!wit_hash128_eq(wit_shards_dataset_hash(ds), hash))
+        print_error("another hash after %s\n", after);
+    assert_true(wit_hash128_eq(wit_shards_dataset_hash(ds), hash));
+    must(wit_path_join(path, dir, "shards"));
+    must(wit_dir_list(path, &names, &err));
+    assert_int_equal(names.count, wit_shards_dataset_shards(ds));
+    wit_strings_finish(&names);
+    must(wit_dir_list(dir, &names, &err));
+    assert_int_equal(names.count, 3); /* collect, dataset.json, shards */
+    wit_strings_finish(&names);
+    wit_shards_dataset_close(ds);
+}
+
+static void test_kill_nine(void **state) {
+    struct wit_hash128 hash = undisturbed(&large);
+    uint64_t job_ms = wit_clock_ms();
+    (void)undisturbed(&large);
+    job_ms = wit_clock_ms() - job_ms;
+    struct wit_random rng;
+    uint64_t seed = wit_clock_ns();
+    unsigned killed = 0;
+    print_message("seed=%llu, a job takes %llu ms\n", (unsigned long long)seed,
+                  (unsigned long long)job_ms);
+    wit_random_init(&rng, seed, 0, 0);
+    for (int round = 0; round < 10; round++) {
+        struct wit_shards_seal_report report;
+        char dir[WIT_PATH_MAX];
+        scratch_make(dir);
+        /* Up to four kills in one folder, each at a moment of its own. */
+        for (uint64_t kills = 1 + wit_random_below(&rng, 4); kills; kills--) {
+            pid_t pid = fork();
+            assert_true(pid >= 0);
+            if (pid == 0)
+                _exit(job(&large, dir, 2, &report) < 0);
+            usleep((useconds_t)(1000 * wit_random_below(&rng, job_ms + job_ms / 4 + 1)));
+            int status;
+            kill(pid, SIGKILL);
+            assert_int_equal(waitpid(pid, &status, 0), pid);
+            killed += WIFSIGNALED(status);
+            if (WIFEXITED(status))
+                assert_int_equal(WEXITSTATUS(status), 0);
+        }
+        must(job(&large, dir, 2, &report));
+        assert_whole(dir, hash, "kill -9");
+        scratch_remove(dir);
+    }
+    print_message("%u processes killed at work\n", killed);
+    assert_true(killed > 0);
+}
+
+/* Fail call n of the job for n = 0, 1, 2 ... until a whole job is over before it comes to that. */
+static void fail_each(int errnum, bool sticky, int want, long stride) {
+    struct wit_hash128 hash = undisturbed(&small);
+    unsigned failures = 0;
+    for (long n = 0;; n += stride) {
+        struct wit_shards_seal_report report;
+        char dir[WIT_PATH_MAX], after[64];
+        scratch_make(dir);
+        atomic_store(&fail_with, errnum);
+        atomic_store(&fail_sticky, sticky);
+        atomic_store(&calls_left, n);
+        int st = job(&small, dir, 1, &report);
+        bool reached = atomic_load(&calls_left) < 0 || (sticky && atomic_load(&calls_left) == 0);
+        atomic_store(&calls_left, -1);
+        snprintf(after, sizeof after, "call %ld failed", n);
+        /* The note of the process number in the lock file may fail: it is for a sentence only. */
+        if (st < 0) {
+            failures++;
+            if (st != want || err.text[0] == '\0')
+                print_error("%s: %s %s\n", after, wit_status_name(st), err.text);
+            assert_int_equal(st, want);
+            assert_true(strlen(err.text) > 20);
+        }
+        must(job(&small, dir, 1, &report));
+        assert_whole(dir, hash, after);
+        scratch_remove(dir);
+        if (!reached)
+            break;
+        assert_true(n < 10000);
+    }
+    print_message("%u failures\n", failures);
+    assert_true(failures > 20);
+}
+
+static void test_full_disk(void **state) {
+    fail_each(ENOSPC, true, WIT_ENOSPC, 3);
+}
+
+static void test_one_full_write(void **state) {
+    fail_each(ENOSPC, false, WIT_ENOSPC, 2);
+}
+
+static void test_failing_device(void **state) {
+    fail_each(EIO, false, WIT_EIO, 2);
+}
+
+/* A dataset that was there stays as it was while a later seal fails. */
+static void test_old_dataset_stays(void **state) {
+    struct wit_shards_seal_report first, report;
+    char dir[WIT_PATH_MAX];
+    const unsigned steps = collection_steps(&small);
+    scratch_make(dir);
+    must(collection_run(&small, 0, steps / 2, 1, dir, &err));
+    must(seal_simple(dir, 1, 2, &first, &err));
+    must(collection_run(&small, steps / 2, steps, 1, dir, &err));
+    unsigned failures = 0;
+    for (long n = 0;; n++) {
+        atomic_store(&fail_with, ENOSPC);
+        atomic_store(&fail_sticky, true);
+        atomic_store(&calls_left, n);
+        int st = seal_simple(dir, 1, 2, &report, &err);
+        atomic_store(&calls_left, -1);
+        if (st == 0)
+            break;
+        failures++;
+        struct wit_shards_verify_report verified;
+        struct wit_shards_dataset *ds = NULL;
+        must(wit_shards_verify(dir, NULL, &verified, &err));
+        must(wit_shards_dataset_open(dir, NULL, &ds, &err));
+        /* The new dataset.json may be in place already when the sync of its folder fails. */
+        if (!wit_hash128_eq(wit_shards_dataset_hash(ds), first.hash))
+            assert_true(wit_hash128_eq(wit_shards_dataset_hash(ds), undisturbed(&small)));
+        wit_shards_dataset_close(ds);
+    }
+    assert_true(failures > 5);
+    assert_true(wit_hash128_eq(report.hash, undisturbed(&small)));
+    scratch_remove(dir);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_kill_nine),         cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_one_full_write),    cmocka_unit_test(test_failing_device),
+        cmocka_unit_test(test_old_dataset_stays),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
