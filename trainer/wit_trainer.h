@@ -1,0 +1,155 @@
+/*
+ * wit_trainer.h: train CLIP models (Radford et al. 2021, arXiv 2103.00020): an image tower, a text
+ * tower and the symmetric contrastive loss over a batch of image-text pairs.
+ *
+ * A model is a static tape of operations, built once for a batch size; a planner gives every
+ * tensor its place in one arena; a backend computes the operations: `ref` is plain loops in
+ * double precision, `cpu` is oneDNN's (or OpenBLAS's) matrix products and threaded kernels. A
+ * step allocates nothing.
+ * Parameters have open_clip's names and shapes, so its checkpoints and ours are one format.
+ *
+ *     struct wit_trainer_config cfg = wit_trainer_config_default();
+ *     struct wit_trainer *t = NULL;
+ *     struct wit_error err = WIT_ERROR_INIT;
+ *     double loss;
+ *     wit_trainer_model_find("demo", &cfg.model, &err);
+ *     if (wit_trainer_create(&cfg, &t, &err) < 0)
+ *         return fprintf(stderr, "%s\n", err.text), 1;
+ *     wit_trainer_init(t, 1);
+ *     while (next_batch(&images, &tokens) &&
+ *            wit_trainer_forward(t, images, tokens, &loss, &err) == 0) {
+ *         wit_trainer_backward(t);
+ *         wit_trainer_update(t, 5e-4);
+ *     }
+ *     wit_trainer_destroy(t);
+ *
+ * Threads: one trainer object belongs to one thread at a time; it starts its own workers.
+ */
+#ifndef WIT_TRAINER_H
+#define WIT_TRAINER_H
+
+#include "base/wit_base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- models --------------------------------------------------------------------------------- */
+
+/* Shape of a model: open_clip's configuration. Heads of the image tower: width / head_width. */
+struct wit_trainer_model {
+    int64_t embed_dim;
+    bool quick_gelu; /* x * sigmoid(1.702 x) instead of the exact GELU */
+    struct {
+        int64_t image_size, patch_size; /* px; image_size is a multiple of patch_size */
+        int64_t width, layers, head_width;
+    } vision;
+    struct {
+        int64_t context_length, vocab_size;
+        int64_t width, heads, layers;
+    } text;
+};
+
+/* A preset ("ViT-B-32", "ViT-B-16", "ViT-L-14", "ViT-L-14-336", "demo") or the path of a JSON file
+ * with open_clip's keys. WIT_ENOTFOUND, WIT_EFORMAT, WIT_ELIMIT (absurd sizes),
+ * WIT_EUNSUPPORTED (a ResNet image tower). */
+int wit_trainer_model_find(const char *name_or_path, struct wit_trainer_model *out,
+                           struct wit_error *err);
+/* The same from a parsed object {"embed_dim": ..., "vision_cfg": {...}, "text_cfg": {...}};
+ * `name` begins the sentence of an error. */
+int wit_trainer_model_parse(const struct wit_json *config, const char *name,
+                            struct wit_trainer_model *out, struct wit_error *err);
+/* Name of the index-th preset, NULL behind the last. */
+const char *wit_trainer_model_preset(size_t index);
+
+/* ---- one model, step by step ---------------------------------------------------------------- */
+
+struct wit_trainer_config {
+    struct wit_trainer_model model;
+    int64_t batch;       /* pairs in a batch */
+    const char *backend; /* "ref" */
+    unsigned threads;    /* 0: one for each processor; `ref` uses one */
+    bool whole_text;     /* also compute what stands behind the end token (it changes nothing) */
+    bool keep_tensors;   /* every activation keeps its own memory: for wit_trainer_tensor */
+    /* AdamW, as open_clip: decay where a parameter has two dimensions or more and its name has
+     * none of bn, ln, bias, logit_scale. */
+    double beta1, beta2, epsilon, weight_decay;
+};
+
+/* batch 64, backend ref, threads 0, betas 0.9 and 0.98, epsilon 1e-6, weight decay 0.2. */
+struct wit_trainer_config wit_trainer_config_default(void);
+
+struct wit_trainer;
+
+/* *out stays untouched on failure. Parameters are zero until _init or _load. WIT_EINVAL,
+ * WIT_ELIMIT, WIT_ENOMEM, WIT_EUNSUPPORTED (a backend this build does not have). */
+int wit_trainer_create(const struct wit_trainer_config *cfg, struct wit_trainer **out,
+                       struct wit_error *err);
+void wit_trainer_destroy(struct wit_trainer *t);
+
+/* Initial weights, as open_clip draws them (distributions, not its random numbers): a pure function
+ * of seed and names. Moments and step become zero. */
+void wit_trainer_init(struct wit_trainer *t, uint64_t seed);
+/* Parameters from a safetensors file with open_clip's names (F32). Other tensors in it are
+ * ignored. Moments and step become zero. */
+int wit_trainer_load(struct wit_trainer *t, const char *path, struct wit_error *err);
+
+/* Towers and loss. images: (batch, 3, size, size) float32, normalised; tokens: (batch,
+ * context_length) int32, the end token being the largest id of a row. Both are borrowed until
+ * _backward returns. *loss: mean of the two cross-entropies, nats. WIT_EINVAL (a token outside the
+ * vocabulary: err names it). */
+int wit_trainer_forward(struct wit_trainer *t, const float *images, const int32_t *tokens,
+                        double *loss, struct wit_error *err);
+/* Gradients of the last forward pass's loss, every parameter. */
+void wit_trainer_backward(struct wit_trainer *t);
+/* One AdamW step with these gradients; then logit_scale is clamped to [0, ln 100]. */
+void wit_trainer_update(struct wit_trainer *t, double lr);
+
+/* lr of a step (from 0): base * (step + 1) / warmup during the warm-up, then half a cosine from
+ * base down to 0 at `total`. Source: open_clip's scheduler. */
+double wit_trainer_schedule(double base, uint64_t step, uint64_t warmup, uint64_t total);
+
+uint64_t wit_trainer_steps(const struct wit_trainer *t);     /* updates so far */
+double wit_trainer_logit_scale(const struct wit_trainer *t); /* the log */
+size_t wit_trainer_arena_bytes(const struct wit_trainer *t);
+size_t wit_trainer_parameters(const struct wit_trainer *t); /* numbers in all parameters */
+
+/* A parameter, its gradient, or (with keep_tensors) an activation by name, borrowed until the
+ * trainer dies. Activations: "image_features", "text_features" (batch, embed_dim; unit rows),
+ * "image_features_raw", "text_features_raw", and (rows, width) with the rows of all samples behind
+ * one another: "visual.ln_pre", "visual.transformer.resblocks.0", ... The text tower's rows end at
+ * each end token unless whole_text is set. NULL: there is none of this name. */
+float *wit_trainer_parameter(struct wit_trainer *t, const char *name, size_t *count);
+const float *wit_trainer_gradient(const struct wit_trainer *t, const char *name, size_t *count);
+const float *wit_trainer_tensor(const struct wit_trainer *t, const char *name, size_t *count);
+
+/* ---- known answers --------------------------------------------------------------------------- */
+
+/* What one file of a case came to: its worst tensor, by deviation / tolerance. */
+struct wit_trainer_check_line {
+    char file[64];
+    char tensor[256];
+    const char *measure; /* rel_l2, abs, max_abs, rel, key_share, key_max_abs */
+    double deviation, tolerance;
+    size_t tensors; /* compared */
+    bool ok;
+};
+typedef void (*wit_trainer_check_fn)(void *user, const struct wit_trainer_check_line *line);
+
+/**
+ * Run a case of known answers and compare, in float32. A case is a directory with config.json
+ * (open_clip_config; batch, lr, warmup, total, betas, eps, wd; trace: lr, batch_rows, loss and
+ * logit_scale of each step), weights, inputs (images, tokens), expected (features, logits, loss),
+ * grads of step 0, and optionally activations, after_<n> (parameters after n steps) and other_gelu
+ * (the same with the other activation), all .safetensors with float64 truth in F32.
+ * @param fn  called once for each file compared, in a fixed order
+ * @return how many files are outside their tolerances, or WIT_EUNSUPPORTED (a ResNet tower),
+ *         WIT_EFORMAT, WIT_ENOTFOUND, WIT_ENOMEM
+ */
+int wit_trainer_check(const char *dir, const char *backend, unsigned threads,
+                      wit_trainer_check_fn fn, void *user, struct wit_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
