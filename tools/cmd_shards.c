@@ -516,12 +516,24 @@ static const struct verb {
     { "verify", verb_verify, "t" }, { "seal", verb_seal, "tbB" },
 };
 
-/* Options by their letter in `flags`; -1 at the end, CLI_USAGE after a sentence, else 0. */
-static int option_take(const struct verb *verb, int opt, struct options *o) {
+static const struct option longs[] = {
+    { "json", no_argument, NULL, 'j' },
+    { "shards", no_argument, NULL, 's' },
+    { "index", required_argument, NULL, 'n' },
+    { "image", required_argument, NULL, 'i' },
+    { "threads", required_argument, NULL, 't' },
+    { "shard-bytes", required_argument, NULL, 'b' },
+    { "bits", required_argument, NULL, 'B' },
+    { "help", no_argument, NULL, 'h' },
+    { NULL, 0, NULL, 0 },
+};
+
+/* Note an option (its index in longs); CLI_USAGE after a sentence, else 0. */
+static int option_take(const struct verb *verb, int opt, int which, struct options *o) {
     if (opt == '?')
         return CLI_USAGE;
     if (opt != 'j' && !strchr(verb->flags, opt))
-        return cli_usage_error("shards", "an option is not one of '%s'", verb->name);
+        return cli_usage_error("shards", "'%s' does not take --%s", verb->name, longs[which].name);
     switch (opt) {
     case 'j':
         o->json = true;
@@ -546,25 +558,14 @@ static int option_take(const struct verb *verb, int opt, struct options *o) {
 }
 
 static int options_parse(int argc, char **argv, const struct verb *verb, struct options *o) {
-    static const struct option longs[] = {
-        { "json", no_argument, NULL, 'j' },
-        { "shards", no_argument, NULL, 's' },
-        { "index", required_argument, NULL, 'n' },
-        { "image", required_argument, NULL, 'i' },
-        { "threads", required_argument, NULL, 't' },
-        { "shard-bytes", required_argument, NULL, 'b' },
-        { "bits", required_argument, NULL, 'B' },
-        { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
-    };
-    int opt;
+    int opt, which = 0;
     optind = 1;
-    while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+    while ((opt = getopt_long(argc, argv, "", longs, &which)) != -1) {
         if (opt == 'h') {
             usage(stdout);
             exit(CLI_DONE);
         }
-        if (option_take(verb, opt, o) != 0)
+        if (option_take(verb, opt, which, o) != 0)
             return CLI_USAGE;
     }
     if (optind < argc)

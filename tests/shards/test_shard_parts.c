@@ -1,0 +1,210 @@
+/* test_shard_parts.c: record, segment log and dataset hash, one by one. */
+#include "collect.h"
+#include "collection.h"
+#include "manifest.h"
+#include "record.h"
+
+#include <setjmp.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct wit_error err;
+
+static void must(int st) {
+    if (st < 0)
+        print_error("%s\n", err.text);
+    assert_true(st >= 0);
+}
+
+static const struct wit_image_info info = { .format = WIT_IMAGE_PNG,
+                                            .width = 640,
+                                            .height = 480,
+                                            .components = 4,
+                                            .bit_depth = 16,
+                                            .orientation = 6,
+                                            .progressive = true,
+                                            .alpha = true };
+
+/* A value with captions of these texts (sorted), and its key. */
+static struct wit_hash128 value_make(struct wit_buf *buf, const char *const *texts, uint32_t count,
+                                     struct wit_str image) {
+    struct record_caption captions[8];
+    struct wit_hash128 key = wit_hash128_of(image.data, image.len);
+    for (uint32_t i = 0; i < count; i++)
+        captions[i] = (struct record_caption){ wit_str_from(texts[i]), (uint16_t)(i + 1) };
+    must(record_front_encode(key, &info, image.len, key, captions, count, buf));
+    must(wit_buf_append_str(buf, image));
+    return key;
+}
+
+static void record_round_trip(void **state) {
+    static const char *const texts[] = { "a", "a dog", "sixteen bytes ok", "z" };
+    struct wit_shards_sample s = { .caption_count = 0 };
+    for (uint32_t count = 1; count <= 4; count++)
+        for (size_t len = 1; len < 40; len += 13) {
+            struct wit_buf buf = WIT_BUF_INIT(1 << 16);
+            struct wit_str image = wit_str_of("0123456789012345678901234567890123456789", len);
+            s.key = value_make(&buf, texts, count, image);
+            must(record_decode(wit_buf_view(&buf), &s, &err));
+            must(record_verify(&s, &err));
+            assert_memory_equal(&s.info, &info, sizeof info);
+            assert_true(wit_str_eq(s.image, image));
+            assert_int_equal((s.image.data - s.value.data) % 16, 0);
+            assert_int_equal(s.caption_count, count);
+            for (uint32_t i = 0; i < count; i++) {
+                struct wit_shards_caption c = wit_shards_sample_caption(&s, i);
+                assert_true(wit_str_eq(c.text, wit_str_from(texts[i])));
+                assert_int_equal(c.source, i + 1);
+            }
+            wit_buf_finish(&buf);
+        }
+}
+
+/* No bit of a record can change, and no record can stand under another key. */
+static void record_every_bit_counts(void **state) {
+    static const char *const texts[] = { "one", "two" };
+    struct wit_buf buf = WIT_BUF_INIT(1 << 16);
+    struct wit_shards_sample s = { .caption_count = 0 };
+    struct wit_hash128 key = value_make(&buf, texts, 2, WIT_STR("some image bytes"));
+    for (size_t bit = 0; bit < 8 * buf.len; bit++) {
+        buf.data[bit / 8] = (char)(buf.data[bit / 8] ^ (1 << bit % 8));
+        s.key = key;
+        if (record_decode(wit_buf_view(&buf), &s, &err) == 0)
+            assert_int_equal(record_verify(&s, &err), WIT_ECORRUPT);
+        buf.data[bit / 8] = (char)(buf.data[bit / 8] ^ (1 << bit % 8));
+    }
+    for (size_t len = 0; len < buf.len; len++)
+        assert_int_equal(record_decode(wit_str_of(buf.data, len), &s, &err), WIT_ECORRUPT);
+    must(record_decode(wit_buf_view(&buf), &s, &err));
+    s.key = (struct wit_hash128){ key.hi, key.lo + 1 };
+    assert_int_equal(record_verify(&s, &err), WIT_ECORRUPT);
+    wit_buf_finish(&buf);
+}
+
+static void captions_in_another_order_are_refused(void **state) {
+    static const char *const texts[] = { "b", "a" };
+    static const char *const same[] = { "a", "a" };
+    struct wit_buf buf = WIT_BUF_INIT(1 << 16);
+    struct wit_shards_sample s = { .caption_count = 0 };
+    (void)value_make(&buf, texts, 2, WIT_STR("x"));
+    assert_int_equal(record_decode(wit_buf_view(&buf), &s, &err), WIT_ECORRUPT);
+    assert_string_equal(err.text, "caption 1 is out of order");
+    wit_buf_reset(&buf);
+    (void)value_make(&buf, same, 2, WIT_STR("x")); /* sources 1 and 2: both stay */
+    must(record_decode(wit_buf_view(&buf), &s, &err));
+    wit_buf_finish(&buf);
+}
+
+/* Values that any other reader must come to: docs/formats/shard.md has the arithmetic. */
+static void hashes_as_specified(void **state) {
+    char hex[WIT_HASH128_HEX];
+    struct wit_hash128 zero = { 0, 0 };
+    uint8_t bytes[28] = { 0, 0, 0, 1 };
+    wit_hash128_to_hex(manifest_dataset_hash(0, zero), hex);
+    char want[WIT_HASH128_HEX];
+    wit_hash128_to_hex(wit_hash128_of(bytes, sizeof bytes), want);
+    assert_string_equal(hex, want);
+    assert_int_equal(manifest_prefix((struct wit_hash128){ 0xF123456789ABCDEF, 0 }, 0), 0);
+    assert_int_equal(manifest_prefix((struct wit_hash128){ 0xF123456789ABCDEF, 0 }, 1), 1);
+    assert_int_equal(manifest_prefix((struct wit_hash128){ 0xF123456789ABCDEF, 0 }, 16), 0xF123);
+}
+
+static void segment_round_trip(void **state) {
+    struct segment_writer w;
+    struct segment_reader r;
+    struct segment_frame f;
+    char dir[WIT_PATH_MAX], path[WIT_PATH_MAX];
+    static char big[3 << 20];
+    uint64_t committed, first;
+    memset(big, 'b', sizeof big);
+    scratch_make(dir);
+    must(wit_path_join(path, dir, "x.log"));
+    must(segment_writer_open(&w, path, SEGMENT_IMAGES, 0, &err));
+    const struct wit_str pieces[] = { WIT_STR("he"), WIT_STR(""), WIT_STR("ad") };
+    must(segment_writer_append(&w, 7, pieces, 3, WIT_STR("body"), &err));
+    must(segment_writer_append(&w, 8, pieces, 1, wit_str_of(big, sizeof big), &err));
+    must(segment_writer_append(&w, 9, pieces, 0, WIT_STR(""), &err));
+    must(segment_writer_sync(&w, &err));
+    committed = w.length;
+    must(segment_writer_append(&w, 10, pieces, 3, WIT_STR("lost"), &err));
+    must(segment_writer_sync(&w, &err));
+    segment_writer_close(&w);
+
+    must(segment_reader_open(&r, path, SEGMENT_IMAGES, committed, &err));
+    assert_int_equal(segment_reader_next(&r, &f, &err), 1);
+    assert_int_equal(f.type, 7);
+    assert_true(wit_str_eq(f.head, WIT_STR("head")));
+    char body[5] = "";
+    assert_int_equal(f.body_bytes, 4);
+    must(segment_reader_body(&r, &f, body, &err));
+    assert_string_equal(body, "body");
+    first = f.offset;
+    assert_int_equal(segment_reader_next(&r, &f, &err), 1);
+    assert_int_equal(f.body_bytes, sizeof big);
+    char *back = malloc(sizeof big);
+    assert_non_null(back);
+    must(segment_reader_body(&r, &f, back, &err));
+    assert_memory_equal(back, big, sizeof big);
+    free(back);
+    assert_int_equal(segment_reader_next(&r, &f, &err), 1);
+    assert_int_equal(f.head.len + f.body_bytes, 0);
+    assert_int_equal(segment_reader_next(&r, &f, &err), 0);
+    must(segment_reader_at(&r, first, &f, &err));
+    assert_int_equal(f.type, 7);
+    assert_int_equal(segment_reader_at(&r, first + 1, &f, &err), WIT_ECORRUPT);
+    segment_reader_close(&r);
+    assert_int_equal(segment_reader_open(&r, path, SEGMENT_CANDIDATES, committed, &err),
+                     WIT_ECORRUPT);
+
+    /* What lies behind the commit is cut off and written over. */
+    must(segment_writer_open(&w, path, SEGMENT_IMAGES, committed, &err));
+    must(segment_writer_append(&w, 11, pieces, 3, WIT_STR(""), &err));
+    must(segment_writer_sync(&w, &err));
+    must(segment_reader_open(&r, path, SEGMENT_IMAGES, w.length, &err));
+    int frames = 0;
+    while (segment_reader_next(&r, &f, &err) == 1)
+        frames++;
+    assert_int_equal(frames, 4);
+    assert_int_equal(f.type, 11);
+    segment_reader_close(&r);
+    segment_writer_close(&w);
+    assert_int_equal(segment_writer_open(&w, path, SEGMENT_IMAGES, committed + 1000, &err),
+                     WIT_ECORRUPT);
+    scratch_remove(dir);
+}
+
+static void heads_round_trip(void **state) {
+    struct wit_buf head = WIT_BUF_INIT(1 << 12);
+    const struct wit_shards_candidate cand = { .url = WIT_STR("http://u"),
+                                               .text = WIT_STR("t\0x"),
+                                               .source = WIT_SHARDS_LIST,
+                                               .page = WIT_STR("") };
+    struct wit_shards_candidate back;
+    uint8_t fixed[COLLECT_IMAGE_HEAD_BYTES];
+    must(collect_candidate_encode(&cand, fixed));
+    must(wit_buf_append(&head, fixed, COLLECT_CANDIDATE_HEAD_BYTES));
+    must(wit_buf_append_str(&head, cand.url));
+    must(wit_buf_append_str(&head, cand.text));
+    must(collect_candidate_decode(wit_buf_view(&head), &back, &err));
+    assert_true(wit_str_eq(back.text, cand.text) && back.source == WIT_SHARDS_LIST);
+    for (size_t len = 0; len < head.len; len++)
+        assert_int_equal(collect_candidate_decode(wit_str_of(head.data, len), &back, &err),
+                         WIT_ECORRUPT);
+    const struct wit_shards_candidate huge = { .url = WIT_STR("u"),
+                                               .text = { "t", WIT_SHARDS_MAX_FIELD_BYTES + 1 } };
+    assert_int_equal(collect_candidate_encode(&huge, fixed), WIT_ELIMIT);
+    wit_buf_finish(&head);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(record_round_trip),
+        cmocka_unit_test(record_every_bit_counts),
+        cmocka_unit_test(captions_in_another_order_are_refused),
+        cmocka_unit_test(hashes_as_specified),
+        cmocka_unit_test(segment_round_trip),
+        cmocka_unit_test(heads_round_trip),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
