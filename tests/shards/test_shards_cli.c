@@ -1,0 +1,138 @@
+/* test_shards_cli.c: the verbs of `wit shards` as a user or a script meets them. */
+#include "collection.h"
+
+#include <setjmp.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct wit_error err;
+static char dir[WIT_PATH_MAX];
+
+static void must(int st) {
+    if (st < 0)
+        print_error("%s\n", err.text);
+    assert_true(st >= 0);
+}
+
+/* Run `wit shards <args>`; stdout and stderr together into out. Returns the exit code. */
+static int run(struct wit_buf *out, const char *args) {
+    char command[2 * WIT_PATH_MAX], chunk[4096];
+    const char *wit = getenv("WIT");
+    snprintf(command, sizeof command, "cd '%s' && '%s' shards %s 2>&1", dir, wit ? wit : "wit",
+             args);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    wit_buf_reset(out);
+    size_t n;
+    while ((n = fread(chunk, 1, sizeof chunk, pipe)) > 0)
+        must(wit_buf_append(out, chunk, n));
+    must(wit_buf_terminate(out));
+    int status = pclose(pipe);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* Every line of stdout is a JSON object; the number of those with this schema. A sentence on stderr
+ * begins with the program's name. */
+static unsigned count_schema(const struct wit_buf *out, const char *schema) {
+    struct wit_str text = wit_buf_view(out);
+    unsigned count = 0;
+    for (size_t at = 0; at < text.len;) {
+        ptrdiff_t end = wit_str_find_byte(text, '\n', at);
+        struct wit_json *line = NULL;
+        struct wit_str name;
+        assert_true(end >= 0);
+        if (wit_str_starts_with(wit_str_slice(text, at, text.len), WIT_STR("wit shards: "))) {
+            at = (size_t)end + 1;
+            continue;
+        }
+        must(wit_json_parse(wit_str_slice(text, at, (size_t)end), "line", &line, &err));
+        must(wit_json_string(wit_json_get(line, "schema"), &name));
+        count += wit_str_eq(name, wit_str_from(schema));
+        wit_json_destroy(line);
+        at = (size_t)end + 1;
+    }
+    return count;
+}
+
+static void test_verbs(void **state) {
+    const struct collection c = { .seed = 41, .urls = 40, .images = 30, .candidates = 150 };
+    struct wit_buf out = WIT_BUF_INIT(1 << 24);
+    char args[256], key[64];
+    scratch_make(dir);
+    assert_int_equal(run(&out, "ls ."), 1);
+    assert_non_null(strstr(out.data, "dataset.json"));
+    assert_int_equal(run(&out, "seal ."), 1);
+    must(collection_run(&c, 0, collection_steps(&c), 1, dir, &err));
+    assert_int_equal(run(&out, "seal . --bits 2 --threads 2 --json"), 0);
+    assert_int_equal(count_schema(&out, "wit.shards.seal/1"), 1);
+    assert_non_null(strstr(out.data, "\"changed\":true"));
+    assert_int_equal(run(&out, "seal . --bits 2"), 0);
+    assert_non_null(strstr(out.data, "nothing changed"));
+    assert_int_equal(run(&out, "ls . --json"), 0);
+    unsigned samples = count_schema(&out, "wit.shards.sample/1");
+    assert_true(samples > 10);
+    const char *first = strstr(out.data, "\"key\":\"");
+    assert_non_null(first);
+    snprintf(key, sizeof key, "%.32s", first + 7);
+    assert_int_equal(run(&out, ". --shards --json"), 0);
+    assert_int_equal(count_schema(&out, "wit.shards.shard/1"), 4);
+    assert_int_equal(run(&out, "stat . --json"), 0);
+    assert_int_equal(count_schema(&out, "wit.shards.stat/1"), 1);
+    snprintf(args, sizeof args, "show . %s --json --image x.img", key);
+    assert_int_equal(run(&out, args), 0);
+    assert_int_equal(count_schema(&out, "wit.shards.show/1"), 1);
+    struct wit_buf image = WIT_BUF_INIT(1 << 20);
+    char path[WIT_PATH_MAX], hex[WIT_HASH128_HEX];
+    must(wit_path_join(path, dir, "x.img"));
+    must(wit_file_read(path, &image, &err));
+    wit_hash128_to_hex(wit_hash128_of(image.data, image.len), hex);
+    assert_string_equal(hex, key);
+    wit_buf_finish(&image);
+    snprintf(args, sizeof args, "show . --index %u", samples);
+    assert_int_equal(run(&out, args), 1);
+    assert_int_equal(run(&out, "verify . --json"), 0);
+    assert_int_equal(count_schema(&out, "wit.shards.verify/1"), 4);
+    assert_int_equal(count_schema(&out, "wit.shards.verified/1"), 1);
+
+    assert_int_equal(run(&out, "verify . --bits 3"), 2);
+    assert_int_equal(run(&out, "show ."), 2);
+    assert_int_equal(run(&out, "ls . extra"), 2);
+    assert_int_equal(run(&out, "seal . --bits 17"), 2);
+    assert_int_equal(run(&out, "verify --help"), 0);
+    wit_buf_finish(&out);
+}
+
+static void test_verify_names_the_file(void **state) {
+    struct wit_shards_dataset *ds = NULL;
+    struct wit_shards_shard_info info;
+    struct wit_buf out = WIT_BUF_INIT(1 << 20);
+    char path[WIT_PATH_MAX], file[128];
+    must(wit_shards_dataset_open(dir, NULL, &ds, &err));
+    wit_shards_shard_info(ds, 2, &info);
+    snprintf(file, sizeof file, "%s", info.file);
+    must(wit_path_join(path, dir, "shards"));
+    must(wit_buf_printf(&out, "%s/%s", path, file));
+    wit_shards_dataset_close(ds);
+    assert_int_equal(truncate(out.data, (off_t)info.file_bytes - 1000), 0);
+    assert_int_equal(run(&out, "verify ."), 1);
+    assert_non_null(strstr(out.data, file));
+    assert_non_null(strstr(out.data, "cut"));
+    assert_int_equal(run(&out, "verify . --json"), 1);
+    assert_true(count_schema(&out, "wit.shards.fault/1") > 0);
+    assert_int_equal(run(&out, "ls ."), 1);
+    assert_non_null(strstr(out.data, file));
+    wit_buf_finish(&out);
+    scratch_remove(dir);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_verbs),
+        cmocka_unit_test(test_verify_names_the_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
