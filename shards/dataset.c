@@ -133,6 +133,19 @@ int wit_shards_read(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
     return st;
 }
 
+int wit_shards_key(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
+                   struct wit_hash128 *out, struct wit_error *err) {
+    struct shard_file *f;
+    int st = file_use(ds, shard, &f, err);
+    if (st < 0)
+        return st;
+    if (!shard_file_key(f, index, out))
+        st = wit_error_set(err, WIT_EINVAL, "%s: shard %zu has no record %llu", ds->dir, shard,
+                           (unsigned long long)index);
+    shard_file_unref(f);
+    return st;
+}
+
 /* The shard that a key would be in. */
 static int shard_of_key(const struct wit_shards_dataset *ds, struct wit_hash128 key,
                         size_t *shard) {

@@ -111,6 +111,13 @@ uint64_t shard_file_samples(const struct shard_file *f) {
     return f->samples.count;
 }
 
+bool shard_file_key(const struct shard_file *f, uint64_t index, struct wit_hash128 *out) {
+    if (index >= f->samples.count)
+        return false;
+    *out = f->samples.entries[index].key;
+    return true;
+}
+
 int64_t shard_file_find(const struct shard_file *f, struct wit_hash128 key) {
     return walker_table_find(&f->samples, key);
 }

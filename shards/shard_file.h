@@ -22,6 +22,8 @@ struct shard_file *shard_file_ref(struct shard_file *f);
 void shard_file_unref(struct shard_file *f); /* the last one closes; NULL is allowed */
 
 uint64_t shard_file_samples(const struct shard_file *f);
+/* Key of a record, in key order; false: there is no such record. */
+bool shard_file_key(const struct shard_file *f, uint64_t index, struct wit_hash128 *out);
 int64_t shard_file_find(const struct shard_file *f, struct wit_hash128 key);
 int shard_file_read(const struct shard_file *f, uint64_t index, bool verify, struct wit_buf *buf,
                     struct wit_shards_sample *out, struct wit_error *err);

@@ -226,6 +226,10 @@ struct wit_shards_caption_iter {
 };
 struct wit_shards_caption_iter wit_shards_captions(const struct wit_shards_sample *s);
 bool wit_shards_caption_next(struct wit_shards_caption_iter *it, struct wit_shards_caption *out);
+/* The key of record `index` of a shard, without reading the record. WIT_EINVAL (no such record), or
+ * what opening the shard says. Any thread. */
+int wit_shards_key(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
+                   struct wit_hash128 *out, struct wit_error *err);
 /* Where a key is; WIT_ENOTFOUND. */
 int wit_shards_find(struct wit_shards_dataset *ds, struct wit_hash128 key, size_t *shard,
                     uint64_t *index, struct wit_error *err);
