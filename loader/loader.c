@@ -40,6 +40,7 @@ struct slot {
 struct wit_loader {
     struct wit_loader_config cfg;
     struct sample_source source;
+    _Atomic uint64_t failures;
     struct wit_shards_dataset *dataset;
     struct wit_loader_order *order;
     struct wit_loader_tokenizer *tokenizer;
@@ -330,6 +331,7 @@ int wit_loader_create(const struct wit_loader_config *cfg, struct wit_loader **o
         l->source.cfg = &l->cfg;
         l->source.dataset = l->dataset;
         l->source.order = l->order;
+        l->source.failures = &l->failures;
         sample_source_init(&l->source);
         l->slots = wit_alloc_array(cfg->prefetch, sizeof *l->slots);
         if (!l->slots)

@@ -4,6 +4,8 @@
 
 #include "wit_loader.h"
 
+#include <stdatomic.h>
+
 /* Streams of wit_random_init; the index is the stream position of the sample. */
 #define CROP_STREAM UINT64_C(0x63726f70)
 #define CAPTION_STREAM UINT64_C(0x63617074)
@@ -14,6 +16,7 @@ struct sample_source {
     const struct wit_loader_config *cfg;
     struct wit_shards_dataset *dataset;
     const struct wit_loader_order *order; /* only wit_loader_order_nth is called */
+    _Atomic uint64_t *failures;           /* decode failures so far, for the log's limit */
     float normalised[3][256];             /* (x / 255 - mean) / std of each channel and byte */
 };
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 
 enum { REPLACEMENT_TRIES = 32 };
+/* Failures that are logged: the first few, then one of so many. All are counted. */
+enum { LOG_FIRST = 20, LOG_EVERY = 1000 };
 
 struct sample_worker {
     const struct sample_source *source;
@@ -123,9 +125,14 @@ static int load_image(struct sample_worker *w, const struct wit_shards_sample *s
     default:
         return wit_error_set(err, st, "%s", why.text);
     }
-    wit_hash128_to_hex(sample->key, key);
-    wit_log_warn("loader", "image does not decode, another takes its place: key=%s reason='%s'",
-                 key, why.text);
+    const uint64_t number = atomic_fetch_add(w->source->failures, 1) + 1;
+    if (number <= LOG_FIRST || number % LOG_EVERY == 0) {
+        wit_hash128_to_hex(sample->key, key);
+        wit_log_warn("loader",
+                     "image does not decode, another takes its place: key=%s failures=%llu "
+                     "reason='%s'",
+                     key, (unsigned long long)number, why.text);
+    }
     return 0;
 }
 
