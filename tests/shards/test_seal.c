@@ -3,6 +3,7 @@
 #include "manifest.h"
 #include "record.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdlib.h>
 
@@ -423,6 +424,62 @@ static void test_seal_heals(void **state) {
     scratch_remove(dir);
 }
 
+struct reader {
+    struct wit_shards_dataset *ds;
+    uint64_t seed, read, failed;
+};
+
+static void *read_at_random(void *arg) {
+    struct reader *r = arg;
+    struct wit_buf buf = WIT_BUF_INIT(WIT_SHARDS_MAX_RECORD_BYTES);
+    struct wit_random rng;
+    wit_random_init(&rng, r->seed, 0, 0);
+    for (int k = 0; k < 300; k++) {
+        struct wit_shards_sample sample;
+        size_t shard = (size_t)wit_random_below(&rng, wit_shards_dataset_shards(r->ds));
+        uint64_t index = wit_random_below(&rng, wit_shards_shard_samples(r->ds, shard));
+        if (k % 9 == 0)
+            wit_shards_shard_release(r->ds, shard);
+        if (k % 5 == 0)
+            wit_shards_prefetch(r->ds, shard, index, 4);
+        if (wit_shards_read(r->ds, shard, index, &buf, &sample, NULL) == 0)
+            r->read++;
+        else
+            r->failed++;
+        if (k % 7 == 0) {
+            wit_buf_reset(&buf);
+            r->failed += wit_shards_origin(r->ds, sample.key, &buf, NULL) < 0;
+        }
+    }
+    wit_buf_finish(&buf);
+    return NULL;
+}
+
+/* Any thread may read while another releases the shard under it. */
+static void test_readers_and_releases(void **state) {
+    const struct collection c = { .seed = 13, .urls = 80, .images = 70, .candidates = 300 };
+    struct wit_shards_seal_report report;
+    struct wit_shards_dataset *ds = NULL;
+    struct reader readers[4];
+    pthread_t threads[4];
+    char dir[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(collection_run(&c, 0, collection_steps(&c), 1, dir, &err));
+    must(seal_simple(dir, 2, 2, &report, &err));
+    must(wit_shards_dataset_open(dir, NULL, &ds, &err));
+    for (unsigned t = 0; t < 4; t++) {
+        readers[t] = (struct reader){ .ds = ds, .seed = t };
+        assert_int_equal(pthread_create(&threads[t], NULL, read_at_random, &readers[t]), 0);
+    }
+    for (unsigned t = 0; t < 4; t++) {
+        pthread_join(threads[t], NULL);
+        assert_int_equal(readers[t].read, 300);
+        assert_int_equal(readers[t].failed, 0);
+    }
+    wit_shards_dataset_close(ds);
+    scratch_remove(dir);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_whole),
@@ -433,6 +490,7 @@ int main(void) {
         cmocka_unit_test(test_growing_counts),
         cmocka_unit_test(test_many_captions),
         cmocka_unit_test(test_seal_heals),
+        cmocka_unit_test(test_readers_and_releases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,6 +116,7 @@ static void test_verify_names_the_file(void **state) {
     snprintf(file, sizeof file, "%s", info.file);
     must(wit_path_join(path, dir, "shards"));
     must(wit_buf_printf(&out, "%s/%s", path, file));
+    must(wit_buf_terminate(&out));
     wit_shards_dataset_close(ds);
     assert_int_equal(truncate(out.data, (off_t)info.file_bytes - 1000), 0);
     assert_int_equal(run(&out, "verify ."), 1);
