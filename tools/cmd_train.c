@@ -6,13 +6,13 @@
 #include <getopt.h>
 
 static const char help[] =
-    "usage: wit train check DIR [--backend ref] [--threads N] [--dtype f32] [--json]\n"
+    "usage: wit train check DIR [--backend ref|cpu] [--threads N] [--dtype f32] [--json]\n"
     "\n"
     "check    runs the case of known answers in DIR (docs/trainer.md has the format) and prints "
     "one\n"
     "         line a file: the tensor that deviates most, by how much, and what is allowed\n"
     "\n"
-    "  --backend B   ref (default), the readable one\n"
+    "  --backend B   cpu (default) or ref, the readable one\n"
     "  --threads N   0 (default): one for each processor\n"
     "  --dtype T     f32\n"
     "  --json        one JSON object a line\n"
@@ -69,7 +69,7 @@ static int check_main(int argc, char **argv) {
         { "dtype", required_argument, NULL, 'd' },   { "json", no_argument, NULL, 'j' },
         { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
     };
-    const char *backend = "ref";
+    const char *backend = "cpu";
     uint64_t threads = 0;
     struct printer printer = { .status = CLI_DONE };
     struct wit_error err = WIT_ERROR_INIT;

@@ -3,6 +3,7 @@
 
 static const struct kernels *const backends[] = {
     &kernels_ref,
+    &kernels_cpu,
 
 };
 

@@ -53,13 +53,21 @@ struct kernel_adamw {
     uint64_t step; /* of this update, from 1 */
 };
 
+/* What a backend has to make room for when it is created. */
+struct kernel_limits {
+    int64_t batch;   /* samples */
+    int64_t longest; /* sequence */
+    int64_t widest;  /* matrix, in columns */
+};
+
 /* A backend's threads and scratch memory; one caller at a time. */
 struct kernel_ctx;
 
 struct kernels {
     const char *name;
     double nmse_max; /* bound of the parity test: |got - ref|^2 / |ref|^2 */
-    int (*create)(unsigned threads, struct kernel_ctx **out, struct wit_error *err);
+    int (*create)(unsigned threads, struct kernel_limits limits, struct kernel_ctx **out,
+                  struct wit_error *err);
     void (*destroy)(struct kernel_ctx *c);
 
     /* images (B, 3, S, S) -> patches (B (S/P)^2, 3 P P), in the order of a convolution's weight. */
@@ -122,6 +130,7 @@ struct kernels {
 #define KERNEL_QUICK_GELU 1.702
 
 extern const struct kernels kernels_ref;
+extern const struct kernels kernels_cpu;
 
 /* By name; NULL: none. index form for tests: NULL behind the last. */
 const struct kernels *kernels_find(const char *name);

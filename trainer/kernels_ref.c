@@ -11,7 +11,8 @@ struct kernel_ctx {
     int unused;
 };
 
-static int ref_create(unsigned threads, struct kernel_ctx **out, struct wit_error *err) {
+static int ref_create(unsigned threads, struct kernel_limits limits, struct kernel_ctx **out,
+                      struct wit_error *err) {
     struct kernel_ctx *c = calloc(1, sizeof(*c));
     if (!c)
         return wit_error_set(err, WIT_ENOMEM, "no memory for the reference backend");

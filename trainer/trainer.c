@@ -10,7 +10,7 @@
 
 struct wit_trainer_config wit_trainer_config_default(void) {
     return (struct wit_trainer_config){ .batch = 64,
-                                        .backend = "ref",
+                                        .backend = "cpu",
                                         .beta1 = 0.9,
                                         .beta2 = 0.98,
                                         .epsilon = 1e-6,
@@ -61,6 +61,16 @@ static void set_image_rows(struct wit_trainer *t) {
     t->image_seqs = (struct kernel_seqs){ t->cfg.batch, t->image_start, t->image_square };
 }
 
+static struct kernel_limits limits_of(const struct tape *tape) {
+    const int64_t image = tape->patches + 1, text = tape->model.shape.text.context_length;
+    struct kernel_limits limits = { .batch = tape->batch, .longest = image > text ? image : text };
+    for (size_t i = 0; i < tape->tensors_count; i++) {
+        if (tape->tensors[i].columns > limits.widest)
+            limits.widest = tape->tensors[i].columns;
+    }
+    return limits;
+}
+
 int wit_trainer_create(const struct wit_trainer_config *cfg, struct wit_trainer **out,
                        struct wit_error *err) {
     const struct kernels *kernels = kernels_find(cfg->backend);
@@ -75,7 +85,7 @@ int wit_trainer_create(const struct wit_trainer_config *cfg, struct wit_trainer 
     st = tape_create(&cfg->model, cfg->batch, cfg->keep_tensors, &t->tape, err);
     if (st < 0)
         goto out;
-    st = kernels->create(cfg->threads, &t->ctx, err);
+    st = kernels->create(cfg->threads, limits_of(&t->tape), &t->ctx, err);
     if (st < 0)
         goto out;
     t->kernels = kernels;

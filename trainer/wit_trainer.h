@@ -67,7 +67,7 @@ const char *wit_trainer_model_preset(size_t index);
 struct wit_trainer_config {
     struct wit_trainer_model model;
     int64_t batch;       /* pairs in a batch */
-    const char *backend; /* "ref" */
+    const char *backend; /* "cpu" or "ref" */
     unsigned threads;    /* 0: one for each processor; `ref` uses one */
     bool whole_text;     /* also compute what stands behind the end token (it changes nothing) */
     bool keep_tensors;   /* every activation keeps its own memory: for wit_trainer_tensor */
@@ -76,7 +76,7 @@ struct wit_trainer_config {
     double beta1, beta2, epsilon, weight_decay;
 };
 
-/* batch 64, backend ref, threads 0, betas 0.9 and 0.98, epsilon 1e-6, weight decay 0.2. */
+/* batch 64, backend cpu, threads 0, betas 0.9 and 0.98, epsilon 1e-6, weight decay 0.2. */
 struct wit_trainer_config wit_trainer_config_default(void);
 
 struct wit_trainer;
