@@ -9,6 +9,7 @@
  */
 #include "seal_plan.h"
 #include "shard_file.h"
+#include "shard_workers.h"
 #include "shard_writer.h"
 
 #include <errno.h>
@@ -19,7 +20,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { THREADS_MOST = 256 };
 #define SHARD_BYTES_DEFAULT ((uint64_t)3 << 29) /* 1.5 GiB */
 enum { SAMPLE_OVERHEAD_BYTES = 4096 };          /* captions, page remainders */
 
@@ -185,7 +185,7 @@ static int prefix_write(struct seal *s, struct planner *planner, const struct pl
         st = plan_measure(s, plan, shard, &why);
         if (st >= 0)
             return 0;
-        if (st != WIT_ECORRUPT) {
+        if (st == WIT_ECANCELED || st == WIT_ENOMEM) {
             if (err)
                 *err = why;
             return st;
@@ -276,27 +276,6 @@ static int bits_choose(const struct join *j, const struct wit_shards_seal_config
     return bits;
 }
 
-static int workers_run(struct seal *s, struct wit_error *err) {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned threads = s->cfg->threads ? s->cfg->threads : (unsigned)(cores > 0 ? cores : 1);
-    unsigned prefixes = 1u << s->new.shard_bits, started = 0;
-    pthread_t ids[THREADS_MOST];
-    if (threads > prefixes)
-        threads = prefixes;
-    if (threads > THREADS_MOST)
-        threads = THREADS_MOST;
-    for (; started < threads; started++)
-        if (pthread_create(&ids[started], NULL, worker, s) != 0)
-            break;
-    if (started == 0)
-        (void)worker(s); /* no thread to be had: this one does it all */
-    for (unsigned i = 0; i < started; i++)
-        pthread_join(ids[i], NULL);
-    if (s->status < 0 && err)
-        *err = s->err;
-    return s->status;
-}
-
 static bool same_shards(const struct manifest *a, const struct manifest *b) {
     if (a->count != b->count || a->shard_bits != b->shard_bits)
         return false;
@@ -343,9 +322,12 @@ static int seal_all(struct seal *s, bool *changed, struct wit_error *err) {
     if (!s->results)
         return wit_error_set(err, WIT_ENOMEM, "no memory for %d bits of prefixes",
                              s->new.shard_bits);
-    st = workers_run(s, err);
-    if (st < 0)
-        return st;
+    shard_workers_run(s->cfg->threads, (size_t)1 << s->new.shard_bits, worker, s);
+    if (s->status < 0) {
+        if (err)
+            *err = s->err;
+        return s->status;
+    }
     size_t count = 0;
     for (size_t i = 0; i < (size_t)1 << s->new.shard_bits; i++)
         if (s->results[i].samples)

@@ -91,11 +91,6 @@ static uint64_t url_find(const struct join *j, struct wit_hash128 url) {
                                                                              : j->image_count;
 }
 
-struct candidates_user {
-    struct join *join;
-    uint64_t cap;
-};
-
 static int candidates_read(struct join *j, const volatile int *interrupt, struct wit_error *err) {
     char path[WIT_PATH_MAX];
     uint64_t cap = 0;

@@ -1,13 +1,12 @@
 /* verify.c: reads every byte of a dataset and says what is wrong with it. */
 #include "shard_file.h"
+#include "shard_workers.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-enum { THREADS_MOST = 256, FAULTS_MOST = 100 /* of one shard, in words; the rest is a number */ };
+enum { FAULTS_MOST = 100 /* of one shard, in words; the rest is a number */ };
 #define FAULTS_MAX_BYTES ((size_t)1 << 20)
 
 struct shard_check {
@@ -82,25 +81,6 @@ static void *worker(void *arg) {
     }
 }
 
-static void workers_run(struct verify *v) {
-    pthread_t ids[THREADS_MOST];
-    unsigned started = 0, threads = v->options->threads;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (threads == 0)
-        threads = (unsigned)(cores > 0 ? cores : 1);
-    if (threads > v->manifest->count)
-        threads = (unsigned)v->manifest->count;
-    if (threads > THREADS_MOST)
-        threads = THREADS_MOST;
-    for (; started < threads; started++)
-        if (pthread_create(&ids[started], NULL, worker, v) != 0)
-            break;
-    if (started == 0)
-        (void)worker(v);
-    for (unsigned i = 0; i < started; i++)
-        pthread_join(ids[i], NULL);
-}
-
 /* Hand on what was found; the first sentence of all goes into `first`. */
 static void shard_report(const struct verify *v, size_t index, struct wit_error *first) {
     const struct wit_shards_verify_options *o = v->options;
@@ -136,7 +116,7 @@ static int shards_verify(struct verify *v, struct wit_shards_verify_report *sum,
     v->checks = wit_alloc_array(v->manifest->count + 1, sizeof *v->checks);
     if (!v->checks)
         return wit_error_set(err, WIT_ENOMEM, "no memory to verify %s", v->dir);
-    workers_run(v);
+    shard_workers_run(v->options->threads, v->manifest->count, worker, v);
     for (size_t i = 0; i < v->manifest->count; i++) {
         struct shard_check *c = &v->checks[i];
         if (c->status < 0)

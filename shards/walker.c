@@ -327,7 +327,7 @@ int walker_table_read(struct walker *w, const char *name, struct walker_table *o
         if (strcmp(w->dbs[i].name, name) == 0)
             db = &w->dbs[i];
     if (!db)
-        return wit_error_set(err, WIT_ENOTFOUND, "%s has no database '%s'", w->source.name, name);
+        return wit_error_set(err, WIT_ECORRUPT, "%s has no database '%s'", w->source.name, name);
     if (db->flags != 0)
         return wit_error_set(err, WIT_ECORRUPT, "%s: database '%s' has flags %#x", w->source.name,
                              name, db->flags);

@@ -44,7 +44,7 @@ void walker_destroy(struct walker *w);
 uint32_t walker_page_bytes(const struct walker *w);
 
 /* Walk database `name` ("samples", "origin"), each once: pages seen in one are not free for the
- * other. WIT_ECORRUPT, WIT_ENOTFOUND (no such database), WIT_EIO, WIT_ENOMEM. */
+ * other. WIT_ECORRUPT, WIT_EIO, WIT_ENOMEM. */
 int walker_table_read(struct walker *w, const char *name, struct walker_table *out,
                       struct wit_error *err);
 void walker_table_finish(struct walker_table *t);
