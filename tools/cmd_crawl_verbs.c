@@ -203,22 +203,6 @@ static const char extract_help[] =
     "  --help        this page\n\n"
     "exit: 0 done | 1 failed | 2 bad usage\n";
 
-static const char *source_name(enum wit_shards_source source) {
-    switch (source) {
-    case WIT_SHARDS_ALT:
-        return "alt";
-    case WIT_SHARDS_TITLE:
-        return "title";
-    case WIT_SHARDS_FIGCAPTION:
-        return "figcaption";
-    case WIT_SHARDS_OG_DESCRIPTION:
-        return "og_description";
-    case WIT_SHARDS_LIST:
-        return "list";
-    }
-    return "unknown";
-}
-
 static int print_pairs(const struct wit_crawler_page *page) {
     struct wit_buf out = WIT_BUF_INIT(LINE_MAX_BYTES);
     int code = CLI_DONE;
@@ -233,7 +217,7 @@ static int print_pairs(const struct wit_crawler_page *page) {
         wit_json_key(&w, "text");
         wit_json_put_str(&w, pair->text);
         wit_json_key(&w, "source");
-        wit_json_put_cstr(&w, source_name(pair->source));
+        wit_json_put_cstr(&w, wit_shards_source_name(pair->source));
         wit_json_object_end(&w);
         int st = wit_json_writer_finish(&w);
         if (st == 0)
