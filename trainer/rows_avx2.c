@@ -8,7 +8,6 @@
 #else
 #pragma GCC push_options
 #pragma GCC target("avx2")
-#pragma GCC diagnostic ignored "-Wpsabi" /* vectors never leave this file */
 #endif
 
 #define ROWS_NAME "avx2"

@@ -9,7 +9,6 @@
 #else
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl")
-#pragma GCC diagnostic ignored "-Wpsabi" /* vectors never leave this file */
 #endif
 
 #define ROWS_NAME "avx512"

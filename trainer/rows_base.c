@@ -2,7 +2,6 @@
 #include "rows_tables.h"
 
 #include <math.h>
-#pragma GCC diagnostic ignored "-Wpsabi" /* vectors never leave this file */
 #define ROWS_NAME "base"
 #define ROWS_TABLE rows_base
 #include "rows_impl.h"

@@ -5,6 +5,8 @@
  */
 #include <math.h>
 
+#pragma GCC diagnostic ignored "-Wpsabi" /* vectors never leave the file */
+
 enum { LANES = 16 };
 typedef float vec __attribute__((vector_size(64)));
 typedef int32_t ivec __attribute__((vector_size(64)));

@@ -8,20 +8,16 @@
  * step allocates nothing.
  * Parameters have open_clip's names and shapes, so its checkpoints and ours are one format.
  *
- *     struct wit_trainer_config cfg = wit_trainer_config_default();
- *     struct wit_trainer *t = NULL;
+ *     struct wit_trainer_run_config cfg = wit_trainer_run_config_default();
+ *     struct wit_trainer_run_report report;
  *     struct wit_error err = WIT_ERROR_INIT;
- *     double loss;
- *     wit_trainer_model_find("demo", &cfg.model, &err);
- *     if (wit_trainer_create(&cfg, &t, &err) < 0)
+ *     cfg.dataset = "data";
+ *     cfg.vocab = "bpe_simple_vocab_16e6.txt.gz";
+ *     cfg.out = "model";
+ *     if (wit_trainer_model_find("demo", &cfg.trainer.model, &err) < 0 ||
+ *         wit_trainer_run(&cfg, &report, &err) < 0)
  *         return fprintf(stderr, "%s\n", err.text), 1;
- *     wit_trainer_init(t, 1);
- *     while (next_batch(&images, &tokens) &&
- *            wit_trainer_forward(t, images, tokens, &loss, &err) == 0) {
- *         wit_trainer_backward(t);
- *         wit_trainer_update(t, 5e-4);
- *     }
- *     wit_trainer_destroy(t);
+ *     printf("loss %.3f -> %.3f in %s\n", report.first_loss, report.last_loss, report.checkpoint);
  *
  * Threads: one trainer object belongs to one thread at a time; it starts its own workers.
  */
@@ -148,6 +144,75 @@ typedef void (*wit_trainer_check_fn)(void *user, const struct wit_trainer_check_
  */
 int wit_trainer_check(const char *dir, const char *backend, unsigned threads,
                       wit_trainer_check_fn fn, void *user, struct wit_error *err);
+
+/* ---- the training job ------------------------------------------------------------------------ */
+
+/* Where batches come from, when it isn't a dataset. */
+struct wit_trainer_batch {
+    const float *images;   /* (batch, 3, size, size), lent until the next call */
+    const int32_t *tokens; /* (batch, context_length) */
+};
+struct wit_trainer_source {
+    void *user;
+    /* Begin at this stream position: samples of the batches taken so far. */
+    int (*open)(void *user, uint64_t position, struct wit_error *err);
+    int (*next)(void *user, struct wit_trainer_batch *out, struct wit_error *err);
+    void (*close)(void *user); /* only after an open that succeeded */
+    const char *hash;          /* of the data, up to 64 characters: a run goes on with the same */
+};
+
+struct wit_trainer_progress {
+    uint64_t step, steps; /* step: just finished, from 1 */
+    double loss, lr;
+    double logit_scale;   /* the factor, 1 to 100 */
+    double samples_per_s; /* of this call so far, waiting included */
+};
+
+struct wit_trainer_run_config {
+    const char *dataset;                     /* a sealed dataset's directory */
+    const char *vocab;                       /* CLIP's merges, bpe_simple_vocab_16e6.txt.gz */
+    const struct wit_trainer_source *source; /* instead of these two; else NULL */
+    struct wit_trainer_config trainer;       /* model, batch, backend, threads, AdamW */
+    const char *out;                         /* directory of checkpoints; made if absent */
+    uint64_t steps, warmup;                  /* of the whole run */
+    uint64_t seed;                           /* of initial weights, order, crops and captions */
+    double lr;                               /* the highest, at the end of the warm-up */
+    uint64_t save_every;                     /* steps between checkpoints; 0: at the end only */
+    unsigned keep;                           /* newest checkpoints that stay, 1 or more */
+    bool resume;                   /* go on from the newest checkpoint in `out`, if there is one */
+    const volatile int *interrupt; /* polled between steps; may be NULL */
+    void (*progress)(void *user,
+                     const struct wit_trainer_progress *p); /* after each step, or NULL */
+    void *user;
+};
+
+/* 1000 steps, warm-up 100, lr 5e-4, seed 0, keep 2; dataset, vocab, out and model are yours. */
+struct wit_trainer_run_config wit_trainer_run_config_default(void);
+
+struct wit_trainer_run_report {
+    uint64_t steps;      /* done, over all calls */
+    uint64_t resumed_at; /* step of the checkpoint that this call went on from; 0: began anew */
+    uint64_t samples;    /* of this call */
+    double first_loss;   /* mean of the run's first edge_steps steps, nats */
+    double last_loss;    /* and of its last */
+    size_t edge_steps;   /* 10, or fewer in a shorter run */
+    double samples_per_s, starved_share; /* of this call; share of its time waiting for batches */
+    size_t parameters;
+    char checkpoint[WIT_PATH_MAX]; /* the newest: a directory */
+};
+
+/**
+ * Train to the last step, saving checkpoints; go on with an interrupted run. On the same
+ * instruction set, what comes out is the same to the bit, interrupted or not, with any number of
+ * threads.
+ * @param report  filled on success and on WIT_ECANCELED
+ * @return 0; WIT_ECANCELED (interrupted: the checkpoint named in err goes on from there);
+ *         WIT_EEXIST (`out` holds a run and resume is false); WIT_EINVAL (settings, or a checkpoint
+ *         of other settings or data); WIT_EINTERNAL (the loss is not finite); what the loader,
+ *         files and memory say
+ */
+int wit_trainer_run(const struct wit_trainer_run_config *cfg, struct wit_trainer_run_report *report,
+                    struct wit_error *err);
 
 #ifdef __cplusplus
 }
