@@ -7,25 +7,16 @@
  * the order of the floating-point steps below changes results by a level here and there, so the
  * file must be compiled without contraction of products and sums (-ffp-contract=off).
  */
-#include "wit_image.h"
+#include "resample.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { PRECISION_BITS = 22, CHANNELS = 3 };
 #define SUPPORT_PX 2.0 /* of the bicubic kernel */
 
-/* Weights of a whole axis: ksize apart, zero behind the last tap. */
-struct axis {
-    uint32_t out; /* pixels */
-    uint32_t ksize;
-    uint32_t *first, *count; /* (out): taps of each output pixel */
-    int32_t *weights;        /* (out, ksize) */
-    size_t first_cap, count_cap, weights_cap;
-};
-
 struct wit_image_resizer {
-    struct axis x, y;
+    const struct resample_passes *passes;
+    struct resample_axis x, y;
     double *taps; /* (ksize) of the pixel in work */
     uint8_t *middle;
     int32_t *sums; /* (width, 3) of the row in work */
@@ -33,13 +24,22 @@ struct wit_image_resizer {
 };
 
 struct wit_image_resizer *wit_image_resizer_create(void) {
-    return calloc(1, sizeof(struct wit_image_resizer));
+    struct wit_image_resizer *rs = calloc(1, sizeof *rs);
+    for (size_t i = 0; rs && resample_passes_all[i]; i++)
+        if (resample_passes_all[i]->usable())
+            rs->passes = resample_passes_all[i];
+    return rs;
 }
 
-static void axis_finish(struct axis *a) {
+void resizer_use(struct wit_image_resizer *rs, const struct resample_passes *passes) {
+    rs->passes = passes;
+}
+
+static void axis_finish(struct resample_axis *a) {
     free(a->first);
     free(a->count);
     free(a->weights);
+    free(a->split);
 }
 
 void wit_image_resizer_destroy(struct wit_image_resizer *rs) {
@@ -53,18 +53,15 @@ void wit_image_resizer_destroy(struct wit_image_resizer *rs) {
     free(rs);
 }
 
-/* Memory for n items at *p, which only grows and forgets what it held. */
-static int reserve(void *p, size_t *cap, size_t n, size_t size) {
-    void **memory = p;
+/* Memory for n items, which only grows and forgets what it held: `old` when that is large enough.
+ * NULL when out of memory; old is gone then. */
+static void *reserve(void *old, size_t *cap, size_t n, size_t size) {
     if (n <= *cap)
-        return 0;
-    free(*memory);
-    *cap = 0;
-    *memory = wit_alloc_array(n, size);
-    if (!*memory)
-        return WIT_ENOMEM;
-    *cap = n;
-    return 0;
+        return old;
+    free(old);
+    void *p = wit_alloc_array(n, size);
+    *cap = p ? n : 0;
+    return p;
 }
 
 static double bicubic(double x) {
@@ -78,96 +75,78 @@ static double bicubic(double x) {
     return 0.0;
 }
 
-static int axis_fill(struct wit_image_resizer *rs, struct axis *a, uint32_t in, float b0, float b1,
-                     uint32_t out, struct wit_error *err) {
-    const double scale = (double)(b1 - b0) / out; /* the difference is a float in Pillow too */
+/* The taps of output pixel i, as doubles that add up to 1, into rs->taps. Returns their number. */
+static uint32_t pixel_taps(struct wit_image_resizer *rs, uint32_t in, float b0, double scale,
+                           uint32_t i, uint32_t *first) {
     const double filter_scale = scale < 1.0 ? 1.0 : scale;
     const double support = SUPPORT_PX * filter_scale;
     const double inverse = 1.0 / filter_scale;
+    const double center = b0 + (i + 0.5) * scale;
+    int64_t lo = (int64_t)(center - support + 0.5);
+    int64_t hi = (int64_t)(center + support + 0.5);
+    lo = lo < 0 ? 0 : lo;
+    hi = hi > (int64_t)in ? (int64_t)in : hi;
+    const uint32_t n = hi > lo ? (uint32_t)(hi - lo) : 0;
+    double sum = 0.0;
+    for (uint32_t t = 0; t < n; t++) {
+        rs->taps[t] = bicubic(((double)t + (double)lo - center + 0.5) * inverse);
+        sum += rs->taps[t];
+    }
+    for (uint32_t t = 0; t < n && sum != 0.0; t++)
+        rs->taps[t] /= sum;
+    *first = (uint32_t)lo;
+    return n;
+}
+
+static int axis_reserve(struct wit_image_resizer *rs, struct resample_axis *a, uint32_t in,
+                        double scale, uint32_t out, struct wit_error *err) {
+    const double support = SUPPORT_PX * (scale < 1.0 ? 1.0 : scale);
     const size_t ksize = (size_t)ceil(support) * 2 + 1;
-    size_t weights;
-    if (wit_size_mul(ksize, out, &weights) < 0 || ksize > UINT32_MAX)
+    const size_t groups = (ksize + RESAMPLE_GROUP - 1) / RESAMPLE_GROUP;
+    size_t weights, split;
+    if (ksize > UINT32_MAX || wit_size_mul(ksize, out, &weights) < 0 ||
+        wit_size_mul(groups * 2 * RESAMPLE_GROUP, out, &split) < 0)
         return wit_error_set(err, WIT_ELIMIT, "resize from %u to %u px needs too many weights", in,
                              out);
-    if (reserve(&a->first, &a->first_cap, out, sizeof *a->first) < 0 ||
-        reserve(&a->count, &a->count_cap, out, sizeof *a->count) < 0 ||
-        reserve(&a->weights, &a->weights_cap, weights, sizeof *a->weights) < 0 ||
-        reserve(&rs->taps, &rs->taps_cap, ksize, sizeof *rs->taps) < 0)
+    a->first = reserve(a->first, &a->first_cap, out, sizeof *a->first);
+    a->count = reserve(a->count, &a->count_cap, out, sizeof *a->count);
+    a->weights = reserve(a->weights, &a->weights_cap, weights, sizeof *a->weights);
+    a->split = reserve(a->split, &a->split_cap, split, sizeof *a->split);
+    rs->taps = reserve(rs->taps, &rs->taps_cap, ksize, sizeof *rs->taps);
+    if (!a->first || !a->count || !a->weights || !a->split || !rs->taps)
         return wit_error_set(err, WIT_ENOMEM, "out of memory for the weights of a resize");
     a->out = out;
     a->ksize = (uint32_t)ksize;
+    a->groups = (uint32_t)groups;
+    return 0;
+}
+
+static int axis_fill(struct wit_image_resizer *rs, struct resample_axis *a, uint32_t in, float b0,
+                     float b1, uint32_t out, struct wit_error *err) {
+    const double scale = (double)(b1 - b0) / out; /* the difference is a float in Pillow too */
+    int st = axis_reserve(rs, a, in, scale, out, err);
+    if (st < 0)
+        return st;
+    memset(a->weights, 0, (size_t)a->ksize * out * sizeof *a->weights);
+    memset(a->split, 0, (size_t)a->groups * 2 * RESAMPLE_GROUP * out * sizeof *a->split);
     for (uint32_t i = 0; i < out; i++) {
-        const double center = b0 + (i + 0.5) * scale;
-        int64_t lo = (int64_t)(center - support + 0.5);
-        int64_t hi = (int64_t)(center + support + 0.5);
-        lo = lo < 0 ? 0 : lo;
-        hi = hi > (int64_t)in ? (int64_t)in : hi;
-        const uint32_t n = hi > lo ? (uint32_t)(hi - lo) : 0;
-        double sum = 0.0;
-        for (uint32_t t = 0; t < n; t++) {
-            rs->taps[t] = bicubic(((double)t + (double)lo - center + 0.5) * inverse);
-            sum += rs->taps[t];
-        }
-        int32_t *w = a->weights + (size_t)i * ksize;
-        for (uint32_t t = 0; t < n; t++) {
-            double v = sum != 0.0 ? rs->taps[t] / sum : rs->taps[t];
-            v *= 1 << PRECISION_BITS;
+        int32_t *w = a->weights + (size_t)i * a->ksize;
+        int16_t *split = a->split + (size_t)i * a->groups * 2 * RESAMPLE_GROUP;
+        a->count[i] = pixel_taps(rs, in, b0, scale, i, &a->first[i]);
+        for (uint32_t t = 0; t < a->count[i]; t++) {
+            const double v = rs->taps[t] * (1 << RESAMPLE_BITS);
             w[t] = (int32_t)(v < 0 ? v - 0.5 : v + 0.5);
+            int16_t *group = split + t / RESAMPLE_GROUP * 2 * RESAMPLE_GROUP;
+            group[t % RESAMPLE_GROUP] = (int16_t)(w[t] >> RESAMPLE_LOW_BITS);
+            group[RESAMPLE_GROUP + t % RESAMPLE_GROUP] =
+                (int16_t)(w[t] & ((1 << RESAMPLE_LOW_BITS) - 1));
         }
-        memset(w + n, 0, (ksize - n) * sizeof *w);
-        a->first[i] = (uint32_t)lo;
-        a->count[i] = n;
     }
     return 0;
 }
 
-static uint8_t clip8(int32_t sum) {
-    int32_t v = sum >> PRECISION_BITS; /* arithmetic on every compiler we build with */
-    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
-}
-
-/* Rows [from, to) of src to rows of `a->out` pixels. */
-static void pass_horizontal(const struct axis *a, const struct wit_image_view *src, uint32_t from,
-                            uint32_t to, uint8_t *out) {
-    for (uint32_t y = from; y < to; y++) {
-        const uint8_t *row = src->data + y * src->stride_bytes;
-        for (uint32_t x = 0; x < a->out; x++, out += CHANNELS) {
-            const int32_t *w = a->weights + (size_t)x * a->ksize;
-            const uint8_t *p = row + (size_t)CHANNELS * a->first[x];
-            int32_t r = 1 << (PRECISION_BITS - 1), g = r, b = r;
-            for (uint32_t t = 0; t < a->count[x]; t++, p += CHANNELS) {
-                r += p[0] * w[t];
-                g += p[1] * w[t];
-                b += p[2] * w[t];
-            }
-            out[0] = clip8(r);
-            out[1] = clip8(g);
-            out[2] = clip8(b);
-        }
-    }
-}
-
-/* src->height rows, of which row 0 is row `top` for the table, to a->out rows. */
-static void pass_vertical(const struct axis *a, const struct wit_image_view *src, uint32_t top,
-                          int32_t *restrict sums, uint8_t *restrict out) {
-    const size_t n = (size_t)CHANNELS * src->width;
-    for (uint32_t y = 0; y < a->out; y++, out += n) {
-        const int32_t *w = a->weights + (size_t)y * a->ksize;
-        for (size_t i = 0; i < n; i++)
-            sums[i] = 1 << (PRECISION_BITS - 1);
-        for (uint32_t t = 0; t < a->count[y]; t++) {
-            const uint8_t *restrict row = src->data + (a->first[y] - top + t) * src->stride_bytes;
-            const int32_t k = w[t];
-            for (size_t i = 0; i < n; i++)
-                sums[i] += row[i] * k;
-        }
-        for (size_t i = 0; i < n; i++)
-            out[i] = clip8(sums[i]);
-    }
-}
-
 static void copy_rows(const struct wit_image_view *src, uint8_t *out) {
-    const size_t n = (size_t)CHANNELS * src->width;
+    const size_t n = (size_t)RESAMPLE_CHANNELS * src->width;
     for (uint32_t y = 0; y < src->height; y++)
         memcpy(out + y * n, src->data + y * src->stride_bytes, n);
 }
@@ -192,7 +171,9 @@ static int reserve_pass(struct wit_image_resizer *rs, uint64_t width, uint64_t h
         return wit_error_set(err, WIT_ELIMIT,
                              "the intermediate image of a resize would have %llu x %llu px",
                              (unsigned long long)width, (unsigned long long)height);
-    if (reserve(&rs->middle, &rs->middle_cap, (size_t)(width * height * CHANNELS), 1) < 0)
+    rs->middle =
+        reserve(rs->middle, &rs->middle_cap, (size_t)(width * height * RESAMPLE_CHANNELS), 1);
+    if (!rs->middle)
         return wit_error_set(err, WIT_ENOMEM, "out of memory for %llu x %llu px",
                              (unsigned long long)width, (unsigned long long)height);
     return 0;
@@ -201,16 +182,16 @@ static int reserve_pass(struct wit_image_resizer *rs, uint64_t width, uint64_t h
 /* Only the rows that the vertical pass will read go through the horizontal one. */
 static int resize_horizontal_first(struct wit_image_resizer *rs, const struct wit_image_view *src,
                                    uint8_t *out, struct wit_error *err) {
-    const struct axis *y = &rs->y;
+    const struct resample_axis *y = &rs->y;
     const uint32_t top = y->first[0];
     const uint32_t bottom = y->first[y->out - 1] + y->count[y->out - 1];
     int st = reserve_pass(rs, rs->x.out, bottom - top, err);
     if (st < 0)
         return st;
-    pass_horizontal(&rs->x, src, top, bottom, rs->middle);
-    const struct wit_image_view middle = { rs->middle, (size_t)CHANNELS * rs->x.out, rs->x.out,
-                                           bottom - top };
-    pass_vertical(y, &middle, top, rs->sums, out);
+    rs->passes->horizontal(&rs->x, src, top, bottom, rs->middle);
+    const struct wit_image_view middle = { rs->middle, (size_t)RESAMPLE_CHANNELS * rs->x.out,
+                                           rs->x.out, bottom - top };
+    rs->passes->vertical(y, &middle, top, rs->sums, out);
     return 0;
 }
 
@@ -219,10 +200,10 @@ static int resize_vertical_first(struct wit_image_resizer *rs, const struct wit_
     int st = reserve_pass(rs, src->width, rs->y.out, err);
     if (st < 0)
         return st;
-    pass_vertical(&rs->y, src, 0, rs->sums, rs->middle);
-    const struct wit_image_view middle = { rs->middle, (size_t)CHANNELS * src->width, src->width,
-                                           rs->y.out };
-    pass_horizontal(&rs->x, &middle, 0, rs->y.out, out);
+    rs->passes->vertical(&rs->y, src, 0, rs->sums, rs->middle);
+    const struct wit_image_view middle = { rs->middle, (size_t)RESAMPLE_CHANNELS * src->width,
+                                           src->width, rs->y.out };
+    rs->passes->horizontal(&rs->x, &middle, 0, rs->y.out, out);
     return 0;
 }
 
@@ -263,19 +244,22 @@ int wit_image_resize(struct wit_image_resizer *rs, const struct wit_image_view *
     const bool horizontal =
         out_w != src->width || box[0] != 0 || box[2] != (float)out_w; /* else the identity */
     const bool vertical = out_h != src->height || box[1] != 0 || box[3] != (float)out_h;
-    const size_t widest = (size_t)CHANNELS * (src->width > out_w ? src->width : out_w);
+    const size_t widest = (size_t)RESAMPLE_CHANNELS * (src->width > out_w ? src->width : out_w);
     if (horizontal)
         st = axis_fill(rs, &rs->x, src->width, box[0], box[2], out_w, err);
     if (st == 0 && vertical)
         st = axis_fill(rs, &rs->y, src->height, box[1], box[3], out_h, err);
-    if (st == 0 && vertical && reserve(&rs->sums, &rs->sums_cap, widest, sizeof *rs->sums) < 0)
-        st = wit_error_set(err, WIT_ENOMEM, "out of memory for a row of a resize");
+    if (st == 0 && vertical) {
+        rs->sums = reserve(rs->sums, &rs->sums_cap, widest, sizeof *rs->sums);
+        if (!rs->sums)
+            st = wit_error_set(err, WIT_ENOMEM, "out of memory for a row of a resize");
+    }
     if (st < 0)
         return st;
     if (!vertical)
-        pass_horizontal(&rs->x, src, 0, src->height, out);
+        rs->passes->horizontal(&rs->x, src, 0, src->height, out);
     else if (!horizontal)
-        pass_vertical(&rs->y, src, 0, rs->sums, out);
+        rs->passes->vertical(&rs->y, src, 0, rs->sums, out);
     else if (vertical_goes_first(pillow, src, out_w, out_h))
         st = resize_vertical_first(rs, src, out, err);
     else
