@@ -42,7 +42,10 @@ struct kernel_contrastive {
     int64_t B, E;
     const float *image, *text; /* (B, E) */
     float scale;               /* exp of the logit scale */
-    float *lse;                /* (2 B): log-sum-exp of the rows, then of the columns */
+    /* (3 B): cross-entropy of each image against the texts, of each text against the images, and
+     * the product image . text of each pair. The small numbers are kept, not log-sum-exps of up to
+     * 100: of those a float would keep too little. */
+    float *saved;
 };
 
 struct kernel_adamw {

@@ -65,7 +65,7 @@ static int cpu_create(unsigned threads, struct kernel_limits limits, struct kern
     c->scratch_floats = (scratch + 15) / 16 * 16;
     c->scratch = wit_alloc_array(c->scratch_floats * workers_count(c->workers), sizeof(float));
     c->partial = wit_alloc_array(2 * NORM_CHUNKS * (size_t)limits.widest, sizeof(float));
-    c->sums = wit_alloc_array((size_t)parts(limits.batch, TILE), sizeof(double));
+    c->sums = wit_alloc_array(2 * (size_t)parts(limits.batch, TILE), sizeof(double));
     if (!c->scratch || !c->partial || !c->sums)
         st = wit_error_set(err, WIT_ENOMEM, "no memory for the cpu backend's threads");
 out:
@@ -495,94 +495,117 @@ struct contrastive_job {
     struct kernel_contrastive a;
     int64_t blocks;
     float *dimage, *dtext;
-    double *sums; /* of each block of rows: of the diagonal, or of g * logit */
+    double *sums; /* of each task: its part of the loss, or of dscale */
 };
+
+/* What a task looks at: n rows of one side against all of the other. */
+struct contrastive_block {
+    int64_t from, n;
+    const float *mine, *other; /* (n, E), (B, E) */
+    const float *right;        /* (n): products of the pairs */
+    float *ce;                 /* (n) */
+    const float *other_ce;     /* (B) */
+    float *gradient;           /* (n, E) */
+};
+
+static struct contrastive_block block_of(const struct contrastive_job *j, int64_t task) {
+    const struct kernel_contrastive *a = &j->a;
+    const bool rows = task < j->blocks;
+    const int64_t from = task % j->blocks * TILE;
+    float *gradient = rows ? j->dimage : j->dtext;
+    return (struct contrastive_block){ .from = from,
+                                       .n = at_most(TILE, a->B - from),
+                                       .mine = (rows ? a->image : a->text) + from * a->E,
+                                       .other = rows ? a->text : a->image,
+                                       .right = a->saved + 2 * a->B + from,
+                                       .ce = a->saved + (rows ? 0 : a->B) + from,
+                                       .other_ce = a->saved + (rows ? a->B : 0),
+                                       .gradient = gradient ? gradient + from * a->E : NULL };
+}
+
+/* The products of a block with columns col .. col + m - 1; those of pairs are the saved ones to the
+ * bit, so that a pair's logit minus itself is 0. */
+static void contrastive_tile(const struct contrastive_job *j, const struct contrastive_block *b,
+                             int64_t col, int64_t m, float *tile) {
+    const int64_t E = j->a.E;
+    gemm(false, true, b->n, m, E, 1, b->mine, E, b->other + col * E, E, 0, tile, m);
+    for (int64_t i = 0; col == b->from && i < b->n; i++)
+        tile[i * m + i] = b->right[i];
+}
 
 static void contrastive_block_forward(void *arg, int64_t task, unsigned worker) {
     const struct contrastive_job *j = arg;
-    const struct kernel_contrastive *a = &j->a;
-    const bool rows = task < j->blocks;
-    const int64_t from = task % j->blocks * TILE, n = at_most(TILE, a->B - from);
-    const float *mine = (rows ? a->image : a->text) + from * a->E;
-    const float *other = rows ? a->text : a->image;
+    const struct contrastive_block b = block_of(j, task);
     float *tile = scratch_of(j->c, worker);
     float most[TILE];
-    double sum[TILE], diagonal = 0;
-    for (int64_t i = 0; i < n; i++) {
+    double sum[TILE], total = 0;
+    for (int64_t i = 0; i < b.n; i++) {
         most[i] = -INFINITY;
         sum[i] = 0;
     }
-    for (int64_t col = 0; col < a->B; col += TILE) {
-        const int64_t m = at_most(TILE, a->B - col);
-        gemm(false, true, n, m, a->E, 1, mine, a->E, other + col * a->E, a->E, 0, tile, m);
-        for (int64_t i = 0; i < n; i++) {
-            j->c->rows->log_sum_exp(tile + i * m, m, a->scale, &most[i], &sum[i]);
-            if (col == from)
-                diagonal += (double)tile[i * m + i] * a->scale;
-        }
+    for (int64_t col = 0; col < j->a.B; col += TILE) {
+        const int64_t m = at_most(TILE, j->a.B - col);
+        contrastive_tile(j, &b, col, m, tile);
+        for (int64_t i = 0; i < b.n; i++)
+            j->c->rows->log_sum_exp(tile + i * m, m, j->a.scale, b.right[i], &most[i], &sum[i]);
     }
-    for (int64_t i = 0; i < n; i++)
-        a->lse[(rows ? 0 : a->B) + from + i] = (float)(most[i] + log(sum[i]));
-    if (rows)
-        j->sums[task] = diagonal;
+    for (int64_t i = 0; i < b.n; i++) {
+        const double ce = most[i] + log(sum[i]);
+        b.ce[i] = (float)ce;
+        total += ce;
+    }
+    j->sums[task] = total;
+}
+
+static double sum_of_tasks(const struct contrastive_job *j) {
+    double sum = 0;
+    for (int64_t i = 0; i < 2 * j->blocks; i++)
+        sum += j->sums[i];
+    return sum / (2 * (double)j->a.B);
 }
 
 static void cpu_contrastive_forward(struct kernel_ctx *c, struct kernel_contrastive a,
                                     double *loss) {
-    struct contrastive_job job = { .c = c, .a = a, .blocks = parts(a.B, TILE) };
-    double sum = 0;
-    job.sums = c->sums;
+    struct contrastive_job job = { .c = c, .a = a, .blocks = parts(a.B, TILE), .sums = c->sums };
+    for (int64_t i = 0; i < a.B; i++)
+        a.saved[2 * a.B + i] = (float)c->rows->dot(a.image + i * a.E, a.text + i * a.E, a.E);
     workers_run(c->workers, 2 * job.blocks, contrastive_block_forward, &job);
-    for (int64_t i = 0; i < 2 * a.B; i++)
-        sum += a.lse[i];
-    for (int64_t i = 0; i < job.blocks; i++)
-        sum -= 2 * job.sums[i];
-    *loss = sum / (2 * (double)a.B);
+    *loss = sum_of_tasks(&job);
 }
 
 static void contrastive_block_backward(void *arg, int64_t task, unsigned worker) {
     const struct contrastive_job *j = arg;
     const struct kernel_contrastive *a = &j->a;
-    const bool rows = task < j->blocks;
-    const int64_t from = task % j->blocks * TILE, n = at_most(TILE, a->B - from);
-    const float *mine = (rows ? a->image : a->text) + from * a->E;
-    const float *other = rows ? a->text : a->image;
-    const float *my_lse = a->lse + (rows ? 0 : a->B) + from;
-    const float *other_lse = a->lse + (rows ? a->B : 0);
-    float *out = (rows ? j->dimage : j->dtext) + from * a->E;
-    float *tile = scratch_of(j->c, worker);
+    const struct contrastive_block b = block_of(j, task);
     const float factor = (float)(1 / (2 * (double)a->B));
+    float *tile = scratch_of(j->c, worker);
     double sum = 0;
     for (int64_t col = 0; col < a->B; col += TILE) {
         const int64_t m = at_most(TILE, a->B - col);
-        gemm(false, true, n, m, a->E, 1, mine, a->E, other + col * a->E, a->E, 0, tile, m);
-        for (int64_t i = 0; i < n; i++) {
-            const double right = (double)tile[i * m + (col == from ? i : 0)] * a->scale;
-            sum += j->c->rows->contrastive_gradient(tile + i * m, m, a->scale, my_lse[i],
-                                                    other_lse + col, factor);
-            if (col == from) {
-                tile[i * m + i] -= 2 * factor;
-                sum -= 2 * factor * right;
-            }
+        contrastive_tile(j, &b, col, m, tile);
+        for (int64_t i = 0; i < b.n; i++) {
+            sum += j->c->rows->contrastive_gradient(tile + i * m, m, a->scale, b.right[i], b.ce[i],
+                                                    a->saved + 2 * a->B + col, b.other_ce + col,
+                                                    factor);
+            if (col == b.from)
+                tile[i * m + i] = factor * (expm1f(-b.ce[i]) + expm1f(-b.other_ce[col + i]));
         }
-        gemm(false, false, n, a->E, m, a->scale, tile, m, other + col * a->E, a->E, col > 0, out,
-             a->E);
+        gemm(false, false, b.n, a->E, m, a->scale, tile, m, b.other + col * a->E, a->E, col > 0,
+             b.gradient, a->E);
     }
-    if (rows)
-        j->sums[task] = sum;
+    j->sums[task] = sum;
 }
 
 static void cpu_contrastive_backward(struct kernel_ctx *c, struct kernel_contrastive a,
                                      float *dimage, float *dtext, float *dscale) {
-    struct contrastive_job job = {
-        .c = c, .a = a, .blocks = parts(a.B, TILE), .dimage = dimage, .dtext = dtext
-    };
-    double sum = 0;
-    job.sums = c->sums;
+    struct contrastive_job job = { .c = c,
+                                   .a = a,
+                                   .blocks = parts(a.B, TILE),
+                                   .dimage = dimage,
+                                   .dtext = dtext,
+                                   .sums = c->sums };
     workers_run(c->workers, 2 * job.blocks, contrastive_block_backward, &job);
-    for (int64_t i = 0; i < job.blocks; i++)
-        sum += job.sums[i];
-    *dscale = (float)sum;
+    *dscale = (float)sum_of_tasks(&job);
 }
 
 /* ---- AdamW ----------------------------------------------------------------------------------- */

@@ -338,56 +338,70 @@ static void ref_normalize_backward(struct kernel_ctx *c, float *dx, const float 
 }
 
 /* logits[i][j] = scale * image_i . text_j; the right answer of row i is column i and of column j
- * row j: loss = sum_i (lse(row i) + lse(column i) - 2 logits[i][i]) / 2B. Source: CLIP, figure 3.
- * The twin of the tiled form: every logit is computed when it is needed, none is kept. */
+ * row j: loss = sum over rows and columns of (log-sum-exp - right logit) / 2B. Source: CLIP, figure
+ * 3. The twin of the tiled form: every logit is computed when it is needed, none is kept. */
 static double logit_at(struct kernel_contrastive a, int64_t i, int64_t j) {
     return a.scale * dot(a.image + i * a.E, a.text + j * a.E, a.E);
 }
 
-static double log_sum_exp(struct kernel_contrastive a, int64_t i, bool column) {
+static double cross_entropy(struct kernel_contrastive a, int64_t i, bool column) {
     double most = -INFINITY, sum = 0;
     for (int64_t j = 0; j < a.B; j++)
         most = fmax(most, column ? logit_at(a, j, i) : logit_at(a, i, j));
     for (int64_t j = 0; j < a.B; j++)
         sum += exp((column ? logit_at(a, j, i) : logit_at(a, i, j)) - most);
-    return most + log(sum);
+    return most - logit_at(a, i, i) + log(sum);
 }
 
 static void ref_contrastive_forward(struct kernel_ctx *c, struct kernel_contrastive a,
                                     double *loss) {
     double sum = 0;
     for (int64_t i = 0; i < a.B; i++) {
-        const double row = log_sum_exp(a, i, false), column = log_sum_exp(a, i, true);
-        a.lse[i] = (float)row;
-        a.lse[a.B + i] = (float)column;
-        sum += row + column - 2 * logit_at(a, i, i);
+        const double row = cross_entropy(a, i, false), column = cross_entropy(a, i, true);
+        a.saved[i] = (float)row;
+        a.saved[a.B + i] = (float)column;
+        a.saved[2 * a.B + i] = (float)dot(a.image + i * a.E, a.text + i * a.E, a.E);
+        sum += row + column;
     }
     *loss = sum / (2 * (double)a.B);
 }
 
+/* Softmax of row i at column j, and of column j at row i. */
+static double in_row(struct kernel_contrastive a, int64_t i, int64_t j) {
+    return exp(logit_at(a, i, j) - logit_at(a, i, i) - a.saved[i]);
+}
+
+static double in_column(struct kernel_contrastive a, int64_t i, int64_t j) {
+    return exp(logit_at(a, i, j) - logit_at(a, j, j) - a.saved[a.B + j]);
+}
+
 /* g[i][j] = (softmax of the row + softmax of the column - 2 where i = j) / 2B is the gradient of
  * logits[i][j]. */
-static double logit_gradient(struct kernel_contrastive a, int64_t i, int64_t j, double logit) {
-    return (exp(logit - a.lse[i]) + exp(logit - a.lse[a.B + j]) - (i == j ? 2 : 0)) /
-           (2 * (double)a.B);
+static double logit_gradient(struct kernel_contrastive a, int64_t i, int64_t j) {
+    const double g = i == j ? expm1(-(double)a.saved[i]) + expm1(-(double)a.saved[a.B + i])
+                            : in_row(a, i, j) + in_column(a, i, j);
+    return g / (2 * (double)a.B);
 }
 
 enum { CHUNK = 64 }; /* columns summed at a time */
 
-/* dimage = scale g text; dtext = scale g' image; d log scale = sum of g * logits. */
+/* dimage = scale g text; dtext = scale g' image. d log scale = sum of g * logits; as the softmax of
+ * a row sums to 1, that is the mean over rows of sum_j softmax_ij (logits_ij - logits_ii), halved,
+ * plus the same of the columns: small numbers all, where the other form takes large ones from
+ * each other. */
 static void ref_contrastive_backward(struct kernel_ctx *c, struct kernel_contrastive a,
                                      float *dimage, float *dtext, float *dscale) {
     double total = 0;
-    for (int64_t i = 0; i < a.B; i++)
+    for (int64_t i = 0; i < a.B; i++) {
+        const double right = logit_at(a, i, i);
         for (int64_t from = 0; from < a.E; from += CHUNK) {
             const int64_t n = a.E - from < CHUNK ? a.E - from : CHUNK;
             double sum_image[CHUNK] = { 0 }, sum_text[CHUNK] = { 0 };
             for (int64_t j = 0; j < a.B; j++) {
-                const double logit = logit_at(a, i, j), mirrored = logit_at(a, j, i);
-                const double g = logit_gradient(a, i, j, logit);
-                const double g_mirrored = logit_gradient(a, j, i, mirrored);
+                const double g = logit_gradient(a, i, j), g_mirrored = logit_gradient(a, j, i);
                 if (from == 0)
-                    total += g * logit;
+                    total += in_row(a, i, j) * (logit_at(a, i, j) - right) +
+                             in_column(a, j, i) * (logit_at(a, j, i) - right);
                 for (int64_t e = 0; e < n; e++) {
                     sum_image[e] += g * a.scale * a.text[j * a.E + from + e];
                     sum_text[e] += g_mirrored * a.scale * a.image[j * a.E + from + e];
@@ -398,7 +412,8 @@ static void ref_contrastive_backward(struct kernel_ctx *c, struct kernel_contras
                 dtext[i * a.E + from + e] = (float)sum_text[e];
             }
         }
-    *dscale = (float)total;
+    }
+    *dscale = (float)(total / (2 * (double)a.B));
 }
 
 /* Loshchilov, Hutter 2019 (arXiv 1711.05101): decay first, then Adam with bias correction, epsilon

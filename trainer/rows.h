@@ -23,11 +23,13 @@ struct rows {
     void (*softmax)(float *x, int64_t seen, int64_t n, float scale);
     /* d = scale p (d - sum p d) */
     void (*softmax_backward)(float *d, const float *p, int64_t n, float scale);
-    /* Online log-sum-exp: *most and *sum are brought up to date by scale x. */
-    void (*log_sum_exp)(const float *x, int64_t n, float scale, float *most, double *sum);
-    /* x = factor (exp(scale x - lse) + exp(scale x - other[i])); returns sum of x_new scale x. */
-    double (*contrastive_gradient)(float *x, int64_t n, float scale, float lse, const float *other,
-                                   float factor);
+    /* Online log-sum-exp: *most and *sum are brought up to date by scale (x - right). */
+    void (*log_sum_exp)(const float *x, int64_t n, float scale, float right, float *most,
+                        double *sum);
+    /* x = factor (exp(scale (x - right) - ce) + exp(scale (x - rights[i]) - ces[i])); returns the
+     * sum of exp(scale (x - right) - ce) scale (x - right). */
+    double (*contrastive_gradient)(float *x, int64_t n, float scale, float right, float ce,
+                                   const float *rights, const float *ces, float factor);
     void (*add)(float *y, const float *a, const float *b, int64_t n); /* y = a + b */
     /* out (n): sums of the columns of x, rows `stride` apart. */
     void (*column_sums)(float *out, const float *x, int64_t R, int64_t stride, int64_t n);

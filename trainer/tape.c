@@ -303,7 +303,7 @@ int tape_create(const struct wit_trainer_model *shape, int64_t batch, bool keep,
     struct tape_op *loss = add_op(&t, TAPE_CONTRASTIVE, false, t.image_features);
     loss->in2 = t.text_features;
     loss->weight = param(&t, "", "logit_scale");
-    loss->aux = add_tensor(&t, TAPE_BATCH, 2, false, "", "");
+    loss->aux = add_tensor(&t, TAPE_BATCH, 3, false, "", "");
     if (t.too_large)
         st = wit_error_set(err, WIT_ELIMIT, "a batch of %lld is too large for this model",
                            (long long)batch);

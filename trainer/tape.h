@@ -18,7 +18,7 @@ enum tape_kind {
     TAPE_GELU,
     TAPE_PICK,        /* one row of each sample */
     TAPE_NORMALIZE,   /* aux: inverse lengths */
-    TAPE_CONTRASTIVE, /* in: image, in2: text features; weight: logit_scale; aux: log-sum-exps */
+    TAPE_CONTRASTIVE, /* in: image, in2: text features; weight: logit_scale; aux: cross-entropies */
 };
 
 /* How many rows a tensor has in a batch. */

@@ -223,7 +223,7 @@ static struct kernel_contrastive contrastive_of(const struct wit_trainer *t,
                                         .image = value_of(t, op->in),
                                         .text = value_of(t, op->in2),
                                         .scale = expf(*in_slab(t, t->params, op->weight)),
-                                        .lse = value_of(t, op->aux) };
+                                        .saved = value_of(t, op->aux) };
 }
 
 static void op_forward(struct wit_trainer *t, const struct tape_op *op) {
