@@ -70,10 +70,11 @@ void sample_worker_destroy(struct sample_worker *w) {
 /* u8 (size, size, 3) to f32 (3, size, size). */
 static void normalise(const struct sample_source *source, const uint8_t *square, float *out) {
     const size_t n = (size_t)source->cfg->image_size * source->cfg->image_size;
-    for (size_t c = 0; c < 3; c++) {
-        const float *table = source->normalised[c];
-        for (size_t i = 0; i < n; i++)
-            out[c * n + i] = table[square[3 * i + c]];
+    float *red = out, *green = out + n, *blue = out + 2 * n;
+    for (size_t i = 0; i < n; i++, square += 3) {
+        red[i] = source->normalised[0][square[0]];
+        green[i] = source->normalised[1][square[1]];
+        blue[i] = source->normalised[2][square[2]];
     }
 }
 
