@@ -26,7 +26,8 @@ struct jpeg_decoder {
     struct jpeg_progress_mgr progress;
     jmp_buf leave;
     uint32_t max_scans;
-    int status; /* what on_error reports; WIT_EFORMAT unless one of ours was raised */
+    int status; /* of the failure that is leaving: WIT_EFORMAT unless memory or scans ran out */
+    bool too_many_scans;
     bool created;
     uint8_t *row; /* one row of CMYK */
     size_t row_bytes;
@@ -36,6 +37,9 @@ static void on_error(j_common_ptr common) {
     struct jpeg_decoder *dec = common->client_data;
     if (dec->errors.msg_code == JERR_OUT_OF_MEMORY)
         dec->status = WIT_ENOMEM;
+    else if (dec->errors.msg_code == JERR_NO_BACKING_STORE) /* JPEG_MAX_MEMORY_BYTES is full */
+        dec->status = WIT_ELIMIT;
+    dec->too_many_scans = true;
     longjmp(dec->leave, 1);
 }
 
@@ -69,6 +73,7 @@ static void on_progress(j_common_ptr common) {
     if ((uint32_t)dec->cinfo.input_scan_number <= dec->max_scans)
         return;
     dec->status = WIT_ELIMIT;
+    dec->too_many_scans = true;
     longjmp(dec->leave, 1);
 }
 
@@ -170,10 +175,11 @@ int jpeg_decode(struct jpeg_decoder *dec, struct wit_str bytes,
     int st;
     dec->max_scans = limits->max_scans;
     dec->status = WIT_EFORMAT;
+    dec->too_many_scans = false;
     dec->source.next_input_byte = (const JOCTET *)bytes.data;
     dec->source.bytes_in_buffer = bytes.len;
     if (setjmp(dec->leave)) {
-        if (dec->status == WIT_ELIMIT) {
+        if (dec->too_many_scans) {
             wit_error_set(err, WIT_ELIMIT, "JPEG has more than %u scans", dec->max_scans);
         } else {
             char message[JMSG_LENGTH_MAX];
