@@ -26,11 +26,9 @@ static int64_t max_rows(const struct tape *t, enum tape_space space) {
     case TAPE_TEXT:
         return t->batch * t->model.shape.text.context_length;
     case TAPE_BATCH:
-        return t->batch;
-    case TAPE_ONE:
         break;
     }
-    return 1;
+    return t->batch;
 }
 
 static int add_tensor(struct tape *t, enum tape_space space, int64_t columns, bool has_gradient,

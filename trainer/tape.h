@@ -27,7 +27,6 @@ enum tape_space {
     TAPE_IMAGE,   /* B (n + 1) */
     TAPE_TEXT,    /* tokens of all samples up to their end tokens, at most B context */
     TAPE_BATCH,   /* B */
-    TAPE_ONE,
 };
 
 enum { TAPE_NONE = -1, TAPE_MAX_BATCH = 1 << 20 };

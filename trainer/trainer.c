@@ -185,11 +185,9 @@ static int64_t rows_of(const struct wit_trainer *t, int tensor) {
     case TAPE_TEXT:
         return t->text_start[t->cfg.batch];
     case TAPE_BATCH:
-        return t->cfg.batch;
-    case TAPE_ONE:
         break;
     }
-    return 1;
+    return t->cfg.batch;
 }
 
 static int64_t columns_of(const struct wit_trainer *t, int tensor) {

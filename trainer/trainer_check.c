@@ -448,7 +448,7 @@ static int read_step(const struct check *c, const struct wit_json *v, struct ste
     if (st < 0)
         return st;
     if (wit_json_int(wit_json_at(rows, 0), &s->row) < 0 ||
-        wit_json_int(wit_json_at(rows, 1), &to) < 0 || s->row < 0 || to > c->rows ||
+        wit_json_int(wit_json_at(rows, 1), &to) < 0 || s->row < 0 || to < s->row || to > c->rows ||
         to - s->row != c->cfg.batch)
         return wit_error_set(err, WIT_EFORMAT, "'batch_rows' of the trace do not fit the batch");
     return 0;

@@ -243,10 +243,12 @@ int wit_trainer_run(const struct wit_trainer_run_config *cfg, struct wit_trainer
     struct feed feed = { .held = false };
     bool open = false;
     int st = 0;
-    if (!cfg->out || cfg->steps == 0 || cfg->lr <= 0 || cfg->trainer.batch < 2)
+    if (!cfg->out || cfg->steps == 0 || cfg->steps > INT64_MAX || cfg->seed > INT64_MAX ||
+        cfg->warmup > INT64_MAX || !(cfg->lr > 0) || cfg->trainer.batch < 2)
         return wit_error_set(err, WIT_EINVAL,
                              "training wants a directory for checkpoints, a step or more, a "
-                             "learning rate above 0 and a batch of 2 or more");
+                             "learning rate above 0, a batch of 2 or more, and seed, steps and "
+                             "warm-up below 2^63");
     if (cfg->source)
         r.source = *cfg->source;
     else
