@@ -168,9 +168,10 @@ static int words_read(struct planner *p, struct wit_str url, uint64_t image,
     return 0;
 }
 
-/* Sort what was read from `from` on, drop repeats, and ask keep() once for each text. */
-static void words_judge(struct planner *p, struct wit_str url, size_t from, bool count,
-                        struct plan *plan) {
+/* Sort what was read from `from` on, drop repeats, and ask keep() once for each text; its failure
+ * is ours. */
+static int words_judge(struct planner *p, struct wit_str url, size_t from, bool count,
+                       struct plan *plan, struct wit_error *err) {
     struct said *s = p->said + from;
     size_t read = p->said_count - from, kept = 0;
     bool stays = true;
@@ -186,13 +187,16 @@ static void words_judge(struct planner *p, struct wit_str url, size_t from, bool
                 .source = (enum wit_shards_source)s[i].caption.source,
                 .page = s[i].page,
             };
-            stays = !p->cfg->keep || p->cfg->keep(p->cfg->user, &cand);
+            int st = p->cfg->keep ? p->cfg->keep(p->cfg->user, &cand, &stays, err) : 0;
+            if (st < 0)
+                return st;
             plan->dropped_pairs += count && !stays;
         }
         if (stays && (kept == 0 || said_order(&s[kept - 1], &s[i]) != 0))
             s[kept++] = s[i];
     }
     p->said_count = from + kept;
+    return 0;
 }
 
 /* ---- places --------------------------------------------------------------------------------- */
@@ -216,7 +220,9 @@ static int place_read(struct planner *p, uint64_t image, struct plan *plan, stru
     st = words_read(p, url, image, err);
     if (st < 0)
         return st;
-    words_judge(p, url, place.said_from, first, plan);
+    st = words_judge(p, url, place.said_from, first, plan, err);
+    if (st < 0)
+        return st;
     place.said_to = p->said_count;
     if (place.said_to > place.said_from) /* an image without words left is no sample */
         p->places[p->place_count++] = place;

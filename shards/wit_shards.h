@@ -125,8 +125,10 @@ struct wit_shards_seal_config {
     uint64_t shard_bytes; /* target size of a shard file; decides the number of prefixes */
     int shard_bits;       /* log2 of the number of prefixes; -1: from shard_bytes */
     unsigned threads;     /* 0: one per core */
-    /* Does this pair stay? NULL keeps all. May be called from several threads at once. */
-    bool (*keep)(void *user, const struct wit_shards_candidate *cand);
+    /* Does this pair stay? NULL keeps all. A failure ends the seal. May be called from several
+     * threads at once. */
+    int (*keep)(void *user, const struct wit_shards_candidate *cand, bool *keep,
+                struct wit_error *err);
     void *user;
     /* JSON value stored in dataset.json as "recipe"; may be empty. It must name everything that
      * keep() depends on beside the logs: a seal whose logs and recipe are those of the last one is

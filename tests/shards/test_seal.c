@@ -181,9 +181,11 @@ static int count_text(void *user, const struct wit_shards_candidate *c, struct w
     return 0;
 }
 
-static bool keep_rare(void *user, const struct wit_shards_candidate *c) {
+static int keep_rare(void *user, const struct wit_shards_candidate *c, bool *keep,
+                     struct wit_error *e) {
     const struct rarity *r = user;
-    return r->counts[wit_hash64_of(c->text.data, c->text.len, 0) % 64] <= r->most;
+    *keep = r->counts[wit_hash64_of(c->text.data, c->text.len, 0) % 64] <= r->most;
+    return 0;
 }
 
 static void seal_rare(const char *dir, int bits, struct wit_shards_seal_report *report) {
@@ -221,6 +223,27 @@ static void test_growing_counts(void **state) {
     verify_clean(other, late.samples);
     scratch_remove(dir);
     scratch_remove(other);
+}
+
+static int keep_fails(void *user, const struct wit_shards_candidate *c, bool *keep,
+                      struct wit_error *e) {
+    return wit_error_set(e, WIT_ENOMEM, "no memory to judge a pair");
+}
+
+static void test_failing_keep_ends_the_seal(void **state) {
+    const struct collection c = { .seed = 12, .urls = 20, .images = 20, .candidates = 60 };
+    struct wit_shards_seal_config cfg = wit_shards_seal_config_default();
+    struct wit_shards_seal_report before, report;
+    char dir[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(collection_run(&c, 0, collection_steps(&c) / 2, 0, dir, &err));
+    must(wit_shards_seal(dir, &cfg, &before, &err));
+    must(collection_run(&c, collection_steps(&c) / 2, collection_steps(&c), 0, dir, &err));
+    cfg.keep = keep_fails;
+    assert_int_equal(wit_shards_seal(dir, &cfg, &report, &err), WIT_ENOMEM);
+    assert_non_null(strstr(err.text, "no memory to judge a pair"));
+    verify_clean(dir, before.samples);
+    scratch_remove(dir);
 }
 
 static void add(struct wit_shards_collector *c, const char *url, struct wit_str bytes,
@@ -488,6 +511,7 @@ int main(void) {
         cmocka_unit_test(test_two_images_under_one_key),
         cmocka_unit_test(test_hash_depends_on_content_only),
         cmocka_unit_test(test_growing_counts),
+        cmocka_unit_test(test_failing_keep_ends_the_seal),
         cmocka_unit_test(test_many_captions),
         cmocka_unit_test(test_seal_heals),
         cmocka_unit_test(test_readers_and_releases),
