@@ -1,9 +1,9 @@
 /*
  * collector.c: appends to the logs, keeps the index.
  *
- * DIR/collect holds candidates.log, images-<0..f>.log, index.lmdb and lock. The index has two named
- * databases: `urls` (XXH3-128 of a URL -> u8 status, reason) and `meta` ("commit" -> struct
- * collect_commit). A commit syncs the logs first and then commits the index: whatever the index
+ * DIR/collect holds candidates.log, images-<0..f>.log, index.lmdb and lock. The index has three
+ * named databases: `urls` (XXH3-128 of a URL -> u8 status, reason), `reasons` (reason -> u64, how
+ * many URLs ended so) and `meta` ("commit" -> struct collect_commit). A commit syncs the logs first and then commits the index: whatever the index
  * says is in the logs. One write transaction lives from commit to commit.
  */
 #include "collect.h"
@@ -25,7 +25,7 @@ struct wit_shards_collector {
     int lock_fd;
     struct wit_hash128 id; /* of struct collect_commit */
     MDB_env *env;
-    MDB_dbi urls, meta;
+    MDB_dbi urls, reasons, meta;
     MDB_txn *txn; /* open from the first change to the commit */
     struct segment_writer candidates;
     struct segment_writer images[COLLECT_GROUPS];
@@ -52,7 +52,7 @@ static int index_open(const char *dir, unsigned flags, MDB_env **out, struct wit
         return st;
     int rc = mdb_env_create(&env);
     if (rc == 0)
-        rc = mdb_env_set_maxdbs(env, 2);
+        rc = mdb_env_set_maxdbs(env, 3);
     if (rc == 0)
         rc = mdb_env_set_mapsize(env, INDEX_MAP_BYTES);
     if (rc == 0) /* NOLOCK: the collector's own lock admits one process */
@@ -132,6 +132,8 @@ static int index_begin(struct wit_shards_collector *c, struct collect_commit *co
         return st;
     int rc = mdb_dbi_open(c->txn, "urls", MDB_CREATE, &c->urls);
     if (rc == 0)
+        rc = mdb_dbi_open(c->txn, "reasons", MDB_CREATE, &c->reasons);
+    if (rc == 0)
         rc = mdb_dbi_open(c->txn, "meta", MDB_CREATE, &c->meta);
     if (rc != 0)
         return mdb_fail(err, rc, c->dir, "open");
@@ -147,6 +149,37 @@ static int url_put(struct wit_shards_collector *c, struct wit_str url, uint8_t s
         memcpy(value_bytes + 1, reason.data, len);
     MDB_val key = { sizeof key_bytes, key_bytes }, value = { 1 + len, value_bytes };
     int rc = mdb_put(c->txn, c->urls, &key, &value, 0);
+    return rc ? mdb_fail(err, rc, c->dir, "change") : 0;
+}
+
+/* The reason that stands for a URL, cut as url_put keeps it; empty when it is not a refused one. */
+static struct wit_str reason_of(struct wit_shards_collector *c, struct wit_str url) {
+    uint8_t key_bytes[16];
+    wit_hash128_to_bytes(wit_hash128_of(url.data, url.len), key_bytes);
+    MDB_val key = { sizeof key_bytes, key_bytes }, value;
+    if (mdb_get(c->txn, c->urls, &key, &value) != 0 || value.mv_size < 2 ||
+        *(const uint8_t *)value.mv_data != URL_REFUSED)
+        return wit_str_of(NULL, 0);
+    return wit_str_of((const char *)value.mv_data + 1, value.mv_size - 1);
+}
+
+/* One URL more, or one less, that ended for this reason. */
+static int reason_count(struct wit_shards_collector *c, struct wit_str reason, bool more,
+                        struct wit_error *err) {
+    uint8_t count[8];
+    char name[REASON_MOST_BYTES]; /* the reason may lie in a page of the index that changes */
+    size_t len = reason.len < REASON_MOST_BYTES ? reason.len : REASON_MOST_BYTES;
+    if (len == 0)
+        return 0;
+    memcpy(name, reason.data, len);
+    MDB_val key = { len, name }, value;
+    int rc = mdb_get(c->txn, c->reasons, &key, &value);
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        return mdb_fail(err, rc, c->dir, "read");
+    uint64_t n = rc == 0 && value.mv_size == sizeof count ? wit_load_le64(value.mv_data) : 0;
+    wit_store_le64(count, more ? n + 1 : n - (n > 0));
+    value = (MDB_val){ sizeof count, count };
+    rc = mdb_put(c->txn, c->reasons, &key, &value, 0);
     return rc ? mdb_fail(err, rc, c->dir, "change") : 0;
 }
 
@@ -318,6 +351,10 @@ int wit_shards_collector_add_image(struct wit_shards_collector *c,
     unsigned group = (unsigned)(record.key.hi >> (64 - COLLECT_GROUP_BITS));
     st = segment_writer_append(&c->images[group], FRAME_IMAGE, pieces, WIT_COUNT_OF(pieces),
                                image->bytes, err);
+    if (st >= 0 && wit_shards_collector_find(c, image->url) == URL_REFUSED) {
+        st = reason_count(c, reason_of(c, image->url), false, err);
+        c->totals.refusals--;
+    }
     if (st >= 0)
         st = url_put(c, image->url, URL_STORED, WIT_STR(""), err);
     if (st >= 0) {
@@ -332,11 +369,34 @@ int wit_shards_collector_add_refusal(struct wit_shards_collector *c, struct wit_
     int st = begin(c, err);
     if (st < 0)
         return st;
-    if (wit_shards_collector_find(c, url) != URL_STORED) /* what is stored stays stored */
+    int known = wit_shards_collector_find(c, url);
+    if (known == URL_STORED) /* what is stored stays stored */
+        return 0;
+    if (known == URL_REFUSED)
+        st = reason_count(c, reason_of(c, url), false, err);
+    if (st >= 0)
         st = url_put(c, url, URL_REFUSED, reason, err);
     if (st >= 0)
-        c->totals.refusals++;
+        st = reason_count(c, reason, true, err);
+    if (st >= 0)
+        c->totals.refusals += known != URL_REFUSED;
     return keep_failure(c, st);
+}
+
+int wit_shards_collector_reasons(struct wit_shards_collector *c, wit_shards_reason_fn fn,
+                                 void *user, struct wit_error *err) {
+    MDB_cursor *cursor = NULL;
+    MDB_val key, value;
+    int st = begin(c, err);
+    if (st < 0)
+        return st;
+    int rc = mdb_cursor_open(c->txn, c->reasons, &cursor);
+    while (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+        if (value.mv_size == 8 && wit_load_le64(value.mv_data) > 0)
+            fn(user, wit_str_of(key.mv_data, key.mv_size), wit_load_le64(value.mv_data));
+    if (cursor)
+        mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : mdb_fail(err, rc, c->dir, "read");
 }
 
 int wit_shards_collector_find(struct wit_shards_collector *c, struct wit_str url) {

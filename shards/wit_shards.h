@@ -97,9 +97,14 @@ int wit_shards_collector_add_candidate(struct wit_shards_collector *c,
                                        struct wit_error *err);
 int wit_shards_collector_add_image(struct wit_shards_collector *c,
                                    const struct wit_shards_fetched *image, struct wit_error *err);
-/* A URL that ended without an image; reason is a counter name such as "http_404". */
+/* A URL that ended without an image; reason is a counter name such as "http_404", of which the first
+ * 63 bytes are kept. A later reason replaces it, a later image too; an image stays. */
 int wit_shards_collector_add_refusal(struct wit_shards_collector *c, struct wit_str url,
                                      struct wit_str reason, struct wit_error *err);
+/* How many URLs ended without an image for each reason, in byte order; uncommitted ones too. */
+typedef void (*wit_shards_reason_fn)(void *user, struct wit_str reason, uint64_t urls);
+int wit_shards_collector_reasons(struct wit_shards_collector *c, wit_shards_reason_fn fn,
+                                 void *user, struct wit_error *err);
 /* Known outcome of a URL: 1 image stored, 0 nothing known, 2 refused. Sees uncommitted ones too. */
 int wit_shards_collector_find(struct wit_shards_collector *c, struct wit_str url);
 /* fsync the logs, then commit the index with their lengths. After 0 nothing appended so far is

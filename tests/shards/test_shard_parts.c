@@ -197,6 +197,51 @@ static void heads_round_trip(void **state) {
     wit_buf_finish(&head);
 }
 
+struct reasons {
+    char text[256];
+};
+
+static void note_reason(void *user, struct wit_str reason, uint64_t urls) {
+    struct reasons *r = user;
+    size_t at = strlen(r->text);
+    snprintf(r->text + at, sizeof r->text - at, "%.*s=%llu ", WIT_STR_FMT(reason),
+             (unsigned long long)urls);
+}
+
+static void expect_reasons(struct wit_shards_collector *c, const char *want) {
+    struct reasons r = { "" };
+    must(wit_shards_collector_reasons(c, note_reason, &r, &err));
+    assert_string_equal(r.text, want);
+}
+
+static void refusals_are_counted_by_reason(void **state) {
+    struct wit_shards_collector *c = NULL;
+    const struct wit_shards_fetched image = { .url = WIT_STR("http://x/b"),
+                                              .final_url = WIT_STR("http://x/b"),
+                                              .bytes = WIT_STR("bytes") };
+    char dir[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(wit_shards_collector_open(dir, &c, &err));
+    expect_reasons(c, "");
+    must(wit_shards_collector_add_refusal(c, WIT_STR("http://x/a"), WIT_STR("timeout"), &err));
+    must(wit_shards_collector_add_refusal(c, WIT_STR("http://x/b"), WIT_STR("timeout"), &err));
+    must(wit_shards_collector_add_refusal(c, WIT_STR("http://x/c"), WIT_STR("http_404"), &err));
+    expect_reasons(c, "http_404=1 timeout=2 ");
+    must(wit_shards_collector_commit(c, &err));
+    /* tried again: one ends otherwise, one arrives; nothing is counted twice */
+    must(wit_shards_collector_add_refusal(c, WIT_STR("http://x/a"), WIT_STR("http_410"), &err));
+    must(wit_shards_collector_add_image(c, &image, &err));
+    must(wit_shards_collector_add_refusal(c, WIT_STR("http://x/b"), WIT_STR("reset"), &err));
+    expect_reasons(c, "http_404=1 http_410=1 ");
+    assert_int_equal(wit_shards_collector_totals(c).refusals, 2);
+    wit_shards_collector_close(c);
+    c = NULL;
+    must(wit_shards_collector_open(dir, &c, &err));
+    expect_reasons(c, "http_404=1 timeout=2 ");
+    wit_shards_collector_close(c);
+    scratch_remove(dir);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(record_round_trip),
@@ -205,6 +250,7 @@ int main(void) {
         cmocka_unit_test(hashes_as_specified),
         cmocka_unit_test(segment_round_trip),
         cmocka_unit_test(heads_round_trip),
+        cmocka_unit_test(refusals_are_counted_by_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
