@@ -1,0 +1,448 @@
+/*
+ * frontier.c: the frontier in LMDB.
+ *
+ * DIR/crawl/frontier.lmdb has five named databases:
+ *   seen     XXH3-128 of a URL -> nothing: every page ever added
+ *   waiting  id -> u8 hops, URL; id = u64 domain, u16 depth, u64 number, all big-endian
+ *   taken    the same, of pages that are being asked for
+ *   reasons  u8 subject, reason -> u64: how many were refused for it
+ *   meta     "state" -> u32 version, u64 next number, read, refused
+ * One write transaction lives from commit to commit, so a kill brings back the last commit whole.
+ */
+#include "frontier.h"
+
+#include "text/wit_text.h"
+
+#include <lmdb.h>
+#include <stdlib.h>
+
+#define MAP_BYTES ((size_t)1 << 38) /* address space, not memory */
+
+enum { VERSION = 1, STATE_BYTES = 4 + 3 * 8, REASON_MOST_BYTES = 63, DOMAIN_CAP_LEAST = 256 };
+
+/* A domain with pages waiting or taken. */
+struct domain {
+    uint64_t hash; /* XXH3-64 of its name; a collision makes two domains share their turns */
+    uint32_t waiting, taken;
+    bool in_ring;
+};
+
+struct frontier {
+    MDB_env *env;
+    MDB_txn *txn; /* open from the first change to the commit */
+    MDB_dbi seen, waiting, taken, reasons, meta;
+    uint64_t next_number;
+    struct frontier_totals totals;
+    /* Domains by hash: open addressing, never removed from. About 64 bytes each, ring included. */
+    struct domain **domains;
+    size_t domain_count, domain_cap;
+    /* Domains whose turn comes: a ring of as many places as there are domains. */
+    struct domain **ring;
+    size_t ring_head, ring_count, ring_cap;
+    struct wit_buf record; /* of the last page taken: hops, URL. LMDB's own bytes may move. */
+    char path[WIT_PATH_MAX];
+};
+
+static int fail(const struct frontier *f, int rc, const char *what, struct wit_error *err) {
+    if (rc > 0)
+        return wit_error_errno(err, rc, "cannot %s %s", what, f->path);
+    return wit_error_set(err, rc == MDB_MAP_FULL ? WIT_ENOSPC : WIT_ECORRUPT, "cannot %s %s: %s",
+                         what, f->path, mdb_strerror(rc));
+}
+
+static int no_memory(struct wit_error *err) {
+    return wit_error_set(err, WIT_ENOMEM, "no memory for the frontier");
+}
+
+static int begin(struct frontier *f, struct wit_error *err) {
+    int rc = f->txn ? 0 : mdb_txn_begin(f->env, NULL, 0, &f->txn);
+    return rc ? fail(f, rc, "change", err) : 0;
+}
+
+/* ---- ids ------------------------------------------------------------------------------------ */
+
+static void id_make(uint8_t id[FRONTIER_ID_BYTES], uint64_t domain, uint32_t depth,
+                    uint64_t number) {
+    wit_store_be64(id, domain);
+    id[8] = (uint8_t)(depth >> 8);
+    id[9] = (uint8_t)depth;
+    wit_store_be64(id + 10, number);
+}
+
+static uint64_t id_domain(const uint8_t *id) {
+    return wit_load_be64(id);
+}
+
+/* ---- domains -------------------------------------------------------------------------------- */
+
+static struct domain **domain_slot(struct domain **slots, size_t cap, uint64_t hash) {
+    size_t i = (size_t)wit_mix64(hash) & (cap - 1);
+    while (slots[i] && slots[i]->hash != hash)
+        i = (i + 1) & (cap - 1);
+    return &slots[i];
+}
+
+static int domains_grow(struct frontier *f) {
+    size_t cap = f->domain_cap ? 2 * f->domain_cap : DOMAIN_CAP_LEAST;
+    struct domain **slots = wit_alloc_array(cap, sizeof *slots);
+    struct domain **ring = wit_alloc_array(cap, sizeof *ring);
+    if (!slots || !ring) {
+        free(slots);
+        free(ring);
+        return WIT_ENOMEM;
+    }
+    for (size_t i = 0; i < f->domain_cap; i++)
+        if (f->domains[i])
+            *domain_slot(slots, cap, f->domains[i]->hash) = f->domains[i];
+    for (size_t i = 0; i < f->ring_count; i++)
+        ring[i] = f->ring[(f->ring_head + i) % f->ring_cap];
+    free(f->domains);
+    free(f->ring);
+    f->domains = slots;
+    f->ring = ring;
+    f->domain_cap = f->ring_cap = cap;
+    f->ring_head = 0;
+    return 0;
+}
+
+/* NULL: out of memory. */
+static struct domain *domain_of(struct frontier *f, uint64_t hash) {
+    if (2 * (f->domain_count + 1) > f->domain_cap && domains_grow(f) < 0)
+        return NULL;
+    struct domain **slot = domain_slot(f->domains, f->domain_cap, hash);
+    if (!*slot) {
+        *slot = calloc(1, sizeof **slot);
+        if (!*slot)
+            return NULL;
+        (*slot)->hash = hash;
+        f->domain_count++;
+    }
+    return *slot;
+}
+
+static void ring_push(struct frontier *f, struct domain *d) {
+    if (d->in_ring || d->waiting == 0)
+        return;
+    f->ring[(f->ring_head + f->ring_count++) % f->ring_cap] = d;
+    d->in_ring = true;
+}
+
+static struct domain *ring_pop(struct frontier *f) {
+    struct domain *d = f->ring[f->ring_head];
+    f->ring_head = (f->ring_head + 1) % f->ring_cap;
+    f->ring_count--;
+    d->in_ring = false;
+    return d;
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static MDB_val state_key(void) {
+    static char name[] = "state";
+    return (MDB_val){ sizeof name - 1, name };
+}
+
+static int state_read(struct frontier *f, struct wit_error *err) {
+    MDB_val key = state_key(), value;
+    int rc = mdb_get(f->txn, f->meta, &key, &value);
+    if (rc == MDB_NOTFOUND)
+        return 0;
+    if (rc != 0)
+        return fail(f, rc, "read", err);
+    const uint8_t *p = value.mv_data;
+    if (value.mv_size != STATE_BYTES || wit_load_le32(p) != VERSION)
+        return wit_error_set(err, WIT_ECORRUPT, "%s is not a frontier of version %d", f->path,
+                             VERSION);
+    f->next_number = wit_load_le64(p + 4);
+    f->totals.read = wit_load_le64(p + 12);
+    f->totals.refused = wit_load_le64(p + 20);
+    return 0;
+}
+
+/* Put a page that lies in one database into another one, copied out first. */
+static int record_move(struct frontier *f, MDB_dbi to, const MDB_val *key, const MDB_val *value,
+                       uint8_t id[FRONTIER_ID_BYTES], struct wit_error *err) {
+    wit_buf_reset(&f->record);
+    if (key->mv_size != FRONTIER_ID_BYTES || value->mv_size < 2)
+        return wit_error_set(err, WIT_ECORRUPT, "%s holds a page without id or URL", f->path);
+    memcpy(id, key->mv_data, FRONTIER_ID_BYTES);
+    if (wit_buf_append(&f->record, value->mv_data, value->mv_size) < 0)
+        return no_memory(err);
+    MDB_val new_key = { FRONTIER_ID_BYTES, id }, new_value = { f->record.len, f->record.data };
+    int rc = mdb_put(f->txn, to, &new_key, &new_value, 0);
+    return rc ? fail(f, rc, "change", err) : 0;
+}
+
+/* What a killed run had taken waits again. */
+static int taken_back(struct frontier *f, struct wit_error *err) {
+    MDB_cursor *cursor = NULL;
+    MDB_val key, value;
+    uint8_t id[FRONTIER_ID_BYTES];
+    int st = 0, rc = mdb_cursor_open(f->txn, f->taken, &cursor);
+    while (rc == 0 && st >= 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+        st = record_move(f, f->waiting, &key, &value, id, err);
+    if (cursor)
+        mdb_cursor_close(cursor);
+    if (st < 0)
+        return st;
+    if (rc == MDB_NOTFOUND)
+        rc = mdb_drop(f->txn, f->taken, 0);
+    return rc ? fail(f, rc, "change", err) : 0;
+}
+
+static int waiting_count(struct frontier *f, struct wit_error *err) {
+    MDB_cursor *cursor = NULL;
+    MDB_val key, value;
+    int rc = mdb_cursor_open(f->txn, f->waiting, &cursor);
+    while (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        struct domain *d =
+            key.mv_size == FRONTIER_ID_BYTES ? domain_of(f, id_domain(key.mv_data)) : NULL;
+        if (!d) {
+            mdb_cursor_close(cursor);
+            return key.mv_size == FRONTIER_ID_BYTES
+                       ? no_memory(err)
+                       : wit_error_set(err, WIT_ECORRUPT, "%s holds a page without an id", f->path);
+        }
+        d->waiting++;
+        f->totals.waiting++;
+        ring_push(f, d);
+    }
+    if (cursor)
+        mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : fail(f, rc, "read", err);
+}
+
+static int env_open(struct frontier *f, struct wit_error *err) {
+    int rc = mdb_env_create(&f->env);
+    if (rc == 0)
+        rc = mdb_env_set_maxdbs(f->env, 5);
+    if (rc == 0)
+        rc = mdb_env_set_mapsize(f->env, MAP_BYTES);
+    if (rc == 0) /* NOLOCK: the collector's lock admits one process */
+        rc = mdb_env_open(f->env, f->path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOLOCK, 0644);
+    if (rc != 0)
+        return fail(f, rc, "open", err);
+    int st = begin(f, err);
+    if (st < 0)
+        return st;
+    const struct {
+        const char *name;
+        MDB_dbi *dbi;
+    } dbs[] = { { "seen", &f->seen },
+                { "waiting", &f->waiting },
+                { "taken", &f->taken },
+                { "reasons", &f->reasons },
+                { "meta", &f->meta } };
+    for (size_t i = 0; i < WIT_COUNT_OF(dbs) && rc == 0; i++)
+        rc = mdb_dbi_open(f->txn, dbs[i].name, MDB_CREATE, dbs[i].dbi);
+    return rc ? fail(f, rc, "open", err) : 0;
+}
+
+int frontier_open(const char *dir, struct frontier **out, struct wit_error *err) {
+    char folder[WIT_PATH_MAX];
+    struct frontier *f = calloc(1, sizeof *f);
+    if (!f)
+        return no_memory(err);
+    f->record = (struct wit_buf)WIT_BUF_INIT(1 + WIT_URL_MAX_BYTES);
+    int st = 0;
+    if (wit_path_join(folder, dir, "crawl") < 0 ||
+        wit_path_join(f->path, folder, "frontier.lmdb") < 0)
+        st = wit_error_set(err, WIT_ELIMIT, "path is too long: %s", dir);
+    if (st >= 0)
+        st = wit_dir_make(folder, err);
+    if (st >= 0)
+        st = domains_grow(f) < 0 ? no_memory(err) : 0;
+    if (st >= 0)
+        st = env_open(f, err);
+    if (st >= 0)
+        st = state_read(f, err);
+    if (st >= 0)
+        st = taken_back(f, err);
+    if (st >= 0)
+        st = waiting_count(f, err);
+    if (st < 0)
+        frontier_close(f);
+    else
+        *out = f;
+    return st;
+}
+
+void frontier_close(struct frontier *f) {
+    if (!f)
+        return;
+    if (f->txn)
+        mdb_txn_abort(f->txn);
+    if (f->env)
+        mdb_env_close(f->env);
+    for (size_t i = 0; i < f->domain_cap; i++)
+        free(f->domains[i]);
+    free(f->domains);
+    free(f->ring);
+    wit_buf_finish(&f->record);
+    free(f);
+}
+
+/* ---- pages ---------------------------------------------------------------------------------- */
+
+int frontier_add(struct frontier *f, const struct frontier_page *page, struct wit_error *err) {
+    uint8_t hash[16], id[FRONTIER_ID_BYTES];
+    struct wit_buf record = WIT_BUF_INIT(1 + WIT_URL_MAX_BYTES);
+    struct domain *d;
+    int st = begin(f, err);
+    if (st < 0)
+        return st;
+    wit_hash128_to_bytes(wit_hash128_of(page->url.data, page->url.len), hash);
+    MDB_val key = { sizeof hash, hash }, value = { 0, NULL };
+    int rc = mdb_put(f->txn, f->seen, &key, &value, MDB_NOOVERWRITE);
+    if (rc == MDB_KEYEXIST)
+        return 0;
+    if (rc != 0)
+        return fail(f, rc, "change", err);
+
+    d = domain_of(f, wit_hash64_of(page->domain.data, page->domain.len, 0));
+    if (!d || wit_buf_append_byte(&record, (char)(uint8_t)page->hops) < 0 ||
+        wit_buf_append_str(&record, page->url) < 0) {
+        st = no_memory(err);
+        goto out;
+    }
+    id_make(id, d->hash, page->depth, f->next_number++);
+    key = (MDB_val){ sizeof id, id };
+    value = (MDB_val){ record.len, record.data };
+    rc = mdb_put(f->txn, f->waiting, &key, &value, 0);
+    if (rc != 0) {
+        st = fail(f, rc, "change", err);
+        goto out;
+    }
+    d->waiting++;
+    f->totals.waiting++;
+    ring_push(f, d);
+    st = 1;
+out:
+    wit_buf_finish(&record);
+    return st;
+}
+
+/* Move the first page of the domain from waiting to taken. */
+static int first_take(struct frontier *f, const struct domain *d, struct frontier_taken *out,
+                      struct wit_error *err) {
+    MDB_cursor *cursor = NULL;
+    uint8_t from[FRONTIER_ID_BYTES];
+    MDB_val key = { sizeof from, from }, value;
+    id_make(from, d->hash, 0, 0);
+    int rc = mdb_cursor_open(f->txn, f->waiting, &cursor);
+    if (rc == 0)
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    int st = rc ? fail(f, rc, "read", err) : record_move(f, f->taken, &key, &value, out->id, err);
+    if (st >= 0 && id_domain(out->id) != d->hash)
+        st = wit_error_set(err, WIT_ECORRUPT, "%s lost a page that waited", f->path);
+    if (st >= 0 && (rc = mdb_cursor_del(cursor, 0)) != 0)
+        st = fail(f, rc, "change", err);
+    if (cursor)
+        mdb_cursor_close(cursor);
+    if (st < 0)
+        return st;
+    out->url = wit_str_slice(wit_buf_view(&f->record), 1, f->record.len);
+    out->hops = (uint8_t)f->record.data[0];
+    out->depth = (uint32_t)out->id[8] << 8 | out->id[9];
+    return 0;
+}
+
+int frontier_take(struct frontier *f, uint32_t most, struct frontier_taken *out,
+                  struct wit_error *err) {
+    int st = begin(f, err);
+    while (st >= 0 && f->ring_count) {
+        struct domain *d = ring_pop(f);
+        if (d->taken >= most) /* frontier_done gives it its turn back */
+            continue;
+        st = first_take(f, d, out, err);
+        if (st < 0)
+            break;
+        d->waiting--;
+        d->taken++;
+        f->totals.waiting--;
+        f->totals.taken++;
+        ring_push(f, d);
+        return 1;
+    }
+    return st;
+}
+
+int frontier_done(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], const char *reason,
+                  struct wit_error *err) {
+    uint8_t copy[FRONTIER_ID_BYTES];
+    memcpy(copy, id, sizeof copy);
+    struct domain *d = domain_of(f, id_domain(copy));
+    MDB_val key = { sizeof copy, copy };
+    int st = d ? begin(f, err) : no_memory(err);
+    if (st < 0)
+        return st;
+    int rc = mdb_del(f->txn, f->taken, &key, NULL);
+    if (rc != 0)
+        return fail(f, rc, "change", err);
+    d->taken--;
+    f->totals.taken--;
+    *(reason ? &f->totals.refused : &f->totals.read) += 1;
+    ring_push(f, d);
+    return reason ? frontier_count(f, WIT_CRAWLER_PAGE, reason, 1, err) : 0;
+}
+
+int frontier_count(struct frontier *f, enum wit_crawler_subject subject, const char *reason,
+                   uint64_t n, struct wit_error *err) {
+    uint8_t name[1 + REASON_MOST_BYTES] = { (uint8_t)subject }, count[8];
+    size_t len = strnlen(reason, REASON_MOST_BYTES);
+    memcpy(name + 1, reason, len);
+    MDB_val key = { 1 + len, name }, value;
+    int st = begin(f, err);
+    if (st < 0)
+        return st;
+    int rc = mdb_get(f->txn, f->reasons, &key, &value);
+    if (rc == 0 && value.mv_size == sizeof count)
+        n += wit_load_le64(value.mv_data);
+    wit_store_le64(count, n);
+    value = (MDB_val){ sizeof count, count };
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        rc = mdb_put(f->txn, f->reasons, &key, &value, 0);
+    return rc ? fail(f, rc, "change", err) : 0;
+}
+
+int frontier_commit(struct frontier *f, struct wit_error *err) {
+    uint8_t state[STATE_BYTES];
+    int st = begin(f, err);
+    if (st < 0)
+        return st;
+    wit_store_le32(state, VERSION);
+    wit_store_le64(state + 4, f->next_number);
+    wit_store_le64(state + 12, f->totals.read);
+    wit_store_le64(state + 20, f->totals.refused);
+    MDB_val key = state_key(), value = { sizeof state, state };
+    int rc = mdb_put(f->txn, f->meta, &key, &value, 0);
+    if (rc == 0) {
+        rc = mdb_txn_commit(f->txn);
+        f->txn = NULL; /* freed, whatever came of it */
+    }
+    return rc ? fail(f, rc, "commit", err) : 0;
+}
+
+struct frontier_totals frontier_totals(const struct frontier *f) {
+    return f->totals;
+}
+
+int frontier_reasons(struct frontier *f,
+                     int (*fn)(void *user, enum wit_crawler_subject subject, struct wit_str reason,
+                               uint64_t count),
+                     void *user, struct wit_error *err) {
+    MDB_cursor *cursor = NULL;
+    MDB_val key, value;
+    int st = begin(f, err);
+    if (st < 0)
+        return st;
+    int rc = mdb_cursor_open(f->txn, f->reasons, &cursor);
+    while (rc == 0 && st == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+        if (key.mv_size >= 1 && value.mv_size == 8)
+            st = fn(user, (enum wit_crawler_subject) * (const uint8_t *)key.mv_data,
+                    wit_str_of((const char *)key.mv_data + 1, key.mv_size - 1),
+                    wit_load_le64(value.mv_data));
+    if (cursor)
+        mdb_cursor_close(cursor);
+    return rc == 0 || rc == MDB_NOTFOUND ? st : fail(f, rc, "read", err);
+}

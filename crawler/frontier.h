@@ -1,0 +1,62 @@
+/*
+ * frontier.h: the pages a crawl knows: seen, waiting, taken, done. It is kept in DIR/crawl so that
+ * a killed crawl goes on; what a page had in it is the collector's business.
+ *
+ * Pages wait by registrable domain, in each by depth and then in order of discovery; domains take
+ * turns. A page that was taken and not done at the last commit waits again after the next open.
+ * Belongs to one thread. The collector's lock on DIR admits one process.
+ */
+#ifndef CRAWLER_FRONTIER_H
+#define CRAWLER_FRONTIER_H
+
+#include "wit_crawler.h"
+
+enum { FRONTIER_ID_BYTES = 18 };
+
+struct frontier_page {
+    struct wit_str url;    /* canonical, no fragment */
+    struct wit_str domain; /* registrable domain of its host */
+    uint32_t depth;        /* links from a seed, up to 65,535 */
+    uint32_t hops;         /* redirects that led here, up to 255 */
+};
+
+/* A page that was taken. */
+struct frontier_taken {
+    uint8_t id[FRONTIER_ID_BYTES]; /* for frontier_done */
+    struct wit_str url;            /* lent until the next call */
+    uint32_t depth, hops;
+};
+
+struct frontier_totals {
+    uint64_t waiting, taken, read, refused;
+};
+
+struct frontier;
+
+/* Open or create DIR/crawl. WIT_ECORRUPT (not a frontier of ours), WIT_EIO, WIT_ENOSPC, WIT_ENOMEM
+ */
+int frontier_open(const char *dir, struct frontier **out, struct wit_error *err);
+void frontier_close(struct frontier *f); /* does not commit; NULL is fine */
+
+/* 1: new, it waits now; 0: known already, whatever came of it. */
+int frontier_add(struct frontier *f, const struct frontier_page *page, struct wit_error *err);
+/* The next page of a domain that has fewer than `most` taken pages: 1, or 0 when there is none. */
+int frontier_take(struct frontier *f, uint32_t most, struct frontier_taken *out,
+                  struct wit_error *err);
+/* A taken page has been read (reason NULL), or ended for a reason, which is counted. */
+int frontier_done(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], const char *reason,
+                  struct wit_error *err);
+/* Count what was refused of something else; frontier_done counts pages itself. */
+int frontier_count(struct frontier *f, enum wit_crawler_subject subject, const char *reason,
+                   uint64_t n, struct wit_error *err);
+/* Durable from here on. After a failure (of any call) only close may follow. */
+int frontier_commit(struct frontier *f, struct wit_error *err);
+
+struct frontier_totals frontier_totals(const struct frontier *f);
+/* Counts by subject, then reason. fn returns 0 to go on. */
+int frontier_reasons(struct frontier *f,
+                     int (*fn)(void *user, enum wit_crawler_subject subject, struct wit_str reason,
+                               uint64_t count),
+                     void *user, struct wit_error *err);
+
+#endif
