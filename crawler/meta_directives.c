@@ -52,6 +52,22 @@ unsigned wit_crawler_directives_parse(struct wit_str value, struct wit_str agent
     return bits;
 }
 
+const char *wit_crawler_directives_refuse(unsigned directives) {
+    static const struct {
+        unsigned bit;
+        const char *reason;
+    } reasons[] = {
+        { WIT_CRAWLER_NOAI, "noai" },       { WIT_CRAWLER_NOIMAGEAI, "noimageai" },
+        { WIT_CRAWLER_NOML, "noml" },       { WIT_CRAWLER_TDM_RESERVED, "tdm_reserved" },
+        { WIT_CRAWLER_NONE, "none" },       { WIT_CRAWLER_NOIMAGEINDEX, "noimageindex" },
+        { WIT_CRAWLER_NOINDEX, "noindex" },
+    };
+    for (size_t i = 0; i < WIT_COUNT_OF(reasons); i++)
+        if (directives & reasons[i].bit)
+            return reasons[i].reason;
+    return NULL;
+}
+
 struct wit_str wit_crawler_content_type_charset(struct wit_str value) {
     static const struct wit_str name = { "charset=", 8 };
     for (ptrdiff_t semicolon = wit_str_find_byte(value, ';', 0); semicolon >= 0;) {

@@ -117,6 +117,10 @@ int wit_crawler_page_extract(struct wit_crawler_extractor *x,
  */
 unsigned wit_crawler_directives_parse(struct wit_str value, struct wit_str agent);
 
+/* Why pictures under these directives may not be taken: a counter name such as "noai"; NULL: they
+ * may. All but NOFOLLOW and NOARCHIVE refuse. */
+const char *wit_crawler_directives_refuse(unsigned directives);
+
 /* The charset parameter of a Content-Type value, quotes removed; empty when absent. */
 struct wit_str wit_crawler_content_type_charset(struct wit_str value);
 

@@ -1,0 +1,547 @@
+/*
+ * crawl.c: the coordinator: decides what is asked for, keeps what comes.
+ *
+ * It runs in the thread of wit_crawler_run and alone touches frontier, collector and judge. Pages
+ * and images go to the reactor of their domain and come back through one mailbox. A commit is the
+ * collector's, then the frontier's: a kill between the two asks for some pages again, and what they
+ * say twice is a set at sealing.
+ *
+ * Images have no queue of their own on disk. Which of them are still to be asked for follows from
+ * the candidates in the collector's log, the judge, and the outcomes in its index; a run that goes
+ * on reads the log once at its start.
+ */
+#include "frontier.h"
+#include "key_set.h"
+#include "reactor.h"
+#include "text/wit_text.h"
+
+#include <stdlib.h>
+
+enum {
+    TICK_MS = 50, /* longest sleep of the coordinator */
+    PROGRESS_MS = 200,
+    EXTRACTORS_POOLED = 64,
+    DOMAIN_PAGES_MOST = 64,     /* pages of one domain at the reactors: others get their turn */
+    PAGES_PER_FLIGHT = 8,       /* pages at the reactors for each request that may run */
+    IMAGES_WAITING_MOST = 20000 /* images at the reactors before no further page is begun */
+};
+
+struct crawl {
+    const struct wit_crawler_config *cfg;
+    struct wit_shards_collector *collector;
+    struct frontier *frontier;
+    struct reactor **reactors;
+    struct crawl_mailbox results;
+    struct wit_queue *extractors;
+    struct key_set images; /* URLs at the reactors */
+    size_t pages_out, images_out;
+    struct wit_strings scope_domains; /* where there is no scope */
+    struct wit_url url;
+    uint64_t fetched_bytes;
+    uint64_t committed_ms, progress_ms;
+    bool changed; /* since the last commit */
+};
+
+struct wit_crawler_config wit_crawler_config_default(void) {
+    return (struct wit_crawler_config){
+        .user_agent = "witbot",
+        .version = "0.1",
+        .delay_ms = 1000,
+        .concurrency = 1,
+        .reactors = 1,
+        .max_in_flight = 256,
+        .max_depth = 1000,
+        .max_page_bytes = (size_t)4 << 20,
+        .max_image_bytes = (size_t)32 << 20,
+        .max_held_bytes = (size_t)512 << 20,
+        .deadline_ms = 30000,
+        .retries = 2,
+        .retry_ms = 2000,
+        .max_wait_ms = 300000,
+        .commit_ms = 2000,
+    };
+}
+
+/* ---- settings ------------------------------------------------------------------------------- */
+
+static bool is_product_token(const char *s) {
+    if (!s || !*s)
+        return false;
+    for (; *s; s++)
+        if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || *s == '-' || *s == '_'))
+            return false;
+    return true;
+}
+
+/* What goes into a header line. */
+static bool is_header_text(const char *s) {
+    for (; s && *s; s++)
+        if ((unsigned char)*s < 0x20 || *s == 0x7F)
+            return false;
+    return true;
+}
+
+static int config_check(const struct wit_crawler_config *cfg, struct wit_error *err) {
+    if (!cfg->dir || !*cfg->dir)
+        return wit_error_set(err, WIT_EINVAL, "a crawl needs a directory");
+    if (!is_product_token(cfg->user_agent))
+        return wit_error_set(err, WIT_EINVAL,
+                             "user agent '%s' is not a product token: letters, '-' and '_' only",
+                             cfg->user_agent ? cfg->user_agent : "");
+    if (!is_header_text(cfg->contact) || !is_header_text(cfg->version))
+        return wit_error_set(err, WIT_EINVAL, "contact and version go into a header line");
+    if (cfg->reactors == 0 || cfg->max_in_flight == 0 || cfg->concurrency == 0)
+        return wit_error_set(err, WIT_EINVAL,
+                             "reactors, max_in_flight and concurrency must be at least 1");
+    for (size_t i = 0; i < cfg->host_count; i++)
+        if (cfg->hosts[i].concurrency == 0)
+            return wit_error_set(err, WIT_EINVAL, "host '%s': concurrency must be at least 1",
+                                 cfg->hosts[i].name);
+    if (cfg->max_image_bytes > WIT_SHARDS_MAX_IMAGE_BYTES)
+        return wit_error_set(err, WIT_EINVAL, "an image has at most %zu bytes, not %zu",
+                             WIT_SHARDS_MAX_IMAGE_BYTES, cfg->max_image_bytes);
+    return 0;
+}
+
+/* ---- scope ---------------------------------------------------------------------------------- */
+
+static bool has_string(const struct wit_strings *list, struct wit_str s) {
+    for (size_t i = 0; i < list->count; i++)
+        if (wit_str_eq(wit_str_from(list->items[i]), s))
+            return true;
+    return false;
+}
+
+static int scope_domain_add(struct crawl *c, struct wit_str domain) {
+    if (has_string(&c->scope_domains, domain))
+        return 0;
+    char **items =
+        wit_realloc_array(c->scope_domains.items, c->scope_domains.count + 1, sizeof *items);
+    if (!items)
+        return WIT_ENOMEM;
+    c->scope_domains.items = items;
+    items[c->scope_domains.count] = strndup(domain.data, domain.len);
+    if (!items[c->scope_domains.count])
+        return WIT_ENOMEM;
+    c->scope_domains.count++;
+    return 0;
+}
+
+/* May the page in c->url be asked for? */
+static bool is_in_scope(const struct crawl *c) {
+    struct wit_str href = wit_url_href(&c->url);
+    for (size_t i = 0; i < c->cfg->scope_count; i++)
+        if (wit_str_starts_with(href, c->cfg->scope[i]))
+            return true;
+    return c->cfg->scope_count == 0 &&
+           has_string(&c->scope_domains, wit_domain_registrable(wit_url_host(&c->url)));
+}
+
+/* ---- tasks out ------------------------------------------------------------------------------ */
+
+/* To the reactor of the domain that the address belongs to. The task is gone, whatever happens. */
+static int task_send(struct crawl *c, struct crawl_task *t, struct wit_error *err) {
+    int st = wit_url_parse(&c->url, crawl_task_address(t), NULL, err);
+    if (st < 0) {
+        crawl_task_destroy(t);
+        return st;
+    }
+    struct wit_str domain = wit_domain_registrable(wit_url_host(&c->url));
+    uint64_t hash = wit_hash64_of(domain.data, domain.len, 0);
+    *(t->subject == WIT_CRAWLER_PAGE ? &c->pages_out : &c->images_out) += 1;
+    reactor_push(c->reactors[hash % c->cfg->reactors], t);
+    return 0;
+}
+
+static int no_memory(struct wit_error *err) {
+    return wit_error_set(err, WIT_ENOMEM, "no memory for the crawl");
+}
+
+static int image_want(struct crawl *c, struct wit_str url, struct wit_error *err) {
+    if (wit_shards_collector_find(c->collector, url) != 0)
+        return 0;
+    int added = key_set_add(&c->images, wit_hash128_of(url.data, url.len));
+    if (added <= 0)
+        return added < 0 ? no_memory(err) : 0;
+    struct crawl_task *t = crawl_task_create(WIT_CRAWLER_IMAGE, url);
+    return t ? task_send(c, t, err) : no_memory(err);
+}
+
+static int candidate_judge(struct crawl *c, const struct wit_shards_candidate *cand,
+                           struct wit_error *err) {
+    bool want = true;
+    int st = c->cfg->judge ? c->cfg->judge(c->cfg->user, cand, &want, err) : 0;
+    return st < 0 || !want ? st : image_want(c, cand->url, err);
+}
+
+static bool pages_may_start(const struct crawl *c) {
+    struct frontier_totals t = frontier_totals(c->frontier);
+    bool limited = c->cfg->max_pages && t.taken + t.read + t.refused >= c->cfg->max_pages;
+    return !limited && c->images_out < IMAGES_WAITING_MOST &&
+           c->pages_out < (size_t)PAGES_PER_FLIGHT * c->cfg->max_in_flight;
+}
+
+static int pages_send(struct crawl *c, struct wit_error *err) {
+    struct frontier_taken page;
+    int st = 0;
+    while (st >= 0 && pages_may_start(c) &&
+           (st = frontier_take(c->frontier, DOMAIN_PAGES_MOST, &page, err)) > 0) {
+        struct crawl_task *t = crawl_task_create(WIT_CRAWLER_PAGE, page.url);
+        if (!t)
+            return no_memory(err);
+        memcpy(t->id, page.id, sizeof t->id);
+        t->depth = page.depth;
+        t->hops = page.hops;
+        st = task_send(c, t, err);
+    }
+    return st < 0 ? st : 0;
+}
+
+/* ---- pages in ------------------------------------------------------------------------------- */
+
+/* Into the frontier if it is new and in scope. */
+static int page_add(struct crawl *c, struct wit_str url, uint32_t depth, uint32_t hops,
+                    struct wit_error *err) {
+    if (depth > c->cfg->max_depth || wit_url_parse(&c->url, url, NULL, NULL) < 0 || !is_in_scope(c))
+        return 0;
+    const struct frontier_page page = {
+        .url = wit_url_href(&c->url),
+        .domain = wit_domain_registrable(wit_url_host(&c->url)),
+        .depth = depth,
+        .hops = hops,
+    };
+    int st = frontier_add(c->frontier, &page, err);
+    return st < 0 ? st : 0;
+}
+
+static int pairs_keep(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
+    const char *refused = wit_crawler_directives_refuse(t->directives | t->page.directives);
+    if (refused && t->page.pair_count)
+        return frontier_count(c->frontier, WIT_CRAWLER_CANDIDATE, refused, t->page.pair_count, err);
+    int st = 0;
+    for (size_t i = 0; i < t->page.pair_count && st >= 0; i++) {
+        const struct wit_crawler_pair *pair = &t->page.pairs[i];
+        const struct wit_shards_candidate cand = { .url = pair->url,
+                                                   .text = pair->text,
+                                                   .source = pair->source,
+                                                   .page = wit_buf_view(&t->url) };
+        st = wit_shards_collector_add_candidate(c->collector, &cand, err);
+        if (st >= 0)
+            st = candidate_judge(c, &cand, err);
+    }
+    return st;
+}
+
+static int links_follow(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
+    int st = 0;
+    if ((t->directives | t->page.directives) & WIT_CRAWLER_NOFOLLOW)
+        return 0;
+    for (size_t i = 0; i < t->page.link_count && st >= 0; i++)
+        if (!t->page.links[i].nofollow)
+            st = page_add(c, t->page.links[i].url, t->depth + 1, 0, err);
+    return st;
+}
+
+static int page_done(struct crawl *c, struct crawl_task *t, struct wit_error *err) {
+    int st = 0;
+    const char *reason = t->reason;
+    c->pages_out--;
+    if (t->outcome == CRAWL_REDIRECTED) { /* its target is a page like any other */
+        reason = "redirected";
+        st = page_add(c, wit_buf_view(&t->location), t->depth, t->hops, err);
+    } else if (t->outcome == CRAWL_ARRIVED) {
+        reason = NULL;
+        st = pairs_keep(c, t, err);
+        if (st >= 0)
+            st = links_follow(c, t, err);
+    }
+    if (st >= 0)
+        st = frontier_done(c->frontier, t->id, reason, err);
+    if (t->extractor && wit_queue_try_push(c->extractors, t->extractor) == 0)
+        t->extractor = NULL;
+    crawl_task_destroy(t);
+    return st;
+}
+
+/* ---- images in ------------------------------------------------------------------------------ */
+
+static int image_done(struct crawl *c, struct crawl_task *t, struct wit_error *err) {
+    struct wit_str url = wit_buf_view(&t->url);
+    int st = 0;
+    c->images_out--;
+    if (t->outcome == CRAWL_REDIRECTED)
+        return task_send(c, t, err);
+    if (t->outcome == CRAWL_ARRIVED) {
+        const struct wit_shards_fetched image = {
+            .url = url,
+            .final_url = crawl_task_address(t),
+            .bytes = wit_buf_view(&t->body),
+            .info = t->info,
+            .fetched_at_s = t->fetched_at_s,
+            .headers = wit_buf_view(&t->headers),
+            .rights = wit_buf_view(&t->rights),
+        };
+        st = wit_shards_collector_add_image(c->collector, &image, err);
+    } else {
+        st = wit_shards_collector_add_refusal(c->collector, url, wit_str_from(t->reason), err);
+    }
+    key_set_remove(&c->images, wit_hash128_of(url.data, url.len));
+    crawl_task_destroy(t);
+    return st;
+}
+
+/* ---- the run -------------------------------------------------------------------------------- */
+
+static int task_done(struct crawl *c, struct crawl_task *t, struct wit_error *err) {
+    c->changed = true;
+    c->fetched_bytes += t->wire_bytes;
+    t->wire_bytes = 0;
+    return t->subject == WIT_CRAWLER_PAGE ? page_done(c, t, err) : image_done(c, t, err);
+}
+
+static int commit(struct crawl *c, struct wit_error *err) {
+    int st = wit_shards_collector_commit(c->collector, err);
+    if (st >= 0)
+        st = frontier_commit(c->frontier, err);
+    c->committed_ms = wit_clock_ms();
+    c->changed = false;
+    return st;
+}
+
+static void progress_tell(struct crawl *c) {
+    uint64_t now_ms = wit_clock_ms();
+    if (!c->cfg->progress || now_ms - c->progress_ms < PROGRESS_MS)
+        return;
+    struct frontier_totals f = frontier_totals(c->frontier);
+    struct wit_shards_collected s = wit_shards_collector_totals(c->collector);
+    const struct wit_crawler_progress p = { .pages = f.read,
+                                            .images = s.images,
+                                            .refused = f.refused + s.refusals,
+                                            .candidates = s.candidates,
+                                            .queued_pages = f.waiting,
+                                            .in_flight = c->pages_out + c->images_out,
+                                            .image_bytes = s.image_bytes };
+    c->progress_ms = now_ms;
+    c->cfg->progress(c->cfg->user, &p);
+}
+
+static bool is_interrupted(const struct crawl *c) {
+    return c->cfg->interrupt && *c->cfg->interrupt;
+}
+
+/* Until nothing is on its way and nothing may start. */
+static int work(struct crawl *c, struct wit_error *err) {
+    int st = 0;
+    while (st >= 0 && !is_interrupted(c)) {
+        st = pages_send(c, err);
+        if (st < 0 || c->pages_out + c->images_out == 0)
+            break;
+        struct crawl_list back = crawl_mailbox_take(&c->results, TICK_MS);
+        for (struct crawl_task *t; (t = crawl_list_pop(&back));) {
+            if (st >= 0)
+                st = task_done(c, t, err);
+            else
+                crawl_task_destroy(t);
+        }
+        progress_tell(c);
+        if (st >= 0 && c->changed && wit_clock_ms() - c->committed_ms >= c->cfg->commit_ms)
+            st = commit(c, err);
+    }
+    return st;
+}
+
+static int seeds_add(struct crawl *c, struct wit_error *err) {
+    int st = 0;
+    for (size_t i = 0; i < c->cfg->seed_count && st >= 0; i++) {
+        struct wit_str seed = c->cfg->seeds[i];
+        st = wit_url_parse(&c->url, seed, NULL, err);
+        if (st >= 0 && !wit_url_is_http(&c->url))
+            st = wit_error_set(err, WIT_EINVAL, "it is not an http or https URL");
+        if (st < 0) {
+            wit_error_wrap(err, "seed '%.*s'", WIT_STR_FMT(seed));
+            return WIT_EINVAL;
+        }
+        wit_url_remove_fragment(&c->url);
+        if (scope_domain_add(c, wit_domain_registrable(wit_url_host(&c->url))) < 0)
+            return no_memory(err);
+        const struct frontier_page page = {
+            .url = wit_url_href(&c->url),
+            .domain = wit_domain_registrable(wit_url_host(&c->url)),
+        };
+        st = frontier_add(c->frontier, &page, err);
+    }
+    return st < 0 ? st : 0;
+}
+
+static int on_logged(void *user, const struct wit_shards_candidate *cand, struct wit_error *err) {
+    struct crawl *c = user;
+    if (is_interrupted(c))
+        return wit_error_set(err, WIT_ECANCELED, "interrupted");
+    return candidate_judge(c, cand, err);
+}
+
+static int reactors_start(struct crawl *c, struct wit_error *err) {
+    const struct wit_crawler_config *cfg = c->cfg;
+    struct reactor_config r = {
+        .crawl = cfg,
+        .results = &c->results,
+        .extractors = c->extractors,
+        .max_in_flight = (cfg->max_in_flight + cfg->reactors - 1) / cfg->reactors,
+        .max_held_bytes = cfg->max_held_bytes / cfg->reactors,
+    };
+    int st = 0;
+    c->reactors = wit_alloc_array(cfg->reactors, sizeof(struct reactor *));
+    if (!c->reactors)
+        return no_memory(err);
+    for (unsigned i = 0; i < cfg->reactors && st >= 0; i++)
+        st = reactor_create(&r, &c->reactors[i], err);
+    return st;
+}
+
+static int start(struct crawl *c, struct wit_error *err) {
+    c->extractors = wit_queue_create(EXTRACTORS_POOLED);
+    int st = c->extractors ? 0 : no_memory(err);
+    if (st >= 0)
+        st = crawl_mailbox_init(&c->results, err);
+    if (st >= 0)
+        st = wit_dir_make(c->cfg->dir, err);
+    if (st >= 0)
+        st = wit_shards_collector_open(c->cfg->dir, &c->collector, err);
+    if (st >= 0)
+        st = frontier_open(c->cfg->dir, &c->frontier, err);
+    if (st >= 0)
+        st = seeds_add(c, err);
+    if (st >= 0)
+        st = reactors_start(c, err);
+    if (st >= 0)
+        st = commit(c, err);
+    if (st >= 0)
+        st = wit_shards_candidates_each(c->cfg->dir, on_logged, c, err);
+    return st;
+}
+
+static void stop(struct crawl *c) {
+    for (unsigned i = 0; c->reactors && i < c->cfg->reactors; i++)
+        if (c->reactors[i])
+            reactor_stop(c->reactors[i]);
+    crawl_mailbox_finish(&c->results); /* before the reactors, whose bodies it holds */
+    for (unsigned i = 0; c->reactors && i < c->cfg->reactors; i++)
+        reactor_destroy(c->reactors[i]);
+    free(c->reactors);
+    c->reactors = NULL;
+}
+
+static void finish(struct crawl *c) {
+    void *extractor;
+    stop(c);
+    while (c->extractors && wit_queue_try_pop(c->extractors, &extractor) == 0)
+        wit_crawler_extractor_destroy(extractor);
+    wit_queue_destroy(c->extractors);
+    frontier_close(c->frontier);
+    wit_shards_collector_close(c->collector);
+    key_set_finish(&c->images);
+    wit_strings_finish(&c->scope_domains);
+    wit_url_finish(&c->url);
+}
+
+/* ---- the report ----------------------------------------------------------------------------- */
+
+const char *wit_crawler_subject_name(enum wit_crawler_subject s) {
+    static const char *const names[] = { "page", "image", "candidate" };
+    return (size_t)s < WIT_COUNT_OF(names) ? names[s] : "unknown";
+}
+
+static int refusal_note(void *user, enum wit_crawler_subject subject, struct wit_str reason,
+                        uint64_t count) {
+    struct wit_crawler_report *report = user;
+    struct wit_crawler_refusal *grown =
+        wit_realloc_array(report->refusals, report->refusal_count + 1, sizeof *grown);
+    if (!grown)
+        return WIT_ENOMEM;
+    report->refusals = grown;
+    struct wit_crawler_refusal *r = &grown[report->refusal_count++];
+    *r = (struct wit_crawler_refusal){ .subject = subject, .count = count };
+    snprintf(r->reason, sizeof r->reason, "%.*s", WIT_STR_FMT(reason));
+    return 0;
+}
+
+struct image_reasons {
+    struct wit_crawler_report *report;
+    int status;
+};
+
+static void image_refusal_note(void *user, struct wit_str reason, uint64_t urls) {
+    struct image_reasons *r = user;
+    if (r->status >= 0)
+        r->status = refusal_note(r->report, WIT_CRAWLER_IMAGE, reason, urls);
+}
+
+static int refusal_order(const void *x, const void *y) {
+    const struct wit_crawler_refusal *a = x, *b = y;
+    if (a->subject != b->subject)
+        return a->subject < b->subject ? -1 : 1;
+    return strcmp(a->reason, b->reason);
+}
+
+static int report_fill(struct crawl *c, struct wit_crawler_report *report, struct wit_error *err) {
+    struct frontier_totals f = frontier_totals(c->frontier);
+    struct wit_shards_collected s = wit_shards_collector_totals(c->collector);
+    struct wit_crawler_report filled = {
+        .pages = f.read,
+        .pages_left = f.waiting + f.taken,
+        .pages_refused = f.refused,
+        .candidates = s.candidates,
+        .images = s.images,
+        .image_bytes = s.image_bytes,
+        .images_refused = s.refusals,
+        .fetched_bytes = c->fetched_bytes,
+    };
+    struct image_reasons images = { .report = &filled };
+    int st = frontier_reasons(c->frontier, refusal_note, &filled, err);
+    if (st >= 0)
+        st = wit_shards_collector_reasons(c->collector, image_refusal_note, &images, err);
+    if (st >= 0 && (st = images.status) < 0)
+        no_memory(err);
+    if (st < 0) {
+        wit_crawler_report_finish(&filled);
+        return st;
+    }
+    if (filled.refusal_count)
+        qsort(filled.refusals, filled.refusal_count, sizeof *filled.refusals, refusal_order);
+    wit_crawler_report_finish(report);
+    *report = filled;
+    return 0;
+}
+
+void wit_crawler_report_finish(struct wit_crawler_report *report) {
+    free(report->refusals);
+    *report = (struct wit_crawler_report)WIT_CRAWLER_REPORT_INIT;
+}
+
+int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_report *report,
+                    struct wit_error *err) {
+    struct crawl c = { .cfg = cfg, .url = WIT_URL_INIT };
+    int st = config_check(cfg, err);
+    if (st < 0)
+        return st;
+    st = start(&c, err);
+    if (st >= 0)
+        st = work(&c, err);
+    bool interrupted = st == WIT_ECANCELED || (st >= 0 && is_interrupted(&c));
+    if (st >= 0 || interrupted) {
+        struct wit_error late = WIT_ERROR_INIT;
+        int kept = commit(&c, &late);
+        if (kept >= 0)
+            kept = report_fill(&c, report, &late);
+        if (kept < 0) {
+            st = kept;
+            if (err)
+                *err = late;
+        } else if (interrupted) {
+            st = wit_error_set(err, WIT_ECANCELED,
+                               "interrupted; what came so far is kept, the same command goes on");
+        }
+    }
+    finish(&c);
+    return st < 0 ? st : 0;
+}

@@ -1,0 +1,424 @@
+/* politeness.c: domains, their origins, and the heap of those that are due. */
+#include "politeness.h"
+
+#include "text/wit_text.h"
+
+#include <stdlib.h>
+
+enum {
+    BUCKETS = 16384,              /* of the table of domains, by hash */
+    IDLE_MOST = 4096,             /* domains kept with nothing to do, for their rules and clocks */
+    ORIGINS_MOST = 256,           /* of one domain: its subdomains and ports */
+    ROBOTS_MOST_BYTES = 64 << 20, /* of rules of idle domains, about */
+    CRAWL_DELAY_MOST_MS = 300000,
+    RULES_LIFE_MS = 24 * 3600 * 1000, /* RFC 9309, 2.4 */
+    DENIAL_LIFE_MS = 3600 * 1000,
+    OVERLOAD_FACTOR = 15
+};
+
+enum origin_state {
+    /* UNKNOWN -> FETCHING -> ALLOWED or DENIED -> (life over) -> UNKNOWN; FETCHING -> UNKNOWN to
+     * try again */
+    ORIGIN_UNKNOWN,
+    ORIGIN_FETCHING,
+    ORIGIN_ALLOWED,
+    ORIGIN_DENIED
+};
+
+struct polite_origin {
+    struct polite_origin *next; /* of the domain */
+    struct polite_domain *domain;
+    enum origin_state state;
+    struct wit_crawler_robots *robots; /* of ALLOWED; NULL allows all */
+    size_t robots_bytes;
+    const char *reason; /* of DENIED */
+    uint64_t expires_ms;
+    unsigned tries;
+    size_t refs;               /* tasks that point here */
+    struct crawl_list waiting; /* for the rules */
+    size_t name_len;
+    char name[];
+};
+
+struct polite_domain {
+    struct due_item due; /* first: the heap's item is the domain */
+    struct polite_domain *next_in_bucket;
+    struct polite_domain *newer, *older; /* idle ones, by the time they became idle */
+    bool idle;
+    uint64_t hash;
+    struct crawl_list queue;
+    unsigned active; /* requests on their way */
+    unsigned overloads;
+    uint64_t last_ms, next_ms; /* start of the last request; not before this */
+    uint32_t delay_ms, concurrency, crawl_delay_ms;
+    bool fixed; /* the user knows the host: what robots.txt says of delays does not count */
+    struct polite_origin *origins;
+    size_t origin_count;
+    size_t name_len;
+    char name[];
+};
+
+struct polite {
+    const struct wit_crawler_config *cfg;
+    struct wit_str agent;
+    struct due_heap due; /* domains with a task queued and a slot free */
+    struct polite_domain *buckets[BUCKETS];
+    struct polite_domain *idle_oldest, *idle_newest;
+    size_t idle_count;
+    struct polite_totals totals;
+    struct wit_url url; /* scratch */
+    struct wit_buf origin_name;
+};
+
+/* ---- origins -------------------------------------------------------------------------------- */
+
+static void origin_forget_rules(struct polite *p, struct polite_origin *o) {
+    wit_crawler_robots_destroy(o->robots);
+    p->totals.robots_bytes -= o->robots_bytes;
+    o->robots = NULL;
+    o->robots_bytes = 0;
+    o->state = ORIGIN_UNKNOWN;
+}
+
+static void origin_destroy(struct polite *p, struct polite_origin *o) {
+    for (struct crawl_task *t; (t = crawl_list_pop(&o->waiting));)
+        crawl_task_destroy(t);
+    origin_forget_rules(p, o);
+    p->totals.origins--;
+    free(o);
+}
+
+/* A domain with endless subdomains keeps the rules of a few. */
+static void origins_trim(struct polite *p, struct polite_domain *d) {
+    struct polite_origin **link = &d->origins;
+    while (d->origin_count >= ORIGINS_MOST && *link) {
+        struct polite_origin *o = *link;
+        if (o->refs || o->state == ORIGIN_FETCHING) {
+            link = &o->next;
+            continue;
+        }
+        *link = o->next;
+        d->origin_count--;
+        origin_destroy(p, o);
+    }
+}
+
+static struct polite_origin *origin_of(struct polite *p, struct polite_domain *d,
+                                       struct wit_str name) {
+    for (struct polite_origin *o = d->origins; o; o = o->next)
+        if (wit_str_eq(wit_str_of(o->name, o->name_len), name))
+            return o;
+    origins_trim(p, d);
+    struct polite_origin *o = calloc(1, sizeof *o + name.len + 1);
+    if (!o)
+        return NULL;
+    o->domain = d;
+    o->name_len = name.len;
+    memcpy(o->name, name.data, name.len);
+    o->next = d->origins;
+    d->origins = o;
+    d->origin_count++;
+    p->totals.origins++;
+    return o;
+}
+
+struct wit_str polite_origin_name(const struct polite_origin *o) {
+    return wit_str_of(o->name, o->name_len);
+}
+
+unsigned polite_origin_tries(const struct polite_origin *o) {
+    return o->tries;
+}
+
+/* ---- domains -------------------------------------------------------------------------------- */
+
+static void idle_leave(struct polite *p, struct polite_domain *d) {
+    if (!d->idle)
+        return;
+    *(d->older ? &d->older->newer : &p->idle_oldest) = d->newer;
+    *(d->newer ? &d->newer->older : &p->idle_newest) = d->older;
+    d->newer = d->older = NULL;
+    d->idle = false;
+    p->idle_count--;
+}
+
+static void idle_enter(struct polite *p, struct polite_domain *d) {
+    d->older = p->idle_newest;
+    *(d->older ? &d->older->newer : &p->idle_oldest) = d;
+    p->idle_newest = d;
+    d->idle = true;
+    p->idle_count++;
+}
+
+static void domain_destroy(struct polite *p, struct polite_domain *d) {
+    struct polite_domain **link = &p->buckets[d->hash % BUCKETS];
+    while (*link != d)
+        link = &(*link)->next_in_bucket;
+    *link = d->next_in_bucket;
+    idle_leave(p, d);
+    due_heap_remove(&p->due, &d->due);
+    for (struct crawl_task *t; (t = crawl_list_pop(&d->queue));)
+        crawl_task_destroy(t);
+    while (d->origins) {
+        struct polite_origin *o = d->origins;
+        d->origins = o->next;
+        origin_destroy(p, o);
+    }
+    p->totals.domains--;
+    free(d);
+}
+
+/* Forget those that have been idle longest, but none whose delay is still running. */
+static void idle_trim(struct polite *p, uint64_t now_ms) {
+    while (p->idle_oldest && p->idle_oldest->next_ms <= now_ms &&
+           (p->idle_count > IDLE_MOST || p->totals.robots_bytes > ROBOTS_MOST_BYTES))
+        domain_destroy(p, p->idle_oldest);
+}
+
+/* The user's limits for the domain, or for everybody. */
+static void limits_set(const struct wit_crawler_config *cfg, struct polite_domain *d) {
+    d->delay_ms = cfg->delay_ms;
+    d->concurrency = cfg->concurrency;
+    for (size_t i = 0; i < cfg->host_count && !d->fixed; i++) {
+        const struct wit_crawler_host *host = &cfg->hosts[i];
+        if (strlen(host->name) != d->name_len || memcmp(host->name, d->name, d->name_len) != 0)
+            continue;
+        d->fixed = true;
+        d->delay_ms = host->delay_ms;
+        d->concurrency = host->concurrency;
+    }
+}
+
+static struct polite_domain *domain_of(struct polite *p, struct wit_str name, uint64_t now_ms) {
+    uint64_t hash = wit_hash64_of(name.data, name.len, 0);
+    struct polite_domain **bucket = &p->buckets[hash % BUCKETS];
+    for (struct polite_domain *d = *bucket; d; d = d->next_in_bucket)
+        if (d->hash == hash && wit_str_eq(wit_str_of(d->name, d->name_len), name))
+            return d;
+    idle_trim(p, now_ms);
+    struct polite_domain *d = calloc(1, sizeof *d + name.len + 1);
+    if (!d || due_heap_reserve(&p->due, p->totals.domains + 1) < 0) {
+        free(d);
+        return NULL;
+    }
+    d->hash = hash;
+    d->name_len = name.len;
+    memcpy(d->name, name.data, name.len);
+    limits_set(p->cfg, d);
+    d->next_in_bucket = *bucket;
+    *bucket = d;
+    p->totals.domains++;
+    idle_enter(p, d);
+    return d;
+}
+
+/* Into the heap, out of it, or to the idle ones: whatever its state says. */
+static void domain_settle(struct polite *p, struct polite_domain *d) {
+    if (d->queue.count && d->active < d->concurrency) {
+        int st = due_heap_put(&p->due, &d->due, d->next_ms);
+        (void)st; /* domain_of reserved its place */
+    } else {
+        due_heap_remove(&p->due, &d->due);
+    }
+    bool idle = d->queue.count == 0 && d->active == 0;
+    if (idle && !d->idle)
+        idle_enter(p, d);
+    else if (!idle)
+        idle_leave(p, d);
+}
+
+static void slot_take(struct polite_domain *d, uint64_t now_ms) {
+    uint32_t delay_ms = d->delay_ms;
+    if (!d->fixed && d->crawl_delay_ms > delay_ms)
+        delay_ms = d->crawl_delay_ms;
+    d->active++;
+    d->last_ms = now_ms;
+    if (now_ms + delay_ms > d->next_ms)
+        d->next_ms = now_ms + delay_ms;
+}
+
+static void task_leave(struct crawl_task *t) {
+    t->origin->refs--;
+    t->origin = NULL;
+}
+
+/* ---- the queue ------------------------------------------------------------------------------ */
+
+int polite_create(const struct wit_crawler_config *cfg, struct polite **out,
+                  struct wit_error *err) {
+    struct polite *p = calloc(1, sizeof *p);
+    if (!p)
+        return wit_error_set(err, WIT_ENOMEM, "no memory for the queues of a reactor");
+    p->cfg = cfg;
+    p->agent = wit_str_from(cfg->user_agent);
+    p->url = (struct wit_url)WIT_URL_INIT;
+    p->origin_name = (struct wit_buf)WIT_BUF_INIT(WIT_URL_MAX_BYTES);
+    *out = p;
+    return 0;
+}
+
+void polite_destroy(struct polite *p) {
+    if (!p)
+        return;
+    for (size_t i = 0; i < BUCKETS; i++)
+        while (p->buckets[i])
+            domain_destroy(p, p->buckets[i]);
+    due_heap_finish(&p->due);
+    wit_url_finish(&p->url);
+    wit_buf_finish(&p->origin_name);
+    free(p);
+}
+
+int polite_push(struct polite *p, struct crawl_task *t, uint64_t now_ms) {
+    int st = wit_url_parse(&p->url, crawl_task_address(t), NULL, NULL);
+    if (st == 0 && !wit_url_is_http(&p->url))
+        st = WIT_EFORMAT;
+    wit_buf_reset(&p->origin_name);
+    if (st == 0)
+        st = wit_url_origin(&p->url, &p->origin_name);
+    if (st < 0)
+        return st;
+    struct wit_str target = wit_url_target(&p->url);
+    struct polite_domain *d = domain_of(p, wit_domain_registrable(wit_url_host(&p->url)), now_ms);
+    struct polite_origin *o = d ? origin_of(p, d, wit_buf_view(&p->origin_name)) : NULL;
+    if (!o)
+        return WIT_ENOMEM;
+    t->target_at = (size_t)(target.data - wit_url_href(&p->url).data);
+    t->target_len = target.len;
+    t->origin = o;
+    o->refs++;
+    crawl_list_push(&d->queue, t);
+    domain_settle(p, d);
+    return 0;
+}
+
+static bool rules_allow(const struct polite *p, const struct crawl_task *t) {
+    struct wit_str address = crawl_task_address(t);
+    struct wit_str target = wit_str_slice(address, t->target_at, t->target_at + t->target_len);
+    return !t->origin->robots || wit_crawler_robots_allows(t->origin->robots, p->agent, target);
+}
+
+/* The first task of a domain that is due. False: it now waits for its origin's rules. */
+static bool task_step(struct polite *p, struct polite_domain *d, uint64_t now_ms,
+                      enum polite_step *step, struct polite_turn *turn) {
+    struct crawl_task *t = crawl_list_pop(&d->queue);
+    struct polite_origin *o = t->origin;
+    *turn = (struct polite_turn){ .task = t, .origin = o };
+    if (o->state >= ORIGIN_ALLOWED && o->expires_ms <= now_ms)
+        origin_forget_rules(p, o);
+    switch (o->state) {
+    case ORIGIN_FETCHING:
+        crawl_list_push(&o->waiting, t);
+        return false;
+    case ORIGIN_UNKNOWN:
+        crawl_list_push(&o->waiting, t);
+        o->state = ORIGIN_FETCHING;
+        slot_take(d, now_ms);
+        turn->task = NULL;
+        *step = POLITE_ROBOTS;
+        return true;
+    case ORIGIN_ALLOWED:
+        if (rules_allow(p, t)) {
+            slot_take(d, now_ms);
+            *step = POLITE_FETCH;
+            return true;
+        }
+        turn->reason = "robots_denied";
+        break;
+    case ORIGIN_DENIED:
+        turn->reason = o->reason;
+        break;
+    }
+    task_leave(t);
+    *step = POLITE_REFUSED;
+    return true;
+}
+
+enum polite_step polite_next(struct polite *p, uint64_t now_ms, struct polite_turn *turn) {
+    for (struct due_item *item; (item = due_heap_first(&p->due)) && item->at_ms <= now_ms;) {
+        struct polite_domain *d = (struct polite_domain *)item;
+        enum polite_step step = POLITE_NOTHING;
+        bool turned = task_step(p, d, now_ms, &step, turn);
+        domain_settle(p, d);
+        if (turned)
+            return step;
+    }
+    return POLITE_NOTHING;
+}
+
+uint64_t polite_due_ms(const struct polite *p) {
+    const struct due_item *item = due_heap_first(&p->due);
+    return item ? item->at_ms : UINT64_MAX;
+}
+
+/* How long a domain rests that said it has too much to do. */
+static uint64_t overload_wait_ms(const struct wit_crawler_config *cfg, unsigned overloads,
+                                 uint64_t retry_after_ms) {
+    uint64_t wait_ms = (uint64_t)OVERLOAD_FACTOR * cfg->retry_ms
+                       << (overloads < 16 ? overloads : 16);
+    if (retry_after_ms)
+        wait_ms = retry_after_ms;
+    return wait_ms < cfg->max_wait_ms ? wait_ms : cfg->max_wait_ms;
+}
+
+void polite_done(struct polite *p, struct crawl_task *t, enum polite_answer answer,
+                 uint64_t retry_after_ms, uint64_t now_ms) {
+    struct polite_domain *d = t->origin->domain;
+    task_leave(t);
+    d->active--;
+    if (answer == POLITE_OVERLOADED) {
+        uint64_t rest_ms = now_ms + overload_wait_ms(p->cfg, d->overloads++, retry_after_ms);
+        if (rest_ms > d->next_ms)
+            d->next_ms = rest_ms;
+    } else {
+        d->overloads = 0;
+    }
+    domain_settle(p, d);
+}
+
+/* ---- robots.txt ----------------------------------------------------------------------------- */
+
+static void rules_arrived(struct polite *p, struct polite_origin *o, enum origin_state state) {
+    struct polite_domain *d = o->domain;
+    d->active--;
+    o->state = state;
+    o->tries = state == ORIGIN_UNKNOWN ? o->tries + 1 : 0;
+    crawl_list_prepend(&d->queue, &o->waiting);
+    domain_settle(p, d);
+}
+
+void polite_robots_allow(struct polite *p, struct polite_origin *o,
+                         struct wit_crawler_robots *robots, size_t robots_bytes, uint64_t now_ms) {
+    o->robots = robots;
+    o->robots_bytes = robots_bytes;
+    o->expires_ms = now_ms + RULES_LIFE_MS;
+    p->totals.robots_bytes += robots_bytes;
+    int64_t delay_ms = robots ? wit_crawler_robots_crawl_delay_ms(robots, p->agent) : -1;
+    if (delay_ms > CRAWL_DELAY_MOST_MS)
+        delay_ms = CRAWL_DELAY_MOST_MS;
+    struct polite_domain *d = o->domain;
+    if (delay_ms > (int64_t)d->crawl_delay_ms)
+        d->crawl_delay_ms = (uint32_t)delay_ms;
+    if (!d->fixed && d->last_ms + d->crawl_delay_ms > d->next_ms)
+        d->next_ms =
+            d->last_ms + d->crawl_delay_ms; /* the new delay counts from the last request */
+    rules_arrived(p, o, ORIGIN_ALLOWED);
+}
+
+void polite_robots_deny(struct polite *p, struct polite_origin *o, const char *reason,
+                        uint64_t now_ms) {
+    o->reason = reason;
+    o->expires_ms = now_ms + DENIAL_LIFE_MS;
+    rules_arrived(p, o, ORIGIN_DENIED);
+}
+
+void polite_robots_retry(struct polite *p, struct polite_origin *o, uint64_t wait_ms,
+                         uint64_t now_ms) {
+    if (now_ms + wait_ms > o->domain->next_ms)
+        o->domain->next_ms = now_ms + wait_ms;
+    rules_arrived(p, o, ORIGIN_UNKNOWN);
+}
+
+struct polite_totals polite_totals(const struct polite *p) {
+    return p->totals;
+}

@@ -1,0 +1,70 @@
+/*
+ * politeness.h: whose turn it is. Tasks queue by registrable domain; a domain is due when its delay
+ * is over and it has a free slot; before an origin (scheme, host, port) is asked for anything its
+ * robots.txt is. Knows no network and no clock: both are the reactor's, times are arguments.
+ *
+ *     waiting tasks -> polite_next -> FETCH   -> polite_done
+ *                                  -> ROBOTS  -> polite_robots_{allow,deny,retry}
+ *                                  -> REFUSED
+ *
+ * Belongs to one reactor, and all tasks of a domain go to the same one.
+ */
+#ifndef CRAWLER_POLITENESS_H
+#define CRAWLER_POLITENESS_H
+
+#include "crawl_task.h"
+
+struct polite;
+
+/* Takes from cfg: user_agent, delay_ms, concurrency, hosts, retry_ms, max_wait_ms. Borrows it. */
+int polite_create(const struct wit_crawler_config *cfg, struct polite **out, struct wit_error *err);
+void polite_destroy(struct polite *p); /* with the tasks that queue */
+
+/* Queue by the task's address. WIT_EFORMAT (no http URL), WIT_ENOMEM: the task stays the caller's.
+ */
+int polite_push(struct polite *p, struct crawl_task *t, uint64_t now_ms);
+
+enum polite_step {
+    POLITE_NOTHING, /* before polite_due_ms */
+    POLITE_FETCH,   /* ask for `task`; its domain's slot is taken until polite_done */
+    POLITE_ROBOTS,  /* ask for the robots.txt of `origin`; likewise */
+    POLITE_REFUSED  /* `task` may not be asked for, `reason` says why; it is the caller's */
+};
+struct polite_turn {
+    struct crawl_task *task;
+    struct polite_origin *origin;
+    const char *reason;
+};
+enum polite_step polite_next(struct polite *p, uint64_t now_ms, struct polite_turn *turn);
+uint64_t polite_due_ms(const struct polite *p); /* UINT64_MAX: not by the passing of time */
+
+enum polite_answer { POLITE_FINE, POLITE_OVERLOADED };
+/**
+ * A fetch ended; the task is the caller's. OVERLOADED (429, 503): the whole domain rests for
+ * retry_after_ms, or if that is 0 for 15 times retry_ms, doubled with each such answer in a row, at
+ * most max_wait_ms.
+ */
+void polite_done(struct polite *p, struct crawl_task *t, enum polite_answer answer,
+                 uint64_t retry_after_ms, uint64_t now_ms);
+
+/* ---- an origin and its robots.txt ---- */
+
+struct wit_str polite_origin_name(const struct polite_origin *o); /* "http://example.com:8080" */
+unsigned polite_origin_tries(const struct polite_origin *o);      /* so far, this time round */
+
+/* The rules: ours from now on, for 24 hours (RFC 9309, 2.4); NULL allows all. */
+void polite_robots_allow(struct polite *p, struct polite_origin *o,
+                         struct wit_crawler_robots *robots, size_t robots_bytes, uint64_t now_ms);
+/* Nothing may be asked of it for an hour; `reason` is static. */
+void polite_robots_deny(struct polite *p, struct polite_origin *o, const char *reason,
+                        uint64_t now_ms);
+/* Ask again, not before so long. */
+void polite_robots_retry(struct polite *p, struct polite_origin *o, uint64_t wait_ms,
+                         uint64_t now_ms);
+
+struct polite_totals {
+    size_t domains, origins, robots_bytes;
+};
+struct polite_totals polite_totals(const struct polite *p);
+
+#endif

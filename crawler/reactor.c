@@ -1,0 +1,531 @@
+/*
+ * reactor.c: a loop that asks. All of it but what reactor.h names runs in the
+ * reactor's thread.
+ *
+ * A task: inbox -> politeness -> client -> results
+ *                      ^            |
+ *                      +-- later <--+  (what may heal)
+ */
+#include "reactor.h"
+
+#include "politeness.h"
+#include "text/wit_text.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum {
+    HOPS_MOST = 5,          /* redirects in a row; RFC 9309, 2.3.1.2 asks for five */
+    NO_MEMORY_WAIT_MS = 100 /* until a body that had no room is asked for again */
+};
+
+struct reactor {
+    struct reactor_config cfg;
+    struct wit_net *net;
+    struct polite *polite;
+    struct due_heap later; /* tasks that wait for their next try */
+    struct crawl_mailbox inbox;
+    struct wit_url url, base; /* scratch */
+    uint32_t active;          /* requests at the client */
+    atomic_bool stopping;
+    pthread_t thread;
+    bool running; /* the thread is there */
+};
+
+struct robots_fetch {
+    struct reactor *reactor;
+    struct polite_origin *origin;
+    unsigned hops;
+    struct wit_buf url;
+};
+
+static void pump(struct reactor *r);
+
+/* ---- handing back --------------------------------------------------------------------------- */
+
+static void task_return(struct reactor *r, struct crawl_task *t, enum crawl_outcome outcome,
+                        const char *reason) {
+    t->outcome = outcome;
+    t->reason = reason;
+    crawl_mailbox_push(r->cfg.results, t);
+}
+
+static void task_refuse(struct reactor *r, struct crawl_task *t, const char *reason) {
+    task_return(r, t, CRAWL_REFUSED, reason);
+}
+
+static void task_queue(struct reactor *r, struct crawl_task *t) {
+    int st = polite_push(r->polite, t, wit_clock_ms());
+    if (st < 0)
+        task_refuse(r, t, st == WIT_ENOMEM ? "no_memory" : "bad_url");
+}
+
+static void task_later(struct reactor *r, struct crawl_task *t, uint64_t wait_ms) {
+    if (due_heap_put(&r->later, &t->due, wit_clock_ms() + wait_ms) < 0)
+        task_refuse(r, t, "no_memory");
+}
+
+static uint64_t retry_wait_ms(const struct reactor *r, unsigned tries) {
+    return (uint64_t)r->cfg.crawl->retry_ms << 2 * (tries < 8 ? tries : 8);
+}
+
+/* ---- answers that are not what was asked for ------------------------------------------------ */
+
+static bool is_redirect(int status) {
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/* Where the answer to `from` leads, appended to out. */
+static int location_of(struct reactor *r, struct wit_str from,
+                       const struct wit_net_response *response, struct wit_buf *out) {
+    struct wit_str value;
+    size_t at = 0;
+    if (!wit_net_header_next(response->headers, WIT_STR("location"), &at, &value))
+        return WIT_EFORMAT;
+    int st = wit_url_parse(&r->base, from, NULL, NULL);
+    if (st == 0)
+        st = wit_url_parse(&r->url, value, &r->base, NULL);
+    if (st == 0 && !wit_url_is_http(&r->url))
+        st = WIT_EFORMAT;
+    if (st == 0)
+        st = wit_url_remove_fragment(&r->url);
+    return st < 0 ? st : wit_buf_append_str(out, wit_url_href(&r->url));
+}
+
+static void task_redirect(struct reactor *r, struct crawl_task *t,
+                          const struct wit_net_response *response) {
+    struct wit_buf location = WIT_BUF_INIT(WIT_URL_MAX_BYTES);
+    if (t->hops >= HOPS_MOST) {
+        task_refuse(r, t, "too_many_redirects");
+    } else if (location_of(r, crawl_task_address(t), response, &location) < 0) {
+        task_refuse(r, t, "bad_redirect");
+    } else {
+        wit_buf_finish(&t->location);
+        t->location = location;
+        t->hops++;
+        task_return(r, t, CRAWL_REDIRECTED, NULL);
+        return;
+    }
+    wit_buf_finish(&location);
+}
+
+static void task_failed(struct reactor *r, struct crawl_task *t, const char *reason,
+                        uint64_t retry_after_ms) {
+    const struct wit_crawler_config *cfg = r->cfg.crawl;
+    if (strcmp(reason, "no_memory") == 0) {
+        task_later(r, t, NO_MEMORY_WAIT_MS);
+    } else if (wit_net_reason_heals(reason) && t->tries < cfg->retries &&
+               retry_after_ms <= cfg->max_wait_ms) {
+        task_later(r, t, retry_wait_ms(r, t->tries++));
+    } else {
+        task_refuse(r, t, reason);
+    }
+}
+
+/* ---- rights --------------------------------------------------------------------------------- */
+
+/* Lines of the headers with this name, as "name: value\n". What has no room is left out. */
+static void headers_keep(struct wit_str headers, const char *name, struct wit_buf *out) {
+    struct wit_str value;
+    for (size_t at = 0; wit_net_header_next(headers, wit_str_from(name), &at, &value);)
+        wit_buf_printf(out, "%s: %.*s\n", name, WIT_STR_FMT(value));
+}
+
+static unsigned directives_of(const struct reactor *r, struct wit_str headers) {
+    struct wit_str value, agent = wit_str_from(r->cfg.crawl->user_agent);
+    unsigned directives = 0;
+    for (size_t at = 0; wit_net_header_next(headers, WIT_STR("x-robots-tag"), &at, &value);)
+        directives |= wit_crawler_directives_parse(value, agent);
+    for (size_t at = 0; wit_net_header_next(headers, WIT_STR("tdm-reservation"), &at, &value);)
+        if (wit_str_eq(value, WIT_STR("1")))
+            directives |= WIT_CRAWLER_TDM_RESERVED;
+    return directives;
+}
+
+/* ---- images --------------------------------------------------------------------------------- */
+
+static const char *walk_reason(struct wit_str bytes, int status) {
+    switch (status) {
+    case WIT_ELIMIT:
+        return "image_over_limits";
+    case WIT_ENOMEM:
+        return "no_memory";
+    case WIT_EUNSUPPORTED:
+        switch (wit_image_sniff(bytes)) {
+        case WIT_IMAGE_WEBP:
+            return "image_webp";
+        case WIT_IMAGE_GIF:
+            return "image_gif";
+        default:
+            return "not_an_image";
+        }
+    default:
+        return "image_broken";
+    }
+}
+
+static void image_arrived(struct reactor *r, struct crawl_task *t,
+                          struct wit_net_response *response) {
+    static const struct wit_image_limits limits = WIT_IMAGE_LIMITS_DEFAULT;
+    static const char *const kept[] = { "content-type", "etag", "last-modified" };
+    static const char *const rights[] = { "x-robots-tag", "tdm-reservation", "tdm-policy",
+                                          "content-usage" };
+    struct wit_str bytes = wit_buf_view(&response->body);
+    const char *reason = wit_crawler_directives_refuse(directives_of(r, response->headers));
+    if (!reason) {
+        int st = wit_image_walk(bytes, &limits, &t->info, NULL);
+        reason = st < 0 ? walk_reason(bytes, st) : NULL;
+    }
+    if (reason) {
+        task_refuse(r, t, reason);
+        return;
+    }
+    for (size_t i = 0; i < WIT_COUNT_OF(kept); i++)
+        headers_keep(response->headers, kept[i], &t->headers);
+    for (size_t i = 0; i < WIT_COUNT_OF(rights); i++)
+        headers_keep(response->headers, rights[i], &t->rights);
+    t->body = response->body; /* ours now, released when the task is destroyed */
+    response->body = (struct wit_buf)WIT_BUF_INIT(0);
+    t->reactor = r;
+    t->fetched_at_s = wit_clock_wall_s();
+    task_return(r, t, CRAWL_ARRIVED, NULL);
+}
+
+/* ---- pages ---------------------------------------------------------------------------------- */
+
+/* Is it HTML? Nothing said counts as yes: extraction finds nothing in what is not. */
+static bool content_is_html(struct wit_str headers, struct wit_str *charset) {
+    struct wit_str value;
+    size_t at = 0;
+    *charset = wit_str_of(NULL, 0);
+    if (!wit_net_header_next(headers, WIT_STR("content-type"), &at, &value))
+        return true;
+    *charset = wit_crawler_content_type_charset(value);
+    ptrdiff_t end = wit_str_find_byte(value, ';', 0);
+    struct wit_str type = wit_str_trim(wit_str_slice(value, 0, end < 0 ? value.len : (size_t)end));
+    return type.len == 0 || wit_str_eq_nocase(type, WIT_STR("text/html")) ||
+           wit_str_eq_nocase(type, WIT_STR("application/xhtml+xml"));
+}
+
+static struct wit_crawler_extractor *extractor_get(struct reactor *r) {
+    void *pooled = NULL;
+    if (wit_queue_try_pop(r->cfg.extractors, &pooled) == 0)
+        return pooled;
+    return wit_crawler_extractor_create();
+}
+
+static void page_arrived(struct reactor *r, struct crawl_task *t,
+                         struct wit_net_response *response) {
+    struct wit_crawler_page_source from = { .url = crawl_task_address(t),
+                                            .agent = wit_str_from(r->cfg.crawl->user_agent) };
+    if (!content_is_html(response->headers, &from.charset)) {
+        task_refuse(r, t, "not_html");
+        return;
+    }
+    t->directives = directives_of(r, response->headers);
+    t->extractor = extractor_get(r);
+    int st = t->extractor ? wit_crawler_page_extract(t->extractor, &from,
+                                                     wit_buf_view(&response->body), &t->page, NULL)
+                          : WIT_ENOMEM;
+    if (st < 0)
+        task_refuse(r, t, st == WIT_ENOMEM ? "no_memory" : "bad_page");
+    else
+        task_return(r, t, CRAWL_ARRIVED, NULL);
+}
+
+/* ---- requests ------------------------------------------------------------------------------- */
+
+static bool is_overload(int status) {
+    return status == 429 || status == 503;
+}
+
+/* Milliseconds by Retry-After, 0 without one. */
+static uint64_t retry_after_of(const struct wit_net_response *response) {
+    uint32_t seconds;
+    if (!wit_net_retry_after(response->headers, wit_clock_wall_s(), &seconds))
+        return 0;
+    return (uint64_t)seconds * 1000;
+}
+
+static void on_response(void *user, struct wit_net_response *response) {
+    struct crawl_task *t = user;
+    struct reactor *r = t->reactor;
+    t->reactor = NULL; /* no body of the client's in it */
+    r->active--;
+    if (atomic_load(&r->stopping)) { /* its page or image is asked for again by the next run */
+        t->origin = NULL;
+        crawl_task_destroy(t);
+        return;
+    }
+    bool overload = is_overload(response->status);
+    uint64_t retry_after_ms = overload ? retry_after_of(response) : 0;
+    polite_done(r->polite, t, overload ? POLITE_OVERLOADED : POLITE_FINE, retry_after_ms,
+                wit_clock_ms());
+    t->wire_bytes += response->wire_bytes;
+    if (is_redirect(response->status))
+        task_redirect(r, t, response);
+    else if (response->reason)
+        task_failed(r, t, response->reason, retry_after_ms);
+    else if (t->subject == WIT_CRAWLER_PAGE)
+        page_arrived(r, t, response);
+    else
+        image_arrived(r, t, response);
+    pump(r);
+}
+
+static void task_fetch(struct reactor *r, struct crawl_task *t) {
+    const struct wit_crawler_config *cfg = r->cfg.crawl;
+    struct wit_net_request req = wit_net_request_default(crawl_task_address(t));
+    bool page = t->subject == WIT_CRAWLER_PAGE;
+    req.accept = page ? "text/html,application/xhtml+xml;q=0.9" : "image/jpeg,image/png";
+    req.compressed = page;
+    req.cut = page;
+    req.max_body_bytes = page ? cfg->max_page_bytes : cfg->max_image_bytes;
+    req.deadline_ms = cfg->deadline_ms;
+    t->reactor = r;
+    int st = wit_net_fetch(r->net, &req, on_response, t, NULL);
+    if (st < 0) {
+        t->reactor = NULL;
+        polite_done(r->polite, t, POLITE_FINE, 0, wit_clock_ms());
+        task_refuse(r, t, st == WIT_ENOMEM ? "no_memory" : "bad_url");
+        return;
+    }
+    r->active++;
+}
+
+/* ---- robots.txt ----------------------------------------------------------------------------- */
+
+static void robots_fetch_destroy(struct robots_fetch *f) {
+    if (f)
+        wit_buf_finish(&f->url);
+    free(f);
+}
+
+/* RFC 9309, 2.3.1: 4xx allows everything, what can't be reached denies everything. */
+static void robots_decide(struct reactor *r, struct polite_origin *o,
+                          const struct wit_net_response *response) {
+    const struct wit_crawler_config *cfg = r->cfg.crawl;
+    uint64_t now_ms = wit_clock_ms();
+    const char *reason = response->reason;
+    struct wit_crawler_robots *robots = NULL;
+    if (!reason &&
+        wit_crawler_robots_parse(response->body.data, response->body.len, &robots, NULL) < 0)
+        reason = "no_memory";
+    if (!reason) {
+        polite_robots_allow(r->polite, o, robots, response->body.len, now_ms);
+        return;
+    }
+    bool heals = wit_net_reason_heals(reason);
+    if (!heals && response->status >= 200) {
+        polite_robots_allow(r->polite, o, NULL, 0, now_ms);
+        return;
+    }
+    uint64_t wait_ms = retry_wait_ms(r, polite_origin_tries(o)),
+             asked_ms = retry_after_of(response);
+    if (heals && polite_origin_tries(o) < cfg->retries && asked_ms <= cfg->max_wait_ms)
+        polite_robots_retry(r->polite, o, asked_ms > wait_ms ? asked_ms : wait_ms, now_ms);
+    else /* without an answer the host itself is the trouble, and its name says more */
+        polite_robots_deny(r->polite, o, response->status ? "robots_unreachable" : reason, now_ms);
+}
+
+static void on_robots(void *user, struct wit_net_response *response);
+
+static int robots_ask(struct robots_fetch *f) {
+    struct reactor *r = f->reactor;
+    struct wit_net_request req = wit_net_request_default(wit_buf_view(&f->url));
+    req.accept = "text/plain,*/*;q=0.5";
+    req.compressed = true;
+    req.cut = true;
+    req.max_body_bytes = WIT_CRAWLER_ROBOTS_MAX_BYTES;
+    req.deadline_ms = r->cfg.crawl->deadline_ms;
+    int st = wit_net_fetch(r->net, &req, on_robots, f, NULL);
+    r->active += st == 0;
+    return st;
+}
+
+static void on_robots(void *user, struct wit_net_response *response) {
+    struct robots_fetch *f = user;
+    struct reactor *r = f->reactor;
+    r->active--;
+    if (atomic_load(&r->stopping)) {
+        robots_fetch_destroy(f);
+        return;
+    }
+    struct wit_buf location = WIT_BUF_INIT(WIT_URL_MAX_BYTES);
+    if (is_redirect(response->status) && f->hops < HOPS_MOST &&
+        location_of(r, wit_buf_view(&f->url), response, &location) == 0) {
+        wit_buf_finish(&f->url);
+        f->url = location;
+        f->hops++;
+        if (robots_ask(f) == 0)
+            return;
+    } else {
+        wit_buf_finish(&location);
+    }
+    robots_decide(r, f->origin, response);
+    robots_fetch_destroy(f);
+    pump(r);
+}
+
+static void robots_start(struct reactor *r, struct polite_origin *o) {
+    struct robots_fetch *f = calloc(1, sizeof *f);
+    struct wit_str name = polite_origin_name(o);
+    if (f) {
+        f->reactor = r;
+        f->origin = o;
+        f->url = (struct wit_buf)WIT_BUF_INIT(WIT_URL_MAX_BYTES);
+    }
+    if (f && wit_buf_printf(&f->url, "%.*s/robots.txt", WIT_STR_FMT(name)) >= 0 &&
+        robots_ask(f) == 0)
+        return;
+    robots_fetch_destroy(f);
+    polite_robots_deny(r->polite, o, "no_memory", wit_clock_ms());
+}
+
+/* ---- the loop ------------------------------------------------------------------------------- */
+
+static struct crawl_task *task_of(struct due_item *item) {
+    return (struct crawl_task *)((char *)item - offsetof(struct crawl_task, due));
+}
+
+/* What waited long enough queues again. */
+static void later_queue(struct reactor *r, uint64_t now_ms) {
+    for (struct due_item *item; (item = due_heap_first(&r->later)) && item->at_ms <= now_ms;) {
+        due_heap_remove(&r->later, item);
+        task_queue(r, task_of(item));
+    }
+}
+
+/* Start what may start, and set the alarm to when more may. */
+static void pump(struct reactor *r) {
+    struct polite_turn turn;
+    uint64_t now_ms = wit_clock_ms(), alarm_ms = UINT64_MAX;
+    if (atomic_load(&r->stopping))
+        return;
+    later_queue(r, now_ms);
+    while (r->active < r->cfg.max_in_flight) {
+        enum polite_step step = polite_next(r->polite, now_ms, &turn);
+        if (step == POLITE_NOTHING)
+            break;
+        if (step == POLITE_FETCH)
+            task_fetch(r, turn.task);
+        else if (step == POLITE_ROBOTS)
+            robots_start(r, turn.origin);
+        else
+            task_refuse(r, turn.task, turn.reason);
+    }
+    if (r->active < r->cfg.max_in_flight)
+        alarm_ms = polite_due_ms(r->polite);
+    const struct due_item *later = due_heap_first(&r->later);
+    if (later && later->at_ms < alarm_ms)
+        alarm_ms = later->at_ms;
+    wit_net_alarm(r->net, alarm_ms);
+}
+
+static void on_wake(void *user) {
+    struct reactor *r = user;
+    struct crawl_list arrived = crawl_mailbox_take(&r->inbox, 0);
+    for (struct crawl_task *t; (t = crawl_list_pop(&arrived));) {
+        if (atomic_load(&r->stopping))
+            crawl_task_destroy(t);
+        else
+            task_queue(r, t);
+    }
+    pump(r);
+}
+
+static void on_alarm(void *user) {
+    pump(user);
+}
+
+static void *reactor_main(void *user) {
+    struct reactor *r = user;
+    wit_net_run(r->net);
+    return NULL;
+}
+
+/* ---- from outside --------------------------------------------------------------------------- */
+
+static int client_create(struct reactor *r, struct wit_error *err) {
+    const struct wit_crawler_config *crawl = r->cfg.crawl;
+    struct wit_net_config cfg = wit_net_config_default();
+    struct wit_buf agent = WIT_BUF_INIT(4096);
+    int st = wit_buf_printf(&agent, "%s/%s", crawl->user_agent, crawl->version);
+    if (st >= 0 && crawl->contact)
+        st = wit_buf_printf(&agent, " (+%s)", crawl->contact);
+    if (st >= 0)
+        st = wit_buf_terminate(&agent);
+    if (st < 0) {
+        wit_error_set(err, st, "user agent and contact are too long");
+    } else {
+        cfg.user_agent = agent.data;
+        cfg.allow = crawl->allow_net;
+        cfg.allow_count = crawl->allow_net_count;
+        cfg.dns_servers = crawl->dns_servers;
+        cfg.max_held_bytes = r->cfg.max_held_bytes;
+        cfg.on_wake = on_wake;
+        cfg.on_alarm = on_alarm;
+        cfg.user = r;
+        st = wit_net_create(&cfg, &r->net, err);
+    }
+    wit_buf_finish(&agent);
+    return st < 0 ? st : 0;
+}
+
+int reactor_create(const struct reactor_config *cfg, struct reactor **out, struct wit_error *err) {
+    struct reactor *r = calloc(1, sizeof *r);
+    if (!r)
+        return wit_error_set(err, WIT_ENOMEM, "no memory for a reactor");
+    r->cfg = *cfg;
+    r->url = r->base = (struct wit_url)WIT_URL_INIT;
+    int st = crawl_mailbox_init(&r->inbox, err);
+    if (st >= 0)
+        st = polite_create(cfg->crawl, &r->polite, err);
+    if (st >= 0)
+        st = client_create(r, err);
+    if (st >= 0) {
+        int rc = pthread_create(&r->thread, NULL, reactor_main, r);
+        r->running = rc == 0;
+        st = rc ? wit_error_errno(err, rc, "cannot start the thread of a reactor") : 0;
+    }
+    if (st < 0)
+        reactor_destroy(r);
+    else
+        *out = r;
+    return st;
+}
+
+void reactor_push(struct reactor *r, struct crawl_task *t) {
+    crawl_mailbox_push(&r->inbox, t);
+    wit_net_wake(r->net);
+}
+
+void reactor_body_release(struct reactor *r, size_t bytes) {
+    wit_net_body_release(r->net, bytes);
+}
+
+void reactor_stop(struct reactor *r) {
+    atomic_store(&r->stopping, true);
+    if (!r->running)
+        return;
+    wit_net_stop(r->net);
+    pthread_join(r->thread, NULL);
+    r->running = false;
+}
+
+void reactor_destroy(struct reactor *r) {
+    if (!r)
+        return;
+    reactor_stop(r);
+    wit_net_destroy(r->net); /* ends what is on its way: on_response, on_robots */
+    for (struct due_item *item; (item = due_heap_first(&r->later));) {
+        due_heap_remove(&r->later, item);
+        crawl_task_destroy(task_of(item));
+    }
+    due_heap_finish(&r->later);
+    polite_destroy(r->polite);
+    crawl_mailbox_finish(&r->inbox);
+    wit_url_finish(&r->url);
+    wit_url_finish(&r->base);
+    free(r);
+}

@@ -1,0 +1,32 @@
+/*
+ * reactor.h: one thread with one event loop that asks for pages and images. Tasks go in, and each
+ * comes back once, with what came of it: in the results mailbox. What is on its way when the
+ * reactor stops is destroyed.
+ */
+#ifndef CRAWLER_REACTOR_H
+#define CRAWLER_REACTOR_H
+
+#include "crawl_mailbox.h"
+
+struct reactor;
+
+struct reactor_config {
+    const struct wit_crawler_config *crawl; /* borrowed */
+    struct crawl_mailbox *results;          /* outlives the reactor */
+    struct wit_queue *extractors;           /* a pool for all reactors; outlives them */
+    uint32_t max_in_flight;                 /* of this reactor */
+    size_t max_held_bytes;
+};
+
+/* Starts the thread. WIT_EINVAL, WIT_ENOMEM, WIT_EIO. */
+int reactor_create(const struct reactor_config *cfg, struct reactor **out, struct wit_error *err);
+/* Any thread. The task is the reactor's until it is in the mailbox. */
+void reactor_push(struct reactor *r, struct crawl_task *t);
+/* A task that came back is destroyed: its body counts as held no longer. Any thread. */
+void reactor_body_release(struct reactor *r, size_t bytes);
+/* Ends the thread; nothing comes back any more. Once, then destroy. */
+void reactor_stop(struct reactor *r);
+/* Tasks that came back with a body must be destroyed before. NULL is fine. */
+void reactor_destroy(struct reactor *r);
+
+#endif

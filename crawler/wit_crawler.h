@@ -1,0 +1,151 @@
+/*
+ * wit_crawler.h: collect image-text pairs from the web, politely and resumably.
+ *
+ * From seed pages the crawler follows links within a scope, obeys each host's robots.txt, takes
+ * pairs of image and words out of the pages, asks a judge which of them are wanted, fetches those
+ * images from wherever they are, and hands everything to the collector of a directory
+ * (wit_shards.h). Killed at any instant, the same call goes on from the last commit.
+ *
+ *     static int judge(void *user, const struct wit_shards_candidate *c, bool *want,
+ *                      struct wit_error *err) {
+ *         *want = c->text.len >= 5;
+ *         return 0;
+ *     }
+ *     struct wit_str seed = WIT_STR("https://example.org/");
+ *     struct wit_crawler_config cfg = wit_crawler_config_default();
+ *     struct wit_crawler_report report = WIT_CRAWLER_REPORT_INIT;
+ *     cfg.dir = "data";
+ *     cfg.seeds = &seed;
+ *     cfg.seed_count = 1;
+ *     cfg.contact = "https://example.org/bot";
+ *     cfg.judge = judge;
+ *     if (wit_crawler_run(&cfg, &report, &err) == 0)
+ *         printf("%llu images\n", (unsigned long long)report.images);
+ *     wit_crawler_report_finish(&report);
+ *
+ * docs/crawler.md tells how it works and what it promises a site. Extraction and robots.txt by
+ * themselves are in wit_crawler_page.h.
+ */
+#ifndef WIT_CRAWLER_H
+#define WIT_CRAWLER_H
+
+#include "net/wit_net.h"
+#include "wit_crawler_page.h"
+#include "wit_shards.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- settings ------------------------------------------------------------------------------- */
+
+/* Limits for one host that the user knows: a registrable domain, or an IP literal as URLs spell it
+ * ("127.0.0.1", "[::1]"). They replace the defaults and the host's own Crawl-delay. */
+struct wit_crawler_host {
+    const char *name;
+    uint32_t delay_ms;    /* between the starts of two requests */
+    uint32_t concurrency; /* requests at one time; at least 1 */
+};
+
+struct wit_crawler_progress {
+    uint64_t pages, images;           /* stored */
+    uint64_t refused;                 /* pages and images that ended otherwise */
+    uint64_t candidates;              /* in the log */
+    uint64_t queued_pages, in_flight; /* known and not begun; at the reactors */
+    uint64_t image_bytes;
+};
+
+struct wit_crawler_config {
+    const char *dir; /* holds collect/ and crawl/; made if absent */
+
+    /* Where to begin, and where pages may lie: URL prefixes, or with none the registrable domains
+     * of the seeds. Images may come from anywhere. Seeds that were there before change nothing. */
+    const struct wit_str *seeds;
+    size_t seed_count;
+    const struct wit_str *scope;
+    size_t scope_count;
+
+    /* Who we are: "<user_agent>/<version> (+<contact>)" is sent, and robots.txt is asked for
+     * user_agent, a product token (letters, '-' and '_'). */
+    const char *user_agent, *version;
+    const char *contact; /* a URL or an address; NULL: none, which a real crawl should not do */
+
+    /* Politeness of a registrable domain, unless `hosts` names it or its robots.txt asks for more
+     * (Crawl-delay, up to 5 minutes). */
+    uint32_t delay_ms, concurrency;
+    const struct wit_crawler_host *hosts;
+    size_t host_count;
+
+    const struct wit_net_cidr *allow_net; /* addresses that are ours, though special */
+    size_t allow_net_count;
+    const char *dns_servers; /* as wit_net_config; NULL: the system's */
+
+    unsigned reactors; /* event loops, a thread each; what is collected does not depend on it */
+    uint32_t max_in_flight; /* requests at one time, all reactors together */
+    uint64_t max_pages;     /* pages asked for, over all runs; 0: no limit */
+    uint32_t max_depth;     /* links from a seed */
+    size_t max_page_bytes;  /* a longer page is cut there */
+    size_t max_image_bytes; /* a longer image is refused */
+    size_t max_held_bytes;  /* bodies held at one time, all reactors together (wit_net.h) */
+    uint32_t deadline_ms;   /* of one request */
+    uint32_t retries;       /* further tries of what may heal: timeouts, resets, 408, 429, 5xx */
+    uint32_t retry_ms;      /* wait before the first of them; four times as long for each next */
+    uint32_t max_wait_ms;   /* a Retry-After beyond this is not waited for: the URL is refused */
+    uint32_t commit_ms;     /* at most so much work is lost by a kill */
+
+    /* Is this image wanted for this text? Called once for each candidate found, and in each run
+     * again for those of earlier runs, in one thread. NULL wants all. A failure ends the crawl. */
+    int (*judge)(void *user, const struct wit_shards_candidate *candidate, bool *want,
+                 struct wit_error *err);
+    /* Now and then, in the caller's thread; may be NULL. */
+    void (*progress)(void *user, const struct wit_crawler_progress *p);
+    void *user;
+    const volatile int *interrupt; /* not 0: commit and stop with WIT_ECANCELED; may be NULL */
+};
+
+/* witbot, 1 request a second and domain, 256 in flight, 1 reactor, no page limit, depth 1000, 4 MiB
+ * pages, 32 MiB images, 512 MiB held, 30 s, 2 retries after 2 s, 5 minutes, commits every 2 s. */
+struct wit_crawler_config wit_crawler_config_default(void);
+
+/* ---- running -------------------------------------------------------------------------------- */
+
+enum wit_crawler_subject { WIT_CRAWLER_PAGE, WIT_CRAWLER_IMAGE, WIT_CRAWLER_CANDIDATE };
+const char *wit_crawler_subject_name(enum wit_crawler_subject s); /* "page", "image", "candidate" */
+
+/* How many were refused for one reason, over all runs. */
+struct wit_crawler_refusal {
+    enum wit_crawler_subject subject;
+    char reason[64];
+    uint64_t count;
+};
+
+/* What the directory holds after the run; earlier runs included, except for fetched_bytes. */
+struct wit_crawler_report {
+    uint64_t pages;      /* read */
+    uint64_t pages_left; /* known and not asked for: over max_pages, or interrupted */
+    uint64_t pages_refused;
+    uint64_t candidates; /* logged; a page read twice after a kill logs its own twice */
+    uint64_t images, image_bytes, images_refused;
+    uint64_t fetched_bytes;               /* by this run */
+    struct wit_crawler_refusal *refusals; /* by subject, then reason */
+    size_t refusal_count;
+};
+#define WIT_CRAWLER_REPORT_INIT                                                                    \
+    { .refusals = NULL }
+void wit_crawler_report_finish(struct wit_crawler_report *report);
+
+/**
+ * Crawl until nothing is left to do, a limit is reached or the flag is raised. Starts its reactors
+ * and ends them.
+ * @param report  filled on success and on WIT_ECANCELED; *report must be initialised or finished
+ * @return 0; WIT_ECANCELED (interrupted: the same call goes on); WIT_EINVAL (a setting, or a seed
+ *         that is no http URL: err names it); WIT_EEXIST (another process collects there); what the
+ *         judge said; WIT_ENOSPC, WIT_EIO, WIT_ENOMEM... All leave the state of the last commit.
+ */
+int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_report *report,
+                    struct wit_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
