@@ -1,10 +1,219 @@
-/* wit crawl */
-#include "cli.h"
+/* wit crawl: collect image-text pairs from seed pages. The verbs are in cmd_crawl_verbs.c. */
 #include "cmd_crawl_verbs.h"
+#include "crawl_run.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+
+static const char help[] =
+    "usage: wit crawl --seeds FILE... --out DIR [options]\n"
+    "       wit crawl url | robots | extract ...   (see wit crawl url --help)\n"
+    "\n"
+    "Follow links from the seeds within the scope, obey robots.txt, take pairs of image and words\n"
+    "out of the pages and fetch the images into DIR/collect. Run again it goes on. 'wit shards\n"
+    "seal DIR' makes a dataset of it; 'wit build' does both and balances.\n"
+    "\n"
+    "  --seeds FILE        a URL a line; - is standard input; may be repeated\n"
+    "  --out DIR           the directory; made if absent\n"
+    "  --scope PREFIX      pages begin with it; may be repeated (default: the seeds' domains)\n"
+    "  --allowlist F       ask only for images whose words match an entry\n"
+    "  --per-query N       pairs wanted for each entry (default 20000)\n"
+    "  --seed N            of the draw (default 0)\n"
+    "  --user-agent NAME   product token that robots.txt is asked for (default witbot)\n"
+    "  --contact URL       a page that tells site owners who you are\n"
+    "  --delay-ms N        between two requests to a domain (default 1000)\n"
+    "  --concurrency N     requests to a domain at one time (default 1)\n"
+    "  --host H:MS:N       delay and concurrency of one domain, which is yours; may be repeated\n"
+    "  --allow-net CIDR    addresses that may be asked though they are special, such as\n"
+    "                      127.0.0.0/8; may be repeated\n"
+    "  --dns SERVERS       name servers, such as 192.0.2.53:53 (default: the system's)\n"
+    "  --reactors N        event loops, a thread each (default 1)\n"
+    "  --max-in-flight N   requests at one time (default 256)\n"
+    "  --max-pages N       pages asked for, over all runs (default 0: no limit)\n"
+    "  --max-depth N       links from a seed (default 1000)\n"
+    "  --retries N         further tries of what may heal (default 2)\n"
+    "  --json              the closing table as a JSON object, progress as JSON lines\n"
+    "  --help              this page\n"
+    "\n"
+    "exit: 0 done | 1 failed | 2 bad usage | 3 done, but a seed could not be read\n"
+    "      130 interrupted: the same command goes on\n";
+
+struct options {
+    struct crawl_run run;
+    const char *allowlist;
+    uint64_t per_query, seed;
+    bool helped;
+};
+
+/* "example.org:0:16"; an IPv6 address has brackets, so the last two colons part the numbers. */
+static int host_parse(struct crawl_run *run, const char *text, struct wit_error *err) {
+    char name[256];
+    const char *last = strrchr(text, ':'), *middle = last;
+    while (middle && middle > text && *--middle != ':')
+        continue;
+    uint64_t delay_ms, concurrency;
+    if (!last || middle <= text || *middle != ':' || (size_t)(middle - text) >= sizeof name ||
+        wit_str_to_u64(wit_str_of(middle + 1, (size_t)(last - middle) - 1), &delay_ms) < 0 ||
+        wit_str_to_u64(wit_str_from(last + 1), &concurrency) < 0 || concurrency == 0 ||
+        concurrency > 1024 || delay_ms > 86400000)
+        return wit_error_set(err, WIT_EINVAL,
+                             "--host '%s' is not DOMAIN:DELAY_MS:CONCURRENCY, such as "
+                             "example.org:0:16",
+                             text);
+    snprintf(name, sizeof name, "%.*s", (int)(middle - text), text);
+    return crawl_run_host(run, name, delay_ms, concurrency, err);
+}
+
+static int options_parse(int argc, char **argv, struct options *o, struct wit_error *err) {
+    enum { SEEDS = 1, OUT, SCOPE, ALLOWLIST, AGENT, CONTACT, HOST, NET, DNS, JSON, HELP, NUMBERS };
+    struct wit_crawler_config *cfg = &o->run.cfg;
+    uint64_t delay = cfg->delay_ms, concurrency = cfg->concurrency, reactors = cfg->reactors,
+             in_flight = cfg->max_in_flight, depth = cfg->max_depth, retries = cfg->retries;
+    const struct {
+        const char *name;
+        uint64_t least, most, *value;
+    } numbers[] = {
+        { "per-query", 1, UINT64_C(1) << 40, &o->per_query },
+        { "seed", 0, UINT64_MAX, &o->seed },
+        { "delay-ms", 0, 86400000, &delay },
+        { "concurrency", 1, 1024, &concurrency },
+        { "reactors", 1, 256, &reactors },
+        { "max-in-flight", 1, 65536, &in_flight },
+        { "max-pages", 0, UINT64_MAX, &cfg->max_pages },
+        { "max-depth", 0, 65535, &depth },
+        { "retries", 0, 100, &retries },
+    };
+    struct option longs[] = {
+        { "seeds", required_argument, NULL, SEEDS },
+        { "out", required_argument, NULL, OUT },
+        { "scope", required_argument, NULL, SCOPE },
+        { "allowlist", required_argument, NULL, ALLOWLIST },
+        { "user-agent", required_argument, NULL, AGENT },
+        { "contact", required_argument, NULL, CONTACT },
+        { "host", required_argument, NULL, HOST },
+        { "allow-net", required_argument, NULL, NET },
+        { "dns", required_argument, NULL, DNS },
+        { "json", no_argument, NULL, JSON },
+        { "help", no_argument, NULL, HELP },
+        [HELP + WIT_COUNT_OF(numbers)] = { NULL, 0, NULL, 0 },
+    };
+    for (size_t i = 0; i < WIT_COUNT_OF(numbers); i++)
+        longs[HELP + i] =
+            (struct option){ numbers[i].name, required_argument, NULL, NUMBERS + (int)i };
+    int st = 0;
+    for (int c; st >= 0 && (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+        switch (c) {
+        case SEEDS:
+            st = crawl_run_seed_file(&o->run, optarg, err);
+            break;
+        case OUT:
+            cfg->dir = optarg;
+            break;
+        case SCOPE:
+            st = crawl_run_scope(&o->run, optarg, err);
+            break;
+        case ALLOWLIST:
+            o->allowlist = optarg;
+            break;
+        case AGENT:
+            cfg->user_agent = optarg;
+            break;
+        case CONTACT:
+            cfg->contact = optarg;
+            break;
+        case HOST:
+            st = host_parse(&o->run, optarg, err);
+            break;
+        case NET:
+            st = crawl_run_allow_net(&o->run, optarg, err);
+            break;
+        case DNS:
+            cfg->dns_servers = optarg;
+            break;
+        case JSON:
+            o->run.json = true;
+            break;
+        case HELP:
+            o->helped = true;
+            return cli_write_stdout("crawl", WIT_STR(help));
+        case '?':
+            return cli_usage_error("crawl", "unknown option");
+        default: {
+            char name[32];
+            snprintf(name, sizeof name, "--%s", numbers[c - NUMBERS].name);
+            if (cli_parse_u64("crawl", name, optarg, numbers[c - NUMBERS].least,
+                              numbers[c - NUMBERS].most, numbers[c - NUMBERS].value) != CLI_DONE)
+                return CLI_USAGE;
+        }
+        }
+    }
+    if (st < 0)
+        return st == WIT_EINVAL || st == WIT_EFORMAT ? cli_usage_error("crawl", "%s", err->text)
+                                                     : cli_fail("crawl", err);
+    if (optind < argc)
+        return cli_usage_error("crawl", "there is no verb or option '%s'", argv[optind]);
+    if (!cfg->dir)
+        return cli_usage_error("crawl", "--out is wanted");
+    cfg->delay_ms = (uint32_t)delay;
+    cfg->concurrency = (uint32_t)concurrency;
+    cfg->reactors = (unsigned)reactors;
+    cfg->max_in_flight = (uint32_t)in_flight;
+    cfg->max_depth = (uint32_t)depth;
+    cfg->retries = (uint32_t)retries;
+    return CLI_DONE;
+}
+
+static int report_write(const struct options *o, const struct wit_crawler_report *report,
+                        const struct selection *selection) {
+    struct wit_buf out = WIT_BUF_INIT(1 << 20);
+    if (o->run.json) {
+        struct wit_json_writer w;
+        wit_json_writer_init(&w, &out);
+        wit_json_object_begin(&w);
+        wit_json_key(&w, "schema");
+        wit_json_put_cstr(&w, "wit.crawl/1");
+        crawl_report_put(report, selection, &w);
+        wit_json_object_end(&w);
+        wit_buf_append_byte(&out, '\n');
+    } else {
+        crawl_report_print(report, selection, &out);
+        wit_buf_printf(&out, "collected    %s/collect\n", o->run.cfg.dir);
+    }
+    int code = cli_write_stdout("crawl", wit_buf_view(&out));
+    wit_buf_finish(&out);
+    return code;
+}
+
+static int crawl_main(struct options *o, struct wit_error *err) {
+    struct wit_crawler_report report = WIT_CRAWLER_REPORT_INIT;
+    struct selection selection;
+    int code = CLI_FAILED;
+    cli_catch_interrupts();
+    if (selection_open(&selection, o->allowlist, o->per_query, o->seed, err) < 0)
+        return cli_fail("crawl", err);
+    int st = crawl_run(&o->run, &selection, &report, err);
+    if (st >= 0)
+        code = report_write(o, &report, &selection);
+    else
+        code = cli_fail("crawl", err);
+    if (code == CLI_DONE && o->run.partial)
+        code = CLI_PARTIAL;
+    wit_crawler_report_finish(&report);
+    selection_close(&selection);
+    return code;
+}
 
 int cmd_crawl(int argc, char **argv) {
     cli_command_fn verb = cmd_crawl_verb_find(argc > 1 ? argv[1] : NULL);
+    struct options o = { .per_query = 20000 };
+    struct wit_error err = WIT_ERROR_INIT;
     if (verb)
         return verb(argc - 1, argv + 1);
-    return cli_usage_error("crawl", "not built yet");
+    if (crawl_run_init(&o.run, "crawl", &err) < 0)
+        return cli_fail("crawl", &err);
+    int code = options_parse(argc, argv, &o, &err);
+    if (code == CLI_DONE && !o.helped)
+        code = crawl_main(&o, &err);
+    crawl_run_finish(&o.run);
+    return code;
 }

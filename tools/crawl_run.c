@@ -1,0 +1,279 @@
+/* crawl_run.c: from text to a crawl, and from a crawl to text. */
+#include "crawl_run.h"
+
+#include "text/wit_text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+enum { MEMORY_MOST_BYTES = 1 << 30 };
+
+int crawl_run_init(struct crawl_run *run, const char *command, struct wit_error *err) {
+    *run = (struct crawl_run){ .command = command, .cfg = wit_crawler_config_default() };
+    run->cfg.version = WIT_VERSION;
+    run->memory = wit_arena_create(MEMORY_MOST_BYTES);
+    return run->memory ? 0 : wit_error_set(err, WIT_ENOMEM, "no memory for a crawl");
+}
+
+void crawl_run_finish(struct crawl_run *run) {
+    free(run->seeds.items);
+    free(run->scope.items);
+    free(run->hosts.items);
+    free(run->allow.items);
+    wit_arena_destroy(run->memory);
+}
+
+/* ---- settings ------------------------------------------------------------------------------- */
+
+static int list_push(struct crawl_run_list *l, const void *item, size_t size,
+                     struct wit_error *err) {
+    if (l->count == l->cap) {
+        size_t cap = l->cap ? 2 * l->cap : 16;
+        void *items = wit_realloc_array(l->items, cap, size);
+        if (!items)
+            return wit_error_set(err, WIT_ENOMEM, "no memory for the settings of a crawl");
+        l->items = items;
+        l->cap = cap;
+    }
+    memcpy((char *)l->items + l->count++ * size, item, size);
+    return 0;
+}
+
+/* A copy that lives as long as the run, NUL behind it. */
+static int keep(struct crawl_run *run, struct wit_str s, struct wit_str *out,
+                struct wit_error *err) {
+    const char *copy = wit_arena_copy(run->memory, s.data, s.len);
+    if (!copy)
+        return wit_error_set(err, WIT_ENOMEM, "no memory for the settings of a crawl");
+    *out = wit_str_of(copy, s.len);
+    return 0;
+}
+
+/* Parse an http URL and keep what `part` takes from it. */
+static int url_keep(struct crawl_run *run, struct wit_str text,
+                    struct wit_str (*part)(const struct wit_url *url), struct wit_str *out,
+                    struct wit_error *err) {
+    struct wit_url url = WIT_URL_INIT;
+    int st = wit_url_parse(&url, text, NULL, err);
+    if (st >= 0 && !wit_url_is_http(&url))
+        st = wit_error_set(err, WIT_EINVAL, "it is not an http or https URL");
+    if (st >= 0)
+        st = keep(run, part(&url), out, err);
+    wit_url_finish(&url);
+    return st;
+}
+
+int crawl_run_seed(struct crawl_run *run, struct wit_str text, const char *where,
+                   struct wit_error *err) {
+    struct wit_error why = WIT_ERROR_INIT;
+    struct wit_str seed;
+    int st = url_keep(run, text, wit_url_href, &seed, &why);
+    if (st == WIT_ENOMEM)
+        return wit_error_set(err, st, "%s", why.text);
+    if (st < 0) {
+        fprintf(stderr, "wit %s: %s%sseed '%.*s' is left out: %s\n", run->command,
+                where ? where : "", where ? ": " : "", WIT_STR_FMT(text), why.text);
+        run->partial = true;
+        return 0;
+    }
+    return list_push(&run->seeds, &seed, sizeof seed, err);
+}
+
+int crawl_run_seed_file(struct crawl_run *run, const char *path, struct wit_error *err) {
+    bool standard = strcmp(path, "-") == 0;
+    FILE *f = standard ? stdin : fopen(path, "r");
+    struct wit_lines *lines = NULL;
+    struct wit_str line;
+    int st = 0;
+    if (!f) {
+        fprintf(stderr, "wit %s: seeds file '%s' is left out: %s\n", run->command, path,
+                strerror(errno));
+        run->partial = true;
+        return 0;
+    }
+    st = wit_lines_open(f, WIT_URL_MAX_BYTES, &lines, err);
+    while (st >= 0 && (st = wit_lines_next(lines, &line, err)) != 0) {
+        char where[WIT_PATH_MAX + 32];
+        snprintf(where, sizeof where, "%s:%" PRIu64, path, wit_lines_number(lines));
+        line = wit_str_trim(line);
+        if (st == WIT_ELIMIT) {
+            fprintf(stderr, "wit %s: %s: a line is longer than any URL and is left out\n",
+                    run->command, where);
+            run->partial = true;
+            st = 0;
+        } else if (st > 0 && line.len && line.data[0] != '#') {
+            st = crawl_run_seed(run, line, where, err);
+        }
+    }
+    wit_lines_close(lines);
+    if (!standard)
+        fclose(f);
+    if (st == WIT_EIO) { /* a folder, or a disk that fails */
+        fprintf(stderr, "wit %s: seeds file '%s' could not be read to its end: %s\n", run->command,
+                path, err->text);
+        run->partial = true;
+        st = 0;
+    }
+    return st;
+}
+
+int crawl_run_scope(struct crawl_run *run, const char *prefix, struct wit_error *err) {
+    struct wit_str kept;
+    int st = url_keep(run, wit_str_from(prefix), wit_url_href, &kept, err);
+    if (st < 0) {
+        wit_error_wrap(err, "scope '%s'", prefix);
+        return st;
+    }
+    return list_push(&run->scope, &kept, sizeof kept, err);
+}
+
+int crawl_run_allow_net(struct crawl_run *run, const char *cidr, struct wit_error *err) {
+    struct wit_net_cidr net;
+    int st = wit_net_cidr_parse(wit_str_from(cidr), &net, err);
+    return st < 0 ? st : list_push(&run->allow, &net, sizeof net, err);
+}
+
+int crawl_run_host(struct crawl_run *run, const char *name, uint64_t delay_ms, uint64_t concurrency,
+                   struct wit_error *err) {
+    struct wit_buf url = WIT_BUF_INIT(1024);
+    struct wit_str host;
+    int st = wit_buf_printf(&url, "http://%s/", name);
+    if (st >= 0)
+        st = url_keep(run, wit_buf_view(&url), wit_url_host, &host, err);
+    wit_buf_finish(&url);
+    if (st < 0) {
+        wit_error_wrap(err, "host '%s'", name);
+        return st;
+    }
+    struct wit_str domain = wit_domain_registrable(host);
+    if (!wit_str_eq(domain, host))
+        return wit_error_set(err, WIT_EINVAL,
+                             "host '%s': limits are those of a registrable domain: say '%.*s'",
+                             name, WIT_STR_FMT(domain));
+    const struct wit_crawler_host item = { .name = host.data,
+                                           .delay_ms = (uint32_t)delay_ms,
+                                           .concurrency = (uint32_t)concurrency };
+    return list_push(&run->hosts, &item, sizeof item, err);
+}
+
+/* ---- running -------------------------------------------------------------------------------- */
+
+/* Sockets are files: what the system lets us raise without asking. */
+static void files_raise(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void progress_show(void *user, const struct wit_crawler_progress *p) {
+    struct crawl_run *run = user;
+    char note[160];
+    snprintf(note, sizeof note,
+             "%" PRIu64 " pages, %" PRIu64 " candidates, %" PRIu64 " queued, %" PRIu64
+             " in flight, %.1f MB",
+             p->pages, p->candidates, p->queued_pages, p->in_flight, (double)p->image_bytes / 1e6);
+    wit_progress_update(&run->progress, p->pages + p->images + p->refused, p->refused, note);
+}
+
+static int judge(void *user, const struct wit_shards_candidate *cand, bool *want,
+                 struct wit_error *err) {
+    struct crawl_run *run = user;
+    return selection_judge(run->selection, cand, want, err);
+}
+
+int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_crawler_report *report,
+              struct wit_error *err) {
+    if (run->seeds.count == 0)
+        return wit_error_set(err, WIT_EINVAL, "there is no seed to begin with");
+    run->cfg.seeds = run->seeds.items;
+    run->cfg.seed_count = run->seeds.count;
+    run->cfg.scope = run->scope.items;
+    run->cfg.scope_count = run->scope.count;
+    run->cfg.hosts = run->hosts.items;
+    run->cfg.host_count = run->hosts.count;
+    run->cfg.allow_net = run->allow.items;
+    run->cfg.allow_net_count = run->allow.count;
+    run->cfg.interrupt = cli_interrupt_flag();
+    run->cfg.judge = judge;
+    run->cfg.progress = progress_show;
+    run->cfg.user = run;
+    run->selection = selection;
+    files_raise();
+    wit_progress_start(&run->progress, "crawl", "urls", 0, run->json);
+    int st = wit_crawler_run(&run->cfg, report, err);
+    wit_progress_finish(&run->progress, "");
+    return st;
+}
+
+/* ---- reporting ------------------------------------------------------------------------------ */
+
+static uint64_t pairs_unwanted(const struct selection *s,
+                               const struct wit_filter_balancer_stat *stat) {
+    return s->all ? 0 : stat->unmatched + stat->denied;
+}
+
+void crawl_report_print(const struct wit_crawler_report *report, const struct selection *selection,
+                        struct wit_buf *out) {
+    struct wit_filter_balancer_stat stat;
+    wit_filter_balancer_stat(selection->balancer, &stat);
+    wit_buf_printf(out, "pages        %" PRIu64 " read, %" PRIu64 " refused, %" PRIu64 " left\n",
+                   report->pages, report->pages_refused, report->pages_left);
+    wit_buf_printf(out,
+                   "candidates   %" PRIu64 " in the log, %" PRIu64 " distinct pairs, %" PRIu64
+                   " of two words or more\n",
+                   report->candidates, stat.distinct, selection->two_words);
+    if (!selection->all)
+        wit_buf_printf(out,
+                       "allowlist    %" PRIu64 " pairs wanted, %" PRIu64
+                       " without an entry, %" PRIu64 " over the share of theirs\n",
+                       stat.wanted, stat.unmatched, stat.denied);
+    wit_buf_printf(out, "images       %" PRIu64 " stored (%.1f MB), %" PRIu64 " refused\n",
+                   report->images, (double)report->image_bytes / 1e6, report->images_refused);
+    for (size_t i = 0; i < report->refusal_count; i++)
+        wit_buf_printf(out, "  refused    %s %s %" PRIu64 "\n",
+                       wit_crawler_subject_name(report->refusals[i].subject),
+                       report->refusals[i].reason, report->refusals[i].count);
+}
+
+void crawl_report_put(const struct wit_crawler_report *report, const struct selection *selection,
+                      struct wit_json_writer *w) {
+    struct wit_filter_balancer_stat stat;
+    wit_filter_balancer_stat(selection->balancer, &stat);
+    const struct {
+        const char *key;
+        uint64_t value;
+    } counts[] = {
+        { "pages", report->pages },
+        { "pages_refused", report->pages_refused },
+        { "pages_left", report->pages_left },
+        { "candidates", report->candidates },
+        { "pairs_found", stat.distinct },
+        { "pairs_two_words", selection->two_words },
+        { "pairs_unwanted", pairs_unwanted(selection, &stat) },
+        { "images", report->images },
+        { "images_refused", report->images_refused },
+        { "image_bytes", report->image_bytes },
+        { "fetched_bytes", report->fetched_bytes },
+    };
+    for (size_t i = 0; i < WIT_COUNT_OF(counts); i++) {
+        wit_json_key(w, counts[i].key);
+        wit_json_put_u64(w, counts[i].value);
+    }
+    wit_json_key(w, "refused");
+    wit_json_array_begin(w);
+    for (size_t i = 0; i < report->refusal_count; i++) {
+        wit_json_object_begin(w);
+        wit_json_key(w, "subject");
+        wit_json_put_cstr(w, wit_crawler_subject_name(report->refusals[i].subject));
+        wit_json_key(w, "reason");
+        wit_json_put_cstr(w, report->refusals[i].reason);
+        wit_json_key(w, "count");
+        wit_json_put_u64(w, report->refusals[i].count);
+        wit_json_object_end(w);
+    }
+    wit_json_array_end(w);
+}
