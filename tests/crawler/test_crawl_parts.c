@@ -1,0 +1,459 @@
+/* test_crawl_parts.c: heap, set, frontier and politeness of the crawler, one by one. Time is an
+ * argument: nothing here sleeps. */
+#include "due_heap.h"
+#include "frontier.h"
+#include "key_set.h"
+#include "politeness.h"
+#include "shards/collection.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+static struct wit_error err;
+
+static void must(int st) {
+    if (st < 0)
+        print_error("%s\n", err.text);
+    assert_true(st >= 0);
+}
+
+/* ---- heap and set --------------------------------------------------------------------------- */
+
+static void heap_gives_the_earliest(void **state) {
+    enum { ITEMS = 300, STEPS = 20000 };
+    static struct due_item items[ITEMS];
+    struct due_heap heap = { NULL, 0, 0 };
+    struct wit_random r;
+    wit_random_init(&r, 5, 0, 0);
+    memset(items, 0, sizeof items);
+    for (int step = 0; step < STEPS; step++) {
+        struct due_item *item = &items[wit_random_below(&r, ITEMS)];
+        if (wit_random_below(&r, 3) == 0)
+            due_heap_remove(&heap, item);
+        else
+            must(due_heap_put(&heap, item, wit_random_below(&r, 1000)));
+        uint64_t least = UINT64_MAX;
+        size_t in = 0;
+        for (int i = 0; i < ITEMS; i++) {
+            in += items[i].slot != 0;
+            if (items[i].slot && items[i].at_ms < least)
+                least = items[i].at_ms;
+        }
+        assert_int_equal(heap.count, in);
+        const struct due_item *first = due_heap_first(&heap);
+        assert_true(first ? first->at_ms == least : in == 0);
+    }
+    due_heap_finish(&heap);
+}
+
+static void set_agrees_with_a_list(void **state) {
+    enum { KEYS = 500, STEPS = 20000 };
+    struct key_set set = { NULL, 0, 0 };
+    bool in[KEYS] = { false };
+    struct wit_random r;
+    wit_random_init(&r, 6, 0, 0);
+    for (int step = 0; step < STEPS; step++) {
+        size_t i = wit_random_below(&r, KEYS);
+        /* Few homes, so that runs are long; key 0 is the hash 0. */
+        const struct wit_hash128 key = { i, i % 7 };
+        if (wit_random_below(&r, 2)) {
+            assert_int_equal(key_set_add(&set, key), !in[i]);
+            in[i] = true;
+        } else {
+            key_set_remove(&set, key);
+            in[i] = false;
+        }
+        size_t probe = wit_random_below(&r, KEYS);
+        assert_int_equal(key_set_has(&set, (struct wit_hash128){ probe, probe % 7 }), in[probe]);
+    }
+    size_t count = 0;
+    for (int i = 0; i < KEYS; i++)
+        count += in[i];
+    assert_int_equal(set.count, count);
+    key_set_finish(&set);
+}
+
+/* ---- frontier ------------------------------------------------------------------------------- */
+
+static int page_add(struct frontier *f, const char *url, const char *domain, uint32_t depth) {
+    const struct frontier_page page = { .url = wit_str_from(url),
+                                        .domain = wit_str_from(domain),
+                                        .depth = depth };
+    int st = frontier_add(f, &page, &err);
+    must(st);
+    return st;
+}
+
+static void take(struct frontier *f, uint32_t most, const char *want, struct frontier_taken *out) {
+    int st = frontier_take(f, most, out, &err);
+    must(st);
+    assert_int_equal(st, want != NULL);
+    if (want) {
+        assert_int_equal(out->url.len, strlen(want));
+        assert_memory_equal(out->url.data, want, out->url.len);
+    }
+}
+
+static void domains_take_turns_and_depth_decides(void **state) {
+    struct frontier *f = NULL;
+    struct frontier_taken page, first;
+    char dir[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(frontier_open(dir, &f, &err));
+    assert_int_equal(page_add(f, "http://a/deep", "a", 3), 1);
+    assert_int_equal(page_add(f, "http://a/1", "a", 1), 1);
+    assert_int_equal(page_add(f, "http://a/2", "a", 1), 1);
+    assert_int_equal(page_add(f, "http://a/1", "a", 0), 0); /* known */
+    assert_int_equal(page_add(f, "http://b/1", "b", 2), 1);
+    take(f, 2, "http://a/1", &first);
+    assert_int_equal(first.depth, 1);
+    take(f, 2, "http://b/1", &page);
+    take(f, 2, "http://a/2", &page);
+    take(f, 2, NULL, &page); /* a has two on their way */
+    must(frontier_done(f, first.id, NULL, &err));
+    take(f, 2, "http://a/deep", &page);
+    assert_int_equal(page.depth, 3);
+    must(frontier_done(f, page.id, "http_404", &err));
+    struct frontier_totals t = frontier_totals(f);
+    assert_int_equal(t.read, 1);
+    assert_int_equal(t.refused, 1);
+    assert_int_equal(t.taken, 2);
+    assert_int_equal(t.waiting, 0);
+    frontier_close(f);
+    scratch_remove(dir);
+}
+
+static int count_reasons(void *user, enum wit_crawler_subject subject, struct wit_str reason,
+                         uint64_t count) {
+    struct wit_buf *out = user;
+    return wit_buf_printf(out, "%s %.*s %llu, ", wit_crawler_subject_name(subject),
+                          WIT_STR_FMT(reason), (unsigned long long)count);
+}
+
+static void what_was_not_committed_never_was(void **state) {
+    struct frontier *f = NULL;
+    struct frontier_taken one, two;
+    struct wit_buf reasons = WIT_BUF_INIT(4096);
+    char dir[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(frontier_open(dir, &f, &err));
+    page_add(f, "http://a/1", "a", 0);
+    page_add(f, "http://a/2", "a", 0);
+    page_add(f, "http://a/3", "a", 0);
+    take(f, 9, "http://a/1", &one);
+    take(f, 9, "http://a/2", &two);
+    must(frontier_done(f, one.id, "timeout", &err));
+    must(frontier_count(f, WIT_CRAWLER_CANDIDATE, "noai", 4, &err));
+    must(frontier_commit(f, &err));
+    must(frontier_done(f, two.id, NULL, &err)); /* lost */
+    page_add(f, "http://a/4", "a", 0);          /* lost */
+    frontier_close(f);
+
+    f = NULL;
+    must(frontier_open(dir, &f, &err));
+    struct frontier_totals t = frontier_totals(f);
+    assert_int_equal(t.waiting, 2);
+    assert_int_equal(t.taken, 0);
+    assert_int_equal(t.read, 0);
+    assert_int_equal(t.refused, 1);
+    take(f, 9, "http://a/2", &two); /* before the third, as it was found */
+    take(f, 9, "http://a/3", &two);
+    assert_int_equal(page_add(f, "http://a/1", "a", 0), 0);
+    assert_int_equal(page_add(f, "http://a/4", "a", 0), 1);
+    must(frontier_reasons(f, count_reasons, &reasons, &err));
+    must(wit_buf_terminate(&reasons));
+    assert_string_equal(reasons.data, "page timeout 1, candidate noai 4, ");
+    wit_buf_finish(&reasons);
+    frontier_close(f);
+    scratch_remove(dir);
+}
+
+/* ---- politeness ----------------------------------------------------------------------------- */
+
+struct fixture {
+    struct wit_crawler_config cfg;
+    struct polite *p;
+    struct polite_turn turn;
+};
+
+static void begin(struct fixture *f) {
+    must(polite_create(&f->cfg, &f->p, &err));
+}
+
+static struct crawl_task *push(struct fixture *f, const char *url, uint64_t now_ms) {
+    struct crawl_task *t = crawl_task_create(WIT_CRAWLER_IMAGE, wit_str_from(url));
+    assert_non_null(t);
+    must(polite_push(f->p, t, now_ms));
+    return t;
+}
+
+static void expect(struct fixture *f, uint64_t now_ms, enum polite_step step) {
+    assert_int_equal(polite_next(f->p, now_ms, &f->turn), step);
+}
+
+static void expect_fetch(struct fixture *f, uint64_t now_ms, const struct crawl_task *t) {
+    expect(f, now_ms, POLITE_FETCH);
+    assert_ptr_equal(f->turn.task, t);
+}
+
+static void expect_refused(struct fixture *f, uint64_t now_ms, const char *reason) {
+    expect(f, now_ms, POLITE_REFUSED);
+    assert_string_equal(f->turn.reason, reason);
+    crawl_task_destroy(f->turn.task);
+}
+
+static void done(struct fixture *f, struct crawl_task *t, uint64_t now_ms) {
+    polite_done(f->p, t, POLITE_FINE, 0, now_ms);
+    crawl_task_destroy(t);
+}
+
+static void rules(struct fixture *f, const char *text, uint64_t now_ms) {
+    struct wit_crawler_robots *robots = NULL;
+    must(wit_crawler_robots_parse(text, strlen(text), &robots, &err));
+    polite_robots_allow(f->p, f->turn.origin, robots, strlen(text), now_ms);
+}
+
+static void robots_come_first_and_count_as_a_request(void **state) {
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    begin(&f);
+    struct crawl_task *a = push(&f, "http://x.test/a?b", 0), *b = push(&f, "http://x.test/b", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    struct wit_str name = polite_origin_name(f.turn.origin);
+    assert_true(wit_str_eq(name, WIT_STR("http://x.test")));
+    expect(&f, 0, POLITE_NOTHING);
+    expect(&f, 5000, POLITE_NOTHING); /* one request at a time */
+    assert_int_equal(polite_due_ms(f.p), UINT64_MAX);
+    rules(&f, "User-agent: *\nDisallow: /private\n", 400);
+    expect(&f, 999, POLITE_NOTHING);
+    assert_int_equal(polite_due_ms(f.p), 1000);
+    expect_fetch(&f, 1000, a);
+    expect(&f, 1000, POLITE_NOTHING);
+    done(&f, a, 1200);
+    expect(&f, 1999, POLITE_NOTHING);
+    expect_fetch(&f, 2000, b);
+    done(&f, b, 5000); /* a slow answer: the next may start at once */
+    a = push(&f, "http://x.test/c", 5000);
+    expect_fetch(&f, 5000, a);
+    done(&f, a, 5001);
+    polite_destroy(f.p);
+}
+
+static void rules_refuse_by_path_and_by_origin(void **state) {
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    f.cfg.delay_ms = 0;
+    f.cfg.concurrency = 4;
+    begin(&f);
+    push(&f, "http://x.test/private/a.png", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    rules(&f, "User-agent: *\nDisallow: /private\n", 0);
+    expect_refused(&f, 0, "robots_denied");
+    /* another port is another origin with rules of its own, and the same domain */
+    struct crawl_task *t = push(&f, "http://x.test:81/private/a.png", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    polite_robots_allow(f.p, f.turn.origin, NULL, 0, 0);
+    expect_fetch(&f, 0, t);
+    done(&f, t, 0);
+    push(&f, "https://x.test/", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    polite_robots_deny(f.p, f.turn.origin, "dns_nxdomain", 0);
+    expect_refused(&f, 0, "dns_nxdomain");
+    assert_int_equal(polite_totals(f.p).domains, 1);
+    assert_int_equal(polite_totals(f.p).origins, 3);
+    polite_destroy(f.p);
+}
+
+static void subdomains_share_the_delay(void **state) {
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    begin(&f);
+    push(&f, "http://a.example.co.uk/", 0);
+    push(&f, "http://b.example.co.uk/", 0);
+    struct crawl_task *other = push(&f, "http://example.org/", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    struct polite_origin *a = f.turn.origin;
+    expect(&f, 0, POLITE_ROBOTS); /* of example.org */
+    polite_robots_allow(f.p, f.turn.origin, NULL, 0, 10);
+    polite_robots_allow(f.p, a, NULL, 0, 10);
+    expect(&f, 999, POLITE_NOTHING);
+    bool seen_other = false;
+    for (int i = 0; i < 2; i++) {
+        expect(&f, 1000, POLITE_FETCH);
+        seen_other |= f.turn.task == other;
+        done(&f, f.turn.task, 1000);
+    }
+    assert_true(seen_other);
+    expect(&f, 1000, POLITE_NOTHING);
+    expect(&f, 2000, POLITE_ROBOTS); /* of b.example.co.uk, a second after the page of a */
+    polite_robots_allow(f.p, f.turn.origin, NULL, 0, 2000);
+    polite_destroy(f.p);
+}
+
+static void crawl_delay_is_obeyed_and_bounded(void **state) {
+    static const struct wit_crawler_host mine = { "mine.test", 0, 8 };
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    f.cfg.hosts = &mine;
+    f.cfg.host_count = 1;
+    begin(&f);
+    struct crawl_task *a = push(&f, "http://x.test/a", 0), *b = push(&f, "http://x.test/b", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    rules(&f, "User-agent: witbot\nCrawl-delay: 7.5\n", 100);
+    expect(&f, 7499, POLITE_NOTHING);
+    expect_fetch(&f, 7500, a);
+    done(&f, a, 7600);
+    expect(&f, 14999, POLITE_NOTHING);
+    expect_fetch(&f, 15000, b);
+    done(&f, b, 15000);
+    a = push(&f, "http://y.test/a", 0);
+    expect(&f, 15000, POLITE_ROBOTS);
+    rules(&f, "User-agent: *\nCrawl-delay: 86400\n", 15000);
+    assert_int_equal(polite_due_ms(f.p), 15000 + 300000);
+    /* what the user says of his own host goes before what the host says */
+    a = push(&f, "http://mine.test/a", 0);
+    expect(&f, 15000, POLITE_ROBOTS);
+    rules(&f, "User-agent: *\nCrawl-delay: 10\n", 15000);
+    expect_fetch(&f, 15000, a);
+    done(&f, a, 15000);
+    polite_destroy(f.p);
+}
+
+static void concurrency_is_a_ceiling(void **state) {
+    static const struct wit_crawler_host mine = { "127.0.0.1", 0, 3 };
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    struct crawl_task *running[3];
+    f.cfg.hosts = &mine;
+    f.cfg.host_count = 1;
+    begin(&f);
+    for (int i = 0; i < 5; i++)
+        push(&f, "http://127.0.0.1:8080/a", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    polite_robots_allow(f.p, f.turn.origin, NULL, 0, 0);
+    for (int i = 0; i < 3; i++) {
+        expect(&f, 0, POLITE_FETCH);
+        running[i] = f.turn.task;
+    }
+    expect(&f, 99999, POLITE_NOTHING);
+    done(&f, running[1], 0);
+    expect(&f, 0, POLITE_FETCH);
+    running[1] = f.turn.task;
+    expect(&f, 0, POLITE_NOTHING);
+    for (int i = 0; i < 3; i++)
+        done(&f, running[i], 0);
+    polite_destroy(f.p);
+}
+
+static void overload_rests_the_domain(void **state) {
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    begin(&f);
+    for (int i = 0; i < 4; i++)
+        push(&f, "http://x.test/a", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    polite_robots_allow(f.p, f.turn.origin, NULL, 0, 0);
+    expect(&f, 1000, POLITE_FETCH);
+    polite_done(f.p, f.turn.task, POLITE_OVERLOADED, 12345, 1000);
+    crawl_task_destroy(f.turn.task);
+    assert_int_equal(polite_due_ms(f.p), 1000 + 12345);
+    expect(&f, 13345, POLITE_FETCH);
+    polite_done(f.p, f.turn.task, POLITE_OVERLOADED, 0, 14000); /* the second in a row */
+    crawl_task_destroy(f.turn.task);
+    assert_int_equal(polite_due_ms(f.p), 14000 + 2 * 15 * 2000);
+    expect(&f, 74000, POLITE_FETCH);
+    polite_done(f.p, f.turn.task, POLITE_OVERLOADED, 999999999, 74000);
+    crawl_task_destroy(f.turn.task);
+    assert_int_equal(polite_due_ms(f.p), 74000 + 300000); /* max_wait_ms */
+    expect(&f, 374000, POLITE_FETCH);
+    done(&f, f.turn.task, 374000);
+    struct crawl_task *t = push(&f, "http://x.test/b", 374000);
+    expect_fetch(&f, 375000, t); /* forgiven */
+    done(&f, t, 375000);
+    polite_destroy(f.p);
+}
+
+static void rules_are_asked_for_again(void **state) {
+    enum { DAY_MS = 24 * 3600 * 1000, HOUR_MS = 3600 * 1000 };
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    begin(&f);
+    struct crawl_task *t = push(&f, "http://x.test/a", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    assert_int_equal(polite_origin_tries(f.turn.origin), 0);
+    polite_robots_retry(f.p, f.turn.origin, 2500, 100);
+    expect(&f, 2599, POLITE_NOTHING);
+    expect(&f, 2600, POLITE_ROBOTS);
+    assert_int_equal(polite_origin_tries(f.turn.origin), 1);
+    rules(&f, "User-agent: *\nDisallow: /b\n", 3000);
+    expect_fetch(&f, 3600, t);
+    done(&f, t, 3700);
+    push(&f, "http://x.test/b", DAY_MS);
+    expect_refused(&f, DAY_MS, "robots_denied"); /* still the rules of yesterday */
+    push(&f, "http://x.test/b", DAY_MS + 3000);
+    expect(&f, DAY_MS + 3000, POLITE_ROBOTS);
+    polite_robots_deny(f.p, f.turn.origin, "robots_unreachable", DAY_MS + 4000);
+    expect_refused(&f, DAY_MS + 4000, "robots_unreachable");
+    push(&f, "http://x.test/b", DAY_MS + 5000);
+    expect_refused(&f, DAY_MS + 5000, "robots_unreachable");
+    push(&f, "http://x.test/b", DAY_MS + HOUR_MS + 4000);
+    expect(&f, DAY_MS + HOUR_MS + 4000, POLITE_ROBOTS);
+    polite_robots_allow(f.p, f.turn.origin, NULL, 0, DAY_MS + HOUR_MS + 4000);
+    polite_destroy(f.p);
+}
+
+static void strangers_are_forgotten_but_not_their_delays(void **state) {
+    enum { MANY = 20000 };
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    uint64_t now_ms = 0;
+    begin(&f);
+    for (int i = 0; i < MANY; i++) {
+        char url[64];
+        snprintf(url, sizeof url, "http://d%d.test/", i);
+        push(&f, url, now_ms);
+        expect(&f, now_ms, POLITE_ROBOTS);
+        polite_robots_deny(f.p, f.turn.origin, "dns_nxdomain", now_ms);
+        now_ms += 1000; /* denied tasks come out when the delay of the request is over */
+        expect_refused(&f, now_ms, "dns_nxdomain");
+    }
+    assert_true(polite_totals(f.p).domains < 4200);
+    /* one domain with endless subdomains */
+    for (int i = 0; i < 2000; i++) {
+        char url[64];
+        snprintf(url, sizeof url, "http://s%d.spam.test/", i);
+        push(&f, url, now_ms);
+        expect(&f, now_ms, POLITE_ROBOTS);
+        polite_robots_deny(f.p, f.turn.origin, "dns_nxdomain", now_ms);
+        now_ms += 1000;
+        expect_refused(&f, now_ms, "dns_nxdomain");
+    }
+    assert_true(polite_totals(f.p).origins < 4200 + 300);
+    polite_destroy(f.p);
+}
+
+static void what_is_no_address_stays_the_callers(void **state) {
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    begin(&f);
+    struct crawl_task *t = crawl_task_create(WIT_CRAWLER_PAGE, WIT_STR("mailto:a@b"));
+    assert_int_equal(polite_push(f.p, t, 0), WIT_EFORMAT);
+    crawl_task_destroy(t);
+    push(&f, "http://left.test/", 0); /* destroyed with the queue */
+    expect(&f, 0, POLITE_ROBOTS);
+    polite_destroy(f.p);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(heap_gives_the_earliest),
+        cmocka_unit_test(set_agrees_with_a_list),
+        cmocka_unit_test(domains_take_turns_and_depth_decides),
+        cmocka_unit_test(what_was_not_committed_never_was),
+        cmocka_unit_test(robots_come_first_and_count_as_a_request),
+        cmocka_unit_test(rules_refuse_by_path_and_by_origin),
+        cmocka_unit_test(subdomains_share_the_delay),
+        cmocka_unit_test(crawl_delay_is_obeyed_and_bounded),
+        cmocka_unit_test(concurrency_is_a_ceiling),
+        cmocka_unit_test(overload_rests_the_domain),
+        cmocka_unit_test(rules_are_asked_for_again),
+        cmocka_unit_test(strangers_are_forgotten_but_not_their_delays),
+        cmocka_unit_test(what_is_no_address_stays_the_callers),
+    };
+    return cmocka_run_group_tests_name("crawl_parts", tests, NULL, NULL);
+}
