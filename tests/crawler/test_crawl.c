@@ -1,0 +1,530 @@
+/*
+ * test_crawl.c: whole crawls of a small site on loopback: pages on 127.0.0.1, images on 127.0.0.2,
+ * and a canary on 127.0.0.3 that nobody may touch.
+ */
+#include "shards/collection.h"
+#include "test_server.h"
+#include "wit_crawler.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+static struct wit_error err;
+
+static void must(int st) {
+    if (st < 0)
+        print_error("%s\n", err.text);
+    assert_true(st >= 0);
+}
+
+/* A 1x1 PNG. Bytes behind its end are allowed and make images differ. */
+static const uint8_t png[] = { 0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00,
+                               0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00, 0x00, 0x00, 0x01,
+                               0x00, 0x00, 0x00, 0x01, 0x08, 0x02, 0x00, 0x00, 0x00, 0x90,
+                               0x77, 0x53, 0xde, 0x00, 0x00, 0x00, 0x0c, 0x49, 0x44, 0x41,
+                               0x54, 0x08, 0xd7, 0x63, 0xf8, 0xcf, 0xc0, 0x00, 0x00, 0x03,
+                               0x01, 0x01, 0x00, 0x18, 0xdd, 0x8d, 0xb0, 0x00, 0x00, 0x00,
+                               0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82 };
+
+struct answer {
+    const char *path;
+    int status;
+    const char *headers;
+    const char *type;
+    const char *body; /* {I} the image host, {C} the canary */
+    int fails;        /* so many times it hangs up first */
+    int busy;         /* so many times it says 429 first */
+    uint32_t wait_ms;
+};
+
+struct site {
+    const struct answer *answers;
+    size_t count;
+    struct test_server *server;
+    atomic_int asked[64];
+    char images[64], canary[64];
+    struct wit_buf bodies[64], locations[64];
+};
+
+struct world {
+    struct site pages, images, canary;
+    struct wit_net_cidr allow[2];
+    struct wit_crawler_host hosts[2];
+    struct wit_crawler_config cfg;
+    struct wit_crawler_report report;
+    char dir[WIT_PATH_MAX], seed[128], scope[64];
+    struct wit_str seed_str, scope_str;
+    unsigned wanted;
+};
+
+/* The text with {I} and {C} filled in. */
+static struct wit_str fill(const struct site *s, const char *text, struct wit_buf *out) {
+    wit_buf_reset(out);
+    for (; text && *text; text++) {
+        if (strncmp(text, "{I}", 3) == 0 || strncmp(text, "{C}", 3) == 0) {
+            assert_int_equal(wit_buf_append_cstr(out, text[1] == 'I' ? s->images : s->canary), 0);
+            text += 2;
+        } else {
+            assert_int_equal(wit_buf_append_byte(out, *text), 0);
+        }
+    }
+    assert_int_equal(wit_buf_terminate(out), 0);
+    return wit_buf_view(out);
+}
+
+static void handle(void *user, const struct test_request *req, struct test_reply *reply) {
+    struct site *s = user;
+    reply->status = 404;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct answer *a = &s->answers[i];
+        if (strcmp(a->path, req->path) != 0)
+            continue;
+        int asked = atomic_fetch_add(&s->asked[i], 1);
+        if (asked < a->fails) {
+            reply->hang_up = true;
+            return;
+        }
+        if (asked < a->fails + a->busy) {
+            reply->status = 429;
+            reply->headers = "Retry-After: 1\r\n";
+            return;
+        }
+        reply->status = a->status ? a->status : 200;
+        reply->headers = a->headers ? s->locations[i].data : NULL;
+        reply->type = a->type;
+        reply->body = s->bodies[i].data;
+        reply->body_len = s->bodies[i].len;
+        reply->wait_ms = a->wait_ms;
+        return;
+    }
+}
+
+static void site_start(struct site *s, const char *ip, const struct answer *answers, size_t count) {
+    s->answers = answers;
+    s->count = count;
+    for (size_t i = 0; i < WIT_COUNT_OF(s->bodies); i++)
+        s->bodies[i] = s->locations[i] = (struct wit_buf)WIT_BUF_INIT(1 << 16);
+    s->server = test_server_start(ip, handle, s);
+}
+
+/* Bodies, once every port is known. "png:x" is a PNG with x behind its end. */
+static void site_fill(struct site *s, const char *images, const char *canary) {
+    snprintf(s->images, sizeof s->images, "%s", images);
+    snprintf(s->canary, sizeof s->canary, "%s", canary);
+    for (size_t i = 0; i < s->count; i++) {
+        const struct answer *a = &s->answers[i];
+        fill(s, a->headers, &s->locations[i]);
+        if (a->body && strncmp(a->body, "png:", 4) == 0) {
+            assert_int_equal(wit_buf_append(&s->bodies[i], png, sizeof png), 0);
+            assert_int_equal(wit_buf_append_cstr(&s->bodies[i], a->body + 4), 0);
+        } else {
+            fill(s, a->body, &s->bodies[i]);
+        }
+    }
+}
+
+static void site_stop(struct site *s) {
+    if (s->server)
+        test_server_stop(s->server);
+    for (size_t i = 0; i < WIT_COUNT_OF(s->bodies); i++) {
+        wit_buf_finish(&s->bodies[i]);
+        wit_buf_finish(&s->locations[i]);
+    }
+}
+
+static void world_start(struct world *w, const struct answer *pages, size_t page_count,
+                        const struct answer *images, size_t image_count) {
+    char images_at[64], canary_at[64];
+    memset(w, 0, sizeof *w);
+    scratch_make(w->dir);
+    site_start(&w->pages, "127.0.0.1", pages, page_count);
+    site_start(&w->images, "127.0.0.2", images, image_count);
+    site_start(&w->canary, "127.0.0.3", NULL, 0);
+    snprintf(images_at, sizeof images_at, "http://127.0.0.2:%u",
+             test_server_port(w->images.server));
+    snprintf(canary_at, sizeof canary_at, "http://127.0.0.3:%u",
+             test_server_port(w->canary.server));
+    site_fill(&w->pages, images_at, canary_at);
+    site_fill(&w->images, images_at, canary_at);
+    snprintf(w->scope, sizeof w->scope, "http://127.0.0.1:%u/", test_server_port(w->pages.server));
+    snprintf(w->seed, sizeof w->seed, "%sstart", w->scope);
+    w->seed_str = wit_str_from(w->seed);
+    w->scope_str = wit_str_from(w->scope);
+    must(wit_net_cidr_parse(WIT_STR("127.0.0.1/32"), &w->allow[0], &err));
+    must(wit_net_cidr_parse(WIT_STR("127.0.0.2/32"), &w->allow[1], &err));
+    w->hosts[0] = (struct wit_crawler_host){ "127.0.0.1", 0, 8 };
+    w->hosts[1] = (struct wit_crawler_host){ "127.0.0.2", 0, 8 };
+    w->cfg = wit_crawler_config_default();
+    w->cfg.dir = w->dir;
+    w->cfg.seeds = &w->seed_str;
+    w->cfg.seed_count = 1;
+    w->cfg.scope = &w->scope_str;
+    w->cfg.scope_count = 1;
+    w->cfg.allow_net = w->allow;
+    w->cfg.allow_net_count = 2;
+    w->cfg.hosts = w->hosts;
+    w->cfg.host_count = 2;
+    w->cfg.retry_ms = 10;
+    w->cfg.deadline_ms = 5000;
+    w->cfg.commit_ms = 20;
+    w->cfg.user = w;
+}
+
+static void world_stop(struct world *w) {
+    assert_int_equal(test_server_seen(w->canary.server, NULL, 0), 0);
+    site_stop(&w->pages);
+    site_stop(&w->images);
+    site_stop(&w->canary);
+    wit_crawler_report_finish(&w->report);
+    scratch_remove(w->dir);
+}
+
+static uint64_t refused(const struct world *w, enum wit_crawler_subject subject,
+                        const char *reason) {
+    for (size_t i = 0; i < w->report.refusal_count; i++)
+        if (w->report.refusals[i].subject == subject &&
+            strcmp(w->report.refusals[i].reason, reason) == 0)
+            return w->report.refusals[i].count;
+    return 0;
+}
+
+static size_t asked(struct site *s, const char *path) {
+    return test_server_count(s->server, path);
+}
+
+#define HTML "text/html; charset=utf-8"
+
+static const struct answer site_pages[] = {
+    { "/robots.txt", .type = "text/plain", .body = "User-agent: *\nDisallow: /private\n" },
+    { "/start", .type = HTML,
+      .body = "<a href=two>2</a> <a href=/private/x>p</a> <a href=gone>g</a> <a href=moved>m</a>"
+              "<a href=text>t</a><a href=noai>n</a><a rel=nofollow href=shy>s</a>"
+              "<a href='{C}/out'>out of scope</a><a href=busy>b</a><a href=header>h</a>"
+              "<a href=leave>l</a><a href=round>r</a><a href=flaky>f</a>"
+              "<img src='{I}/one.png' alt='one picture'><img src='{I}/one.png' alt='again one'>"
+              "<img src='{I}/lost.png' alt='lost picture'>" },
+    { "/two", .type = HTML,
+      .body = "<a href=start>back</a><img src='{I}/moved.png' alt='moved picture'>"
+              "<img src='{I}/loop.png' alt='loop'><img src='{I}/broken.png' alt='broken'>"
+              "<img src='{I}/html.png' alt='a page'><img src='{I}/webp.png' alt='webp'>"
+              "<img src='{I}/flaky.png' alt='flaky picture'>"
+              "<img src='{I}/tagged.png' alt='tagged'><img src='{I}/reserved.png' alt='reserved'>"
+              "<img src='{C}/canary.png' alt='forbidden address'>"
+              "<img src='{I}/to-canary.png' alt='forbidden by redirect'>"
+              "<img src='{I}/closed/x.png' alt='closed by robots'>"
+              "<img src='http://169.254.169.254/latest' alt='metadata'>"
+              "<img src='http://2130706433/x.png' alt='spelled otherwise'>" },
+    { "/private/x", .type = HTML, .body = "<img src='{I}/private.png' alt='never seen'>" },
+    { "/moved", .status = 301, .headers = "Location: /target\r\n" },
+    { "/target", .type = HTML, .body = "<img src='{I}/target.png' alt='behind a redirect'>" },
+    { "/text", .type = "text/plain", .body = "<img src='{I}/text.png' alt='not html'>" },
+    { "/noai", .type = HTML,
+      .body = "<meta name=robots content='noai'><a href=three>3</a>"
+              "<img src='{I}/noai.png' alt='not for training'>" },
+    { "/three", .type = HTML, .body = "<img src='{I}/three.png' alt='third picture'>" },
+    { "/shy", .type = HTML, .body = "<img src='{I}/shy.png' alt='shy'>" },
+    { "/busy", .type = HTML, .busy = 1, .body = "<img src='{I}/busy.png' alt='busy picture'>" },
+    { "/header", .type = HTML, .headers = "X-Robots-Tag: noimageai\r\n",
+      .body = "<img src='{I}/header.png' alt='header says no'>" },
+    { "/leave", .status = 302, .headers = "Location: {C}/there\r\n" },
+    { "/round", .status = 302, .headers = "Location: /round\r\n" },
+    { "/flaky", .type = HTML, .fails = 2, .body = "flaky" },
+};
+
+static const struct answer site_images[] = {
+    { "/robots.txt", .type = "text/plain", .body = "User-agent: witbot\nDisallow: /closed/\n" },
+    { "/one.png", .type = "image/png", .body = "png:1" },
+    { "/moved.png", .status = 302, .headers = "Location: /real.png\r\n" },
+    { "/real.png", .type = "image/png", .headers = "ETag: \"e\"\r\n", .body = "png:2" },
+    { "/loop.png", .status = 302, .headers = "Location: /loop.png\r\n" },
+    { "/broken.png", .type = "image/png", .body = "\x89PNG\r\n\x1a\nnothing else" },
+    { "/html.png", .type = "image/png", .body = "<html>an error page</html>" },
+    { "/webp.png", .type = "image/png", .body = "RIFF....WEBPVP8 ...." },
+    { "/flaky.png", .type = "image/png", .fails = 2, .body = "png:3" },
+    { "/tagged.png", .type = "image/png", .headers = "X-Robots-Tag: otherbot: x, noai\r\n",
+      .body = "png:4" },
+    { "/reserved.png", .type = "image/png", .headers = "TDM-Reservation: 1\r\n", .body = "png:5" },
+    { "/to-canary.png", .status = 302, .headers = "Location: {C}/secret\r\n" },
+    { "/target.png", .type = "image/png", .body = "png:6" },
+    { "/three.png", .type = "image/png", .body = "png:7" },
+    { "/busy.png", .type = "image/png", .body = "png:8" },
+    { "/closed/x.png", .type = "image/png", .body = "png:9" },
+    { "/private.png", .type = "image/png", .body = "png:10" },
+    { "/noai.png", .type = "image/png", .body = "png:11" },
+    { "/shy.png", .type = "image/png", .body = "png:12" },
+    { "/header.png", .type = "image/png", .body = "png:13" },
+};
+
+#define SITE site_pages, WIT_COUNT_OF(site_pages), site_images, WIT_COUNT_OF(site_images)
+
+static void check_site(struct world *w) {
+    assert_int_equal(w->report.pages, 8); /* start two target noai three busy header flaky */
+    assert_int_equal(w->report.pages_left, 0);
+    assert_int_equal(refused(w, WIT_CRAWLER_PAGE, "robots_denied"), 1);
+    assert_int_equal(refused(w, WIT_CRAWLER_PAGE, "http_404"), 1);
+    assert_int_equal(refused(w, WIT_CRAWLER_PAGE, "not_html"), 1);
+    assert_int_equal(refused(w, WIT_CRAWLER_PAGE, "redirected"), 3);
+    assert_int_equal(w->report.pages_refused, 6);
+    assert_int_equal(refused(w, WIT_CRAWLER_CANDIDATE, "noai"), 1);
+    assert_int_equal(refused(w, WIT_CRAWLER_CANDIDATE, "noimageai"), 1);
+
+    assert_int_equal(w->report.images, 6); /* one real flaky target three busy */
+    assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "http_404"), 1);
+    assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "too_many_redirects"), 1);
+    assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "image_broken"), 1);
+    assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "not_an_image"), 1);
+    assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "image_webp"), 1);
+    assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "tdm_reserved"), 1);
+    assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "robots_denied"), 1);
+    assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "address_denied"), 3);
+
+    assert_int_equal(asked(&w->pages, "/robots.txt"), 1);
+    assert_int_equal(asked(&w->images, "/robots.txt"), 1);
+    assert_int_equal(asked(&w->pages, "/private/x"), 0);
+    assert_int_equal(asked(&w->pages, "/shy"), 0);
+    assert_int_equal(asked(&w->pages, "/start"), 1);
+    assert_int_equal(asked(&w->pages, "/gone"), 1); /* a 404 is not asked for again */
+    assert_int_equal(asked(&w->pages, "/round"), 1);
+    assert_int_equal(asked(&w->pages, "/busy"), 2);
+    assert_int_equal(asked(&w->pages, "/flaky"), 3);
+    assert_int_equal(asked(&w->images, "/one.png"), 1);
+    assert_int_equal(asked(&w->images, "/flaky.png"), 3);
+    assert_int_equal(asked(&w->images, "/closed/x.png"), 0);
+    assert_int_equal(asked(&w->images, "/private.png"), 0);
+    assert_int_equal(asked(&w->images, "/noai.png"), 0);
+    assert_int_equal(asked(&w->images, "/header.png"), 0);
+}
+
+static void a_site_gives_what_it_allows(void **state) {
+    struct world w;
+    struct wit_shards_seal_report sealed;
+    world_start(&w, SITE);
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    /* "otherbot: x, noai" is addressed to somebody else */
+    assert_int_equal(asked(&w.images, "/tagged.png"), 1);
+    w.report.images -= 1;
+    check_site(&w);
+    must(seal_simple(w.dir, 1, 0, &sealed, &err));
+    assert_int_equal(sealed.samples, 7);
+    assert_int_equal(sealed.pairs, 8); /* one.png has two texts */
+
+    /* again: nothing is asked for, the counts are the same */
+    size_t before = test_server_seen(w.pages.server, NULL, 0);
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(test_server_seen(w.pages.server, NULL, 0), before);
+    w.report.images -= 1;
+    check_site(&w);
+    world_stop(&w);
+}
+
+static void several_reactors_give_the_same(void **state) {
+    struct wit_hash128 first = { 0, 0 };
+    struct wit_shards_seal_report sealed;
+    for (unsigned reactors = 1; reactors <= 3; reactors++) {
+        struct world w;
+        world_start(&w, SITE);
+        w.cfg.reactors = reactors;
+        must(wit_crawler_run(&w.cfg, &w.report, &err));
+        must(seal_simple(w.dir, reactors, 0, &sealed, &err));
+        if (reactors == 1)
+            first = sealed.hash;
+        assert_true(wit_hash128_eq(sealed.hash, first));
+        world_stop(&w);
+    }
+}
+
+/* ---- limits, interruption ------------------------------------------------------------------- */
+
+enum { CHAIN = 12 };
+static struct answer chain_pages[CHAIN + 1], chain_images[CHAIN];
+static char chain_text[3 * CHAIN][128];
+
+static void chain_make(void) {
+    chain_pages[CHAIN] = (struct answer){ "/start", .type = HTML, .body = "<a href=p0>first</a>" };
+    for (int i = 0; i < CHAIN; i++) {
+        char *path = chain_text[3 * i], *body = chain_text[3 * i + 1],
+             *image = chain_text[3 * i + 2];
+        snprintf(path, sizeof chain_text[0], "/p%d", i);
+        snprintf(body, sizeof chain_text[0],
+                 "<a href=p%d>next</a><img src='{I}/i%d.png' alt='no %d'>", i + 1, i, i);
+        snprintf(image, sizeof chain_text[0], "/i%d.png", i);
+        chain_pages[i] = (struct answer){ path, .type = HTML, .body = body };
+        chain_images[i] = (struct answer){ image, .type = "image/png", .body = "png:same" };
+    }
+}
+
+#define CHAIN_SITE chain_pages, CHAIN + 1, chain_images, CHAIN
+
+static void limits_hold_over_runs(void **state) {
+    struct world w;
+    chain_make();
+    world_start(&w, CHAIN_SITE);
+    w.cfg.max_pages = 3;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.pages, 3);
+    assert_int_equal(w.report.pages_left, 1);
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.pages, 3);
+    w.cfg.max_pages = 0;
+    w.cfg.max_depth = 6; /* the start is 0, p0 is 1 */
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.pages, 7);
+    assert_int_equal(w.report.images, 6);
+    world_stop(&w);
+}
+
+static volatile int raised;
+
+static int judge_and_raise(void *user, const struct wit_shards_candidate *cand, bool *want,
+                           struct wit_error *e) {
+    struct world *w = user;
+    if (++w->wanted == 3)
+        raised = 1;
+    *want = true;
+    return 0;
+}
+
+static void an_interrupted_crawl_goes_on(void **state) {
+    struct world w;
+    chain_make();
+    world_start(&w, CHAIN_SITE);
+    raised = 0;
+    w.cfg.judge = judge_and_raise;
+    w.cfg.interrupt = &raised;
+    assert_int_equal(wit_crawler_run(&w.cfg, &w.report, &err), WIT_ECANCELED);
+    assert_true(w.report.pages >= 3 && w.report.pages < CHAIN);
+    raised = 0;
+    w.wanted = 1000;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.pages, CHAIN + 1);
+    assert_int_equal(w.report.images, CHAIN);
+    assert_int_equal(refused(&w, WIT_CRAWLER_PAGE, "http_404"), 1);
+    world_stop(&w);
+}
+
+static int judge_none(void *user, const struct wit_shards_candidate *cand, bool *want,
+                      struct wit_error *e) {
+    *want = false;
+    return 0;
+}
+
+static int judge_fails(void *user, const struct wit_shards_candidate *cand, bool *want,
+                       struct wit_error *e) {
+    return wit_error_set(e, WIT_ENOMEM, "the judge is tired");
+}
+
+static void the_judge_decides_and_may_change_its_mind(void **state) {
+    struct world w;
+    chain_make();
+    world_start(&w, CHAIN_SITE);
+    w.cfg.judge = judge_none;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.candidates, CHAIN);
+    assert_int_equal(w.report.images, 0);
+    assert_int_equal(test_server_seen(w.images.server, NULL, 0), 0);
+    w.cfg.judge = judge_fails;
+    assert_int_equal(wit_crawler_run(&w.cfg, &w.report, &err), WIT_ENOMEM);
+    assert_non_null(strstr(err.text, "the judge is tired"));
+    w.cfg.judge = NULL; /* wants all: the candidates of the log are asked for */
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.images, CHAIN);
+    assert_int_equal(asked(&w.pages, "/p0"), 1);
+    world_stop(&w);
+}
+
+/* ---- politeness, as the server sees it ------------------------------------------------------ */
+
+static void the_server_sees_the_delay(void **state) {
+    enum { DELAY_MS = 60, SEEN_MOST = 64 };
+    struct test_seen seen[SEEN_MOST];
+    struct world w;
+    chain_make();
+    world_start(&w, CHAIN_SITE);
+    w.cfg.host_count = 0;
+    w.cfg.delay_ms = DELAY_MS;
+    w.cfg.reactors = 2;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.images, CHAIN);
+    struct test_server *servers[] = { w.pages.server, w.images.server };
+    for (size_t s = 0; s < 2; s++) {
+        size_t n = test_server_seen(servers[s], seen, SEEN_MOST);
+        assert_true(n > CHAIN && n <= SEEN_MOST);
+        for (size_t i = 1; i < n; i++) {
+            assert_int_equal(seen[i].running, 1);
+            /* what left in time may arrive a little closer together */
+            assert_true(seen[i].at_ms - seen[i - 1].at_ms + 15 >= DELAY_MS);
+        }
+    }
+    world_stop(&w);
+}
+
+static void unreachable_robots_deny(void **state) {
+    static const struct answer pages[] = { { "/robots.txt", .status = 503 },
+                                           { "/start", .type = HTML, .body = "hello" } };
+    static const struct answer gone[] = { { "/robots.txt", .status = 410 },
+                                          { "/start", .type = HTML, .body = "hello" } };
+    static const struct answer moved[] = {
+        { "/robots.txt", .status = 301, .headers = "Location: /r2\r\n" },
+        { "/r2", .type = "text/plain", .body = "User-agent: witbot\nDisallow: /start" },
+        { "/start", .type = HTML, .body = "hello" },
+    };
+    struct world w;
+    world_start(&w, pages, WIT_COUNT_OF(pages), NULL, 0);
+    w.cfg.max_wait_ms = 50;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(refused(&w, WIT_CRAWLER_PAGE, "robots_unreachable"), 1);
+    assert_int_equal(asked(&w.pages, "/robots.txt"), 3);
+    assert_int_equal(asked(&w.pages, "/start"), 0);
+    world_stop(&w);
+    world_start(&w, gone, WIT_COUNT_OF(gone), NULL, 0);
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.pages, 1);
+    world_stop(&w);
+    world_start(&w, moved, WIT_COUNT_OF(moved), NULL, 0);
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(refused(&w, WIT_CRAWLER_PAGE, "robots_denied"), 1);
+    world_stop(&w);
+}
+
+static void wrong_settings_are_named(void **state) {
+    struct world w;
+    world_start(&w, SITE);
+    const struct wit_str bad = WIT_STR("ftp://example.org/");
+    w.cfg.seeds = &bad;
+    assert_int_equal(wit_crawler_run(&w.cfg, &w.report, &err), WIT_EINVAL);
+    assert_non_null(strstr(err.text, "seed 'ftp://example.org/'"));
+    w.cfg.seeds = &w.seed_str;
+    w.cfg.user_agent = "Mozilla/5.0";
+    assert_int_equal(wit_crawler_run(&w.cfg, &w.report, &err), WIT_EINVAL);
+    w.cfg.user_agent = "witbot";
+    w.cfg.contact = "x\r\nCookie: a=b";
+    assert_int_equal(wit_crawler_run(&w.cfg, &w.report, &err), WIT_EINVAL);
+    w.cfg.contact = NULL;
+    w.cfg.reactors = 0;
+    assert_int_equal(wit_crawler_run(&w.cfg, &w.report, &err), WIT_EINVAL);
+    w.cfg.reactors = 1;
+    struct wit_shards_collector *other = NULL;
+    must(wit_shards_collector_open(w.dir, &other, &err));
+    assert_int_equal(wit_crawler_run(&w.cfg, &w.report, &err), WIT_EEXIST);
+    wit_shards_collector_close(other);
+    world_stop(&w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_site_gives_what_it_allows),
+        cmocka_unit_test(several_reactors_give_the_same),
+        cmocka_unit_test(limits_hold_over_runs),
+        cmocka_unit_test(an_interrupted_crawl_goes_on),
+        cmocka_unit_test(the_judge_decides_and_may_change_its_mind),
+        cmocka_unit_test(the_server_sees_the_delay),
+        cmocka_unit_test(unreachable_robots_deny),
+        cmocka_unit_test(wrong_settings_are_named),
+    };
+    return cmocka_run_group_tests_name("crawl", tests, NULL, NULL);
+}
