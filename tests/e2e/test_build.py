@@ -1,0 +1,273 @@
+"""wit build on the GIMP manual: the same dataset whatever the reactors, threads and interruptions,
+and a sentence for whatever is wrong. Everything on loopback, in one temporary directory."""
+
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import manual  # noqa: E402
+
+JOB = """
+out: data
+crawl:
+  seeds: ["http://127.0.0.1:{port}/en/index.html"]
+  scope: ["http://127.0.0.1:{port}/en/"]
+  contact: "https://example.org/wit-test"
+  allow_net: [127.0.0.1/32, 127.0.0.2/32]
+  hosts:
+    - {{host: 127.0.0.1, delay_ms: 0, concurrency: 16}}
+    - {{host: 127.0.0.2, delay_ms: 0, concurrency: 16}}
+filter:
+  wordnet: /usr/share/wordnet
+  words: [{words}]
+  per_query: 40
+  seed: 1
+shards:
+  bits: 2
+"""
+TRAIN = """
+train:
+  model: model.json
+  vocab: {vocab}
+  batch: 16
+  steps: 8
+  warmup: 2
+  lr: 1.0e-3
+"""
+MODEL = {"embed_dim": 32,
+         "vision_cfg": {"image_size": 32, "patch_size": 16, "width": 32, "layers": 1, "head_width": 16},
+         "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}}
+
+
+class BuildTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="wit-build-"))
+        cls.addClassCleanup(shutil.rmtree, cls.dir, ignore_errors=True)
+        server = manual.Manual(cls.dir / "server")
+        cls.port = server.__enter__()
+        cls.addClassCleanup(server.__exit__)
+        job = JOB.format(port=cls.port, words=manual.ROOT / "examples" / "gimp-words.txt")
+        (cls.dir / "job.yaml").write_text(job)
+        (cls.dir / "train.yaml").write_text(job + TRAIN.format(vocab=manual.VOCAB))
+        (cls.dir / "model.json").write_text(json.dumps(MODEL))
+        cls.whole = cls.build("whole")
+        cls.hash = cls.whole["hash"]
+
+    @classmethod
+    def run_wit(cls, *args, **kwargs):
+        return subprocess.run([manual.WIT, *map(str, args)], capture_output=True, text=True,
+                              timeout=300, stdin=subprocess.DEVNULL, **kwargs)
+
+    @classmethod
+    def command(cls, out, *args, job="job.yaml"):
+        return ["build", cls.dir / job, "--out", cls.dir / out, "--json", *args]
+
+    @classmethod
+    def build(cls, out, *args, **kwargs):
+        done = cls.run_wit(*cls.command(out, *args, **kwargs))
+        if done.returncode != 0:
+            raise AssertionError(f"wit build: exit {done.returncode}: {done.stderr}")
+        return json.loads(done.stdout)
+
+    # ---- what comes out
+
+    def test_the_manual_gives_its_pairs(self):
+        r = self.whole
+        self.assertGreaterEqual(r["pairs_two_words"], 1500)
+        self.assertGreaterEqual(r["pages"], 680)
+        self.assertEqual(r["pages_left"], 0)
+        self.assertIn({"subject": "page", "reason": "robots_denied", "count": 1}, r["refused"])
+        self.assertGreater(r["dropped_pairs"], 0)  # balancing bites
+        manifest = json.loads((self.dir / "whole" / "dataset.json").read_text())
+        self.assertEqual(manifest["hash"], self.hash)
+        self.assertEqual(manifest["samples"], r["samples"])
+        self.assertEqual(manifest["pairs"], r["pairs"])
+        self.assertEqual(len(manifest["shards"]), r["shards"])
+        self.assertEqual(self.run_wit("shards", "verify", self.dir / "whole").returncode, 0)
+
+    def test_again_nothing_is_to_do(self):
+        log = self.dir / "server" / "access.log"
+        before = log.stat().st_size
+        r = self.build("whole")
+        self.assertFalse(r["changed"])
+        self.assertEqual({k: v for k, v in r.items() if k not in ("changed", "fetched_bytes")},
+                         {k: v for k, v in self.whole.items()
+                          if k not in ("changed", "fetched_bytes")})
+        self.assertEqual(log.stat().st_size, before)
+
+    def test_reactors_and_threads_change_nothing(self):
+        for reactors, threads in ((1, 1), (2, 2), (3, 5)):
+            out = f"r{reactors}"
+            r = self.build(out, "--reactors", reactors, "--threads", threads)
+            self.assertEqual(r["hash"], self.hash)
+            shutil.rmtree(self.dir / out)
+
+    def test_stages_one_after_the_other(self):
+        self.build("stages", "--stop-after", "crawl")
+        self.assertFalse((self.dir / "stages" / "dataset.json").exists())
+        self.assertEqual(self.build("stages", "--stop-after", "seal")["hash"], self.hash)
+
+    # ---- interruptions
+
+    def start(self, out, *args, **kwargs):
+        return subprocess.Popen([manual.WIT, *map(str, self.command(out, *args, **kwargs))],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE, text=True)
+
+    def test_killed_ten_times(self):
+        seed = random.randrange(1 << 32)
+        print(f"kills: seed {seed}", flush=True)
+        r = random.Random(seed)
+        start = time.monotonic()
+        self.build("timed")
+        span = time.monotonic() - start
+        for i in range(10):
+            p = self.start("killed", "--reactors", 1 + i % 2)
+            time.sleep(r.uniform(0.02, span))
+            p.kill()
+            p.communicate(timeout=60)
+        r = self.build("killed")
+        self.assertEqual(r["hash"], self.hash, f"seed {seed}")
+        self.assertEqual(r["pairs_found"], self.whole["pairs_found"])
+        self.assertEqual(r["pages"], self.whole["pages"])
+        self.assertEqual(r["refused"], self.whole["refused"])
+        # How many images were asked for beyond what stays depends on the order of the answers.
+        self.assertGreaterEqual(r["images"], r["samples"])
+        self.assertEqual(self.run_wit("shards", "verify", self.dir / "killed").returncode, 0)
+
+    def test_interrupted_it_says_so(self):
+        p = self.start("ctrl-c")
+        time.sleep(0.25)
+        p.send_signal(signal.SIGINT)
+        _, err = p.communicate(timeout=60)
+        if p.returncode != 0:  # it may have been done already
+            self.assertEqual(p.returncode, 130)
+            self.assertIn("the same command goes on", err)
+        self.assertEqual(self.build("ctrl-c")["hash"], self.hash)
+
+    def test_a_full_disk_leaves_a_sentence_and_a_state(self):
+        preload = os.environ.get("WIT_FULL_DISK")
+        if not preload:
+            self.skipTest("WIT_FULL_DISK names no library to preload")
+        sealed = sum(f.stat().st_size for f in (self.dir / "whole" / "shards").iterdir())
+        collected = sum(f.stat().st_size for f in (self.dir / "whole" / "collect").iterdir())
+        failed = 0
+        for share in (0.02, 0.3, 0.9, 1.2):
+            limit = int(share * collected) if share < 1 else collected + sealed // 2
+            env = dict(os.environ, LD_PRELOAD=preload, WIT_DISK_BYTES=str(limit))
+            p = self.run_wit(*self.command("full"), env=env)
+            if p.returncode == 0:
+                continue
+            failed += 1
+            self.assertEqual(p.returncode, 1, p.stderr)
+            self.assertIn("No space left on device", p.stderr)
+            self.assertFalse((self.dir / "full" / "dataset.json").exists())
+        self.assertGreaterEqual(failed, 3)
+        self.assertEqual(self.build("full")["hash"], self.hash)
+
+    # ---- damage
+
+    def damaged(self, name):
+        copy = self.dir / f"damaged-{name}"
+        shutil.copytree(self.dir / "whole", copy, ignore=shutil.ignore_patterns("collect", "crawl"))
+        self.addCleanup(shutil.rmtree, copy)
+        return copy
+
+    def refuse(self, copy, *words):
+        """verify and load end with 1 and name the file; both say what is wrong with it."""
+        for command in (("shards", "verify", copy),
+                        ("load", copy, "--batch", "8", "--size", "32", "--bench",
+                         "--vocab", manual.VOCAB)):
+            p = self.run_wit(*command)
+            self.assertEqual(p.returncode, 1, f"{command}: {p.stdout}{p.stderr}")
+            for word in words:
+                self.assertIn(word, p.stdout + p.stderr)
+
+    def largest(self, copy):
+        return max((copy / "shards").iterdir(), key=lambda f: f.stat().st_size)
+
+    def test_a_flipped_byte_is_named(self):
+        copy = self.damaged("flip")
+        shard = self.largest(copy)
+        data = bytearray(shard.read_bytes())
+        data[len(data) // 2] ^= 1
+        shard.write_bytes(data)
+        self.refuse(copy, shard.name)
+
+    def test_a_cut_shard_is_named(self):
+        copy = self.damaged("cut")
+        shard = self.largest(copy)
+        os.truncate(shard, shard.stat().st_size // 2)
+        self.refuse(copy, shard.name)
+
+    def test_a_missing_shard_is_named(self):
+        copy = self.damaged("missing")
+        shard = self.largest(copy)
+        shard.unlink()
+        self.refuse(copy, shard.name)
+
+    def test_a_manifest_that_lies_is_named(self):
+        copy = self.damaged("lies")
+        manifest = copy / "dataset.json"
+        text = manifest.read_text()
+        manifest.write_text(re.sub(r'"samples": ?(\d+)',
+                                   lambda m: f'"samples": {int(m.group(1)) + 1}', text, count=1))
+        self.refuse(copy, "dataset.json")
+
+    # ---- bad input
+
+    def test_bad_jobs_are_refused(self):
+        for text, words in (("crawl: {seeds: []}\n", "seeds"),
+                            ("crawl: {seeds: ['http://127.0.0.1/'], speed: 9}\n", "speed"),
+                            ("crawl: {seeds: ['http://127.0.0.1/'], delay_ms: -1}\n", "delay_ms"),
+                            ("crawl: {seeds: ['http://127.0.0.1/'], allow_net: [1.2.3]}\n", "1.2.3"),
+                            ("[", "bad.yaml")):
+            (self.dir / "bad.yaml").write_text(text)
+            p = self.run_wit("build", self.dir / "bad.yaml", "--out", self.dir / "bad")
+            self.assertEqual(p.returncode, 1, text)
+            self.assertIn(words, p.stderr, text)
+        p = self.run_wit("build", self.dir / "absent.yaml", "--out", self.dir / "bad")
+        self.assertEqual(p.returncode, 1)
+        self.assertIn("absent.yaml", p.stderr)
+        self.assertEqual(self.run_wit("build").returncode, 2)
+        self.assertEqual(self.run_wit("build", "--stop-after", "lunch", "x").returncode, 2)
+
+    def test_a_bad_seed_is_left_out(self):
+        seeds = self.dir / "seeds.txt"
+        seeds.write_text(f"# mine\n\nnot a url\nhttp://127.0.0.1:{self.port}/en/index.html\n")
+        p = self.run_wit("crawl", "--seeds", seeds, "--seeds", self.dir / "absent.txt",
+                         "--out", self.dir / "crawled", "--allow-net", "127.0.0.0/8",
+                         "--host", "127.0.0.1:0:8", "--host", "127.0.0.2:0:8",
+                         "--max-pages", "5", "--json")
+        self.assertEqual(p.returncode, 3, p.stderr)
+        self.assertIn("seeds.txt:3: seed 'not a url' is left out", p.stderr)
+        self.assertIn("absent.txt' is left out", p.stderr)
+        self.assertEqual(json.loads(p.stdout)["pages"], 5)
+
+    # ---- training
+
+    def test_the_whole_way_to_a_model(self):
+        r = self.build("trained", job="train.yaml")
+        self.assertEqual(r["hash"], self.hash)
+        self.assertEqual(r["steps"], 8)
+        self.assertGreater(r["samples_per_s"], 0)
+        self.assertTrue((pathlib.Path(r["checkpoint"])).is_dir())
+        again = self.build("trained", job="train.yaml")
+        self.assertEqual(again["checkpoint"], r["checkpoint"])
+        self.assertEqual(again["last_loss"], r["last_loss"])
+
+
+if __name__ == "__main__":
+    manual.need()
+    unittest.main(verbosity=2)
