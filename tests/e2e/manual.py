@@ -2,13 +2,14 @@
 
 import os
 import pathlib
+import random
 import shutil
 import socket
 import subprocess
 import sys
 
-ROOT = pathlib.Path(os.environ.get("WIT_SOURCE_ROOT", pathlib.Path(__file__).resolve().parents[2]))
-WIT = os.environ.get("WIT", str(ROOT / "build" / "tools" / "wit"))
+ROOT = pathlib.Path(os.environ.get("WIT_SOURCE_ROOT") or pathlib.Path(__file__).parents[2]).resolve()
+WIT = pathlib.Path(os.environ.get("WIT") or ROOT / "build" / "tools" / "wit").resolve()
 VOCAB = ROOT / ".cache" / "bpe_simple_vocab_16e6.txt.gz"
 SKIP = 77
 
@@ -16,28 +17,29 @@ SKIP = 77
 def need():
     """Skip, saying so, where the machine lacks what tools/setup installs."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    missing = [name for name, there in (
-        ("nginx", shutil.which("nginx", path=path)),
-        ("gimp-help-en", os.path.exists("/usr/share/gimp/2.0/help/en/index.html")),
-        ("wordnet-base", os.path.exists("/usr/share/wordnet/data.noun")),
-        ("the vocabulary", VOCAB.exists())) if not there]
-    if missing:
-        print("skipped: not here: " + ", ".join(missing) + "; run tools/setup")
-        sys.exit(SKIP)
+    for what, there in (
+            ("nginx", shutil.which("nginx", path=path)),
+            ("curl", shutil.which("curl")),
+            ("gimp-help-en", os.access("/usr/share/gimp/2.0/help/en/index.html", os.R_OK)),
+            ("wordnet-base", os.access("/usr/share/wordnet/data.noun", os.R_OK)),
+            ("the vocabulary", os.access(VOCAB, os.R_OK))):
+        if not there:
+            print(f"skipped: {what} is missing; tools/setup installs it")
+            sys.exit(SKIP)
 
 
 def free_port():
-    """A port that is free on both hosts of the manual."""
-    for _ in range(50):
-        with socket.socket() as a, socket.socket() as b:
-            a.bind(("127.0.0.1", 0))
-            port = a.getsockname()[1]
-            try:
-                b.bind(("127.0.0.2", port))
-            except OSError:
-                continue
+    """A port free on both hosts, below the range that outgoing connections take from."""
+    for _ in range(100):
+        port = random.randrange(20000, 32000)
+        try:
+            for host in ("127.0.0.1", "127.0.0.2"):
+                with socket.socket() as s:
+                    s.bind((host, port))
             return port
-    raise SystemExit("no free port on 127.0.0.1 and 127.0.0.2")
+        except OSError:
+            continue
+    sys.exit("no free port on 127.0.0.1 and 127.0.0.2")
 
 
 class Manual:

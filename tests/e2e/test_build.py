@@ -66,7 +66,7 @@ class BuildTest(unittest.TestCase):
 
     @classmethod
     def run_wit(cls, *args, **kwargs):
-        return subprocess.run([manual.WIT, *map(str, args)], capture_output=True, text=True,
+        return subprocess.run([str(manual.WIT), *map(str, args)], capture_output=True, text=True,
                               timeout=300, stdin=subprocess.DEVNULL, **kwargs)
 
     @classmethod
@@ -121,7 +121,7 @@ class BuildTest(unittest.TestCase):
     # ---- interruptions
 
     def start(self, out, *args, **kwargs):
-        return subprocess.Popen([manual.WIT, *map(str, self.command(out, *args, **kwargs))],
+        return subprocess.Popen([str(manual.WIT), *map(str, self.command(out, *args, **kwargs))],
                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE, text=True)
 

@@ -10,20 +10,18 @@ examples too. Exit: 0 passed, 1 failed, 77 skipped.
 
 import os
 import pathlib
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(os.environ.get("WIT_SOURCE_ROOT") or pathlib.Path(__file__).parents[2]).resolve()
-WIT = pathlib.Path(os.environ.get("WIT") or ROOT / "build/tools/wit").resolve()
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from manual import ROOT, WIT, free_port, need  # noqa: E402
+
 PAGE = ROOT / "docs/tutorial.md"
-VOCAB = ".cache/bpe_simple_vocab_16e6.txt.gz"
 PORT = "28461"
 DEADLINE_S = 240
 STOP_S = 15
@@ -31,20 +29,6 @@ STOP_S = 15
 
 class Failed(Exception):
     pass
-
-
-def missing():
-    """A sentence about what the tutorial needs and is not here, or None."""
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    for what, there in (
-            ("nginx", shutil.which("nginx", path=path)),
-            ("curl", shutil.which("curl")),
-            ("gimp-help-en", os.access("/usr/share/gimp/2.0/help/en/index.html", os.R_OK)),
-            ("wordnet-base", os.access("/usr/share/wordnet/data.noun", os.R_OK)),
-            ("the vocabulary", os.access(ROOT / VOCAB, os.R_OK))):
-        if not there:
-            return f"{what} is missing; tools/setup installs it"
-    return None
 
 
 def blocks(text):
@@ -71,20 +55,6 @@ def blocks(text):
     if not found:
         raise Failed(f"{PAGE.name}: nothing to run")
     return found
-
-
-def free_port():
-    """A port free on both loopback hosts, below the range that outgoing connections take from."""
-    for _ in range(100):
-        port = random.randrange(20000, 32000)
-        try:
-            for host in ("127.0.0.1", "127.0.0.2"):
-                with socket.socket() as s:
-                    s.bind((host, port))
-            return str(port)
-        except OSError:
-            continue
-    raise Failed("no free port")
 
 
 def run(argv, log, deadline, **kwargs):
@@ -142,16 +112,13 @@ def copy_of_source(base, port):
 
 
 def main():
-    why = missing()
-    if why:
-        print(f"skipped: {why}")
-        return 77
+    need()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that `finally` runs
     base = pathlib.Path(tempfile.mkdtemp(prefix="wit-tutorial-"))
     work = base / "work"
     work.mkdir()
     try:
-        port = free_port()
+        port = str(free_port())
         run_page(work, copy_of_source(base, port), port)
         return 0
     except Failed as why:
