@@ -152,8 +152,8 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
                                                      : cli_fail("crawl", err);
     if (optind < argc)
         return cli_usage_error("crawl", "there is no verb or option '%s'", argv[optind]);
-    if (!cfg->dir)
-        return cli_usage_error("crawl", "--out is wanted");
+    if (!cfg->dir || (o->run.seeds.count == 0 && !o->run.partial))
+        return cli_usage_error("crawl", "--seeds and --out are wanted");
     cfg->delay_ms = (uint32_t)delay;
     cfg->concurrency = (uint32_t)concurrency;
     cfg->reactors = (unsigned)reactors;

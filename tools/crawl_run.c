@@ -202,6 +202,8 @@ int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_cra
     run->cfg.progress = progress_show;
     run->cfg.user = run;
     run->selection = selection;
+    if (!run->cfg.contact)
+        wit_log_warn("crawl", "no contact is set: sites that mind this crawl can only block it");
     files_raise();
     wit_progress_start(&run->progress, "crawl", "urls", 0, run->json);
     int st = wit_crawler_run(&run->cfg, report, err);
