@@ -12,6 +12,7 @@
  */
 #include "html_tokenizer.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum state {
@@ -67,6 +68,8 @@ enum {
     RAW_NAME_MAX = 32,    /* of an end tag that may close raw text */
     HOLD_FIRST_PIECE = 64 /* bytes first added to a held token; grows with it */
 };
+
+static_assert(RAW_NAME_MAX + 3 <= HTML_TOKEN_LEAST_BYTES, "a failed end tag is held as a whole");
 
 static const char script_name[] = "script";
 
@@ -974,6 +977,7 @@ int html_tokenizer_end(struct html_tokenizer *t) {
 /* ---- objects --------------------------------------------------------------------------------- */
 
 struct html_tokenizer *html_tokenizer_create(size_t max_token_bytes, html_token_fn fn, void *user) {
+    assert(max_token_bytes >= HTML_TOKEN_LEAST_BYTES);
     struct html_tokenizer *t = calloc(1, sizeof *t);
     if (!t)
         return NULL;

@@ -13,7 +13,10 @@
 
 #include "html_content.h"
 
-enum { HTML_ATTRIBUTES_MAX = 256 }; /* of one tag; later ones are left out */
+enum {
+    HTML_ATTRIBUTES_MAX = 256,  /* of one tag; later ones are left out */
+    HTML_TOKEN_LEAST_BYTES = 64 /* of a ceiling: what may still turn out to be text is shorter */
+};
 
 enum html_token_kind { HTML_TEXT, HTML_START_TAG, HTML_END_TAG, HTML_COMMENT, HTML_DOCTYPE };
 
@@ -48,7 +51,8 @@ typedef void (*html_token_fn)(void *user, const struct html_token *token);
 
 struct html_tokenizer;
 
-/* NULL: out of memory. max_token_bytes bounds what is kept of a tag, comment or doctype. */
+/* NULL: out of memory. max_token_bytes, at least HTML_TOKEN_LEAST_BYTES, bounds what is kept of a
+ * tag, comment or doctype. */
 struct html_tokenizer *html_tokenizer_create(size_t max_token_bytes, html_token_fn fn, void *user);
 void html_tokenizer_destroy(struct html_tokenizer *t);
 void html_tokenizer_reset(struct html_tokenizer *t); /* a new document */

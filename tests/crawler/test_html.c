@@ -1,0 +1,486 @@
+/*
+ * test_html.c: the tokenizer says what the standard's says: html5lib's cases (tests/golden/html),
+ * examples of what those leave to a tree builder, and, however the bytes were cut, the same.
+ * Replay with WIT_TEST_SEED=<printed seed>.
+ */
+#include "html_tokens.h"
+#include "text/wit_text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+enum { MAX_TOKEN = 1 << 20, RANDOM_CUTS = 3, SOUPS = 4000, SOUP_PIECES_MAX = 30 };
+
+static struct wit_random rng;
+
+static int setup(void **state) {
+    const char *given = getenv("WIT_TEST_SEED");
+    uint64_t seed = given ? strtoull(given, NULL, 10) : wit_clock_ns();
+    print_message("WIT_TEST_SEED=%llu\n", (unsigned long long)seed);
+    wit_random_init(&rng, seed, 0, 0);
+    return 0;
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+/* How a tokenizer is to start. */
+struct start {
+    enum html_text_mode mode;
+    struct wit_str last_start_tag;
+    size_t max_token;
+};
+
+static size_t one_byte(void *user) {
+    return 1;
+}
+
+static size_t some_bytes(void *user) {
+    return (size_t)wit_random_below(&rng, 12);
+}
+
+static void tokenize(const struct start *start, struct wit_str input, size_t (*next)(void *user),
+                     struct html_tokens *out) {
+    html_tokens_init(out);
+    struct html_tokenizer *t = html_tokenizer_create(start->max_token, html_tokens_take, out);
+    assert_non_null(t);
+    html_tokenizer_set_text(t, start->mode, start->last_start_tag);
+    html_tokens_feed(t, input, next, NULL);
+    html_tokens_end(out);
+    html_tokenizer_destroy(t);
+}
+
+static void assert_lines(struct wit_str input, struct wit_str got, struct wit_str want,
+                         const char *what) {
+    if (!wit_str_eq(got, want))
+        fail_msg("%s: '%.*s'\n-- got\n%.*s-- wanted\n%.*s", what, WIT_STR_FMT(input),
+                 WIT_STR_FMT(got), WIT_STR_FMT(want));
+}
+
+/* Whole, byte by byte and cut at random: always `want`; with want.data NULL, always the same. */
+static void check(const struct start *start, struct wit_str input, struct wit_str want,
+                  const char *what) {
+    struct html_tokens whole, cut;
+    tokenize(start, input, NULL, &whole);
+    if (want.data)
+        assert_lines(input, wit_buf_view(&whole.lines), want, what);
+    for (int i = 0; i <= RANDOM_CUTS; i++) {
+        tokenize(start, input, i ? some_bytes : one_byte, &cut);
+        assert_lines(input, wit_buf_view(&cut.lines), wit_buf_view(&whole.lines),
+                     i ? "cut at random" : "cut to bytes");
+        html_tokens_finish(&cut);
+    }
+    html_tokens_finish(&whole);
+}
+
+/* ---- html5lib's cases ------------------------------------------------------------------------ */
+
+/* A string of a case: as it is, or with "\uHHHH" once more resolved. False: a lone surrogate, which
+ * no bytes decode to. */
+static bool case_string(struct wit_str s, bool escaped, struct wit_buf *out) {
+    uint32_t high = 0;
+    wit_buf_reset(out);
+    for (size_t at = 0; at < s.len;) {
+        char utf8[4];
+        uint32_t unit;
+        if (escaped && s.len - at >= 6 && s.data[at] == '\\' && s.data[at + 1] == 'u') {
+            char digits[5] = "";
+            memcpy(digits, s.data + at + 2, 4);
+            unit = (uint32_t)strtoul(digits, NULL, 16);
+            at += 6;
+        } else {
+            unit = wit_utf8_next(s, &at);
+        }
+        if (high && unit >= 0xDC00 && unit < 0xE000)
+            unit = 0x10000 + ((high - 0xD800) << 10) + (unit - 0xDC00);
+        else if (high || (unit >= 0xDC00 && unit < 0xE000))
+            return false;
+        high = unit >= 0xD800 && unit < 0xDC00 ? unit : 0;
+        if (!high)
+            assert_int_equal(wit_buf_append(out, utf8, wit_utf8_encode(unit, utf8)), 0);
+    }
+    return !high;
+}
+
+/* A value of the expected tokens, in the form of html_tokens. */
+static bool put_value(struct wit_json_writer *w, const struct wit_json *v, bool escaped,
+                      struct wit_buf *scratch) {
+    struct wit_str s;
+    bool flag, good = true;
+    switch (wit_json_type_of(v)) {
+    case WIT_JSON_STRING:
+        assert_int_equal(wit_json_string(v, &s), 0);
+        good = case_string(s, escaped, scratch);
+        wit_json_put_str(w, scratch->data ? wit_buf_view(scratch) : WIT_STR(""));
+        break;
+    case WIT_JSON_BOOL:
+        assert_int_equal(wit_json_bool(v, &flag), 0);
+        wit_json_put_bool(w, flag);
+        break;
+    case WIT_JSON_OBJECT:
+        wit_json_object_begin(w);
+        for (void *it = wit_json_first(v); it; it = wit_json_next(v, it)) {
+            good = case_string(wit_str_from(wit_json_iter_key(it)), escaped, scratch) && good;
+            assert_int_equal(wit_buf_terminate(scratch), 0);
+            wit_json_key(w, scratch->data);
+            good = put_value(w, wit_json_iter_value(it), escaped, scratch) && good;
+        }
+        wit_json_object_end(w);
+        break;
+    default:
+        wit_json_put_null(w);
+        break;
+    }
+    return good;
+}
+
+static bool put_tokens(const struct wit_json *tokens, bool escaped, struct wit_buf *scratch,
+                       struct wit_buf *out) {
+    bool good = true;
+    wit_buf_reset(out);
+    for (size_t i = 0; i < wit_json_size(tokens); i++) {
+        const struct wit_json *token = wit_json_at(tokens, i);
+        struct wit_json_writer w;
+        wit_json_writer_init(&w, out);
+        wit_json_array_begin(&w);
+        for (size_t k = 0; k < wit_json_size(token); k++)
+            good = put_value(&w, wit_json_at(token, k), escaped, scratch) && good;
+        wit_json_array_end(&w);
+        assert_int_equal(wit_json_writer_finish(&w), 0);
+        assert_int_equal(wit_buf_append_byte(out, '\n'), 0);
+    }
+    return good;
+}
+
+static enum html_text_mode mode_of(const struct wit_json *name) {
+    static const char *const names[] = {
+        [HTML_MODE_DATA] = "Data state",           [HTML_MODE_RCDATA] = "RCDATA state",
+        [HTML_MODE_RAWTEXT] = "RAWTEXT state",     [HTML_MODE_SCRIPT] = "Script data state",
+        [HTML_MODE_PLAINTEXT] = "PLAINTEXT state", [HTML_MODE_CDATA] = "CDATA section state"
+    };
+    struct wit_str s;
+    assert_int_equal(wit_json_string(name, &s), 0);
+    for (size_t i = 0; i < WIT_COUNT_OF(names); i++)
+        if (wit_str_eq(s, wit_str_from(names[i])))
+            return (enum html_text_mode)i;
+    fail_msg("no state '%.*s'", WIT_STR_FMT(s));
+    return HTML_MODE_DATA;
+}
+
+struct tally {
+    size_t run, skipped;
+    struct wit_buf input, want, scratch;
+};
+
+static void run_case(const struct wit_json *c, const char *file, size_t index,
+                     struct tally *tally) {
+    struct start start = { HTML_MODE_DATA, { "", 0 }, MAX_TOKEN };
+    struct wit_str text;
+    bool escaped = false;
+    char what[300];
+    (void)wit_json_bool(wit_json_get(c, "doubleEscaped"), &escaped);
+    (void)wit_json_string(wit_json_get(c, "lastStartTag"), &start.last_start_tag);
+    assert_int_equal(wit_json_string(wit_json_get(c, "input"), &text), 0);
+    if (!case_string(text, escaped, &tally->input) ||
+        !put_tokens(wit_json_get(c, "output"), escaped, &tally->scratch, &tally->want)) {
+        tally->skipped++;
+        return;
+    }
+    snprintf(what, sizeof what, "%s, case %zu", file, index);
+    const struct wit_json *states = wit_json_get(c, "initialStates");
+    size_t state_count = states ? wit_json_size(states) : 1;
+    struct wit_str want = wit_str_of(tally->want.data ? tally->want.data : "", tally->want.len);
+    for (size_t s = 0; s < state_count; s++, tally->run++) {
+        start.mode = states ? mode_of(wit_json_at(states, s)) : HTML_MODE_DATA;
+        check(&start, wit_buf_view(&tally->input), want, what);
+    }
+}
+
+static void html5lib_cases_give_their_tokens(void **state) {
+    char dir[WIT_PATH_MAX], path[WIT_PATH_MAX];
+    struct wit_strings files;
+    struct wit_error err = WIT_ERROR_INIT;
+    struct tally tally = { 0, 0, WIT_BUF_INIT(1 << 20), WIT_BUF_INIT(1 << 20),
+                           WIT_BUF_INIT(1 << 20) };
+    snprintf(dir, sizeof dir, "%s/tests/golden/html/tokenizer", getenv("WIT_SOURCE_ROOT"));
+    if (wit_dir_list(dir, &files, &err) < 0)
+        fail_msg("%s", err.text);
+    for (size_t f = 0; f < files.count; f++) {
+        struct wit_json *root = NULL;
+        assert_int_equal(wit_path_join(path, dir, files.items[f]), 0);
+        if (wit_json_load(path, 1 << 24, &root, &err) < 0)
+            fail_msg("%s", err.text);
+        const struct wit_json *tests = wit_json_get(root, "tests");
+        for (size_t i = 0; i < wit_json_size(tests); i++)
+            run_case(wit_json_at(tests, i), files.items[f], i, &tally);
+        wit_json_destroy(root);
+    }
+    print_message("%zu cases, %zu with lone surrogates left out\n", tally.run, tally.skipped);
+    assert_true(tally.run > 2000 && tally.skipped < 10);
+    wit_strings_finish(&files);
+    wit_buf_finish(&tally.input);
+    wit_buf_finish(&tally.want);
+    wit_buf_finish(&tally.scratch);
+}
+
+/* ---- what a tree builder would tell a tokenizer ------------------------------------------------
+ */
+
+static void raw_elements_switch_the_text(void **state) {
+    static const struct {
+        const char *input, *want;
+    } cases[] = {
+        { "<title>a<b>&amp;</title><i>", "[\"StartTag\",\"title\",{}]\n[\"Character\",\"a<b>&\"]\n"
+                                         "[\"EndTag\",\"title\"]\n[\"StartTag\",\"i\",{}]\n" },
+        { "<TEXTAREA>\n<img></Textarea >", "[\"StartTag\",\"textarea\",{}]\n"
+                                           "[\"Character\",\"\\n<img>\"]\n"
+                                           "[\"EndTag\",\"textarea\"]\n" },
+        { "<style>a{}<img>&amp;</b></style/>", "[\"StartTag\",\"style\",{}]\n"
+                                               "[\"Character\",\"a{}<img>&amp;</b>\"]\n"
+                                               "[\"EndTag\",\"style\"]\n" },
+        { "<xmp></xm></xmpp></xmp>", "[\"StartTag\",\"xmp\",{}]\n"
+                                     "[\"Character\",\"</xm></xmpp>\"]\n[\"EndTag\",\"xmp\"]\n" },
+        { "<iframe><img></iframe>", "[\"StartTag\",\"iframe\",{}]\n[\"Character\",\"<img>\"]\n"
+                                    "[\"EndTag\",\"iframe\"]\n" },
+        { "<noembed><img></noembed>", "[\"StartTag\",\"noembed\",{}]\n[\"Character\",\"<img>\"]\n"
+                                      "[\"EndTag\",\"noembed\"]\n" },
+        { "<noframes><img></noframes>", "[\"StartTag\",\"noframes\",{}]\n"
+                                        "[\"Character\",\"<img>\"]\n[\"EndTag\",\"noframes\"]\n" },
+        { "<plaintext><img></plaintext>", "[\"StartTag\",\"plaintext\",{}]\n"
+                                          "[\"Character\",\"<img></plaintext>\"]\n" },
+        /* Scripting is off: what stands in noscript is markup. */
+        { "<noscript><img></noscript>", "[\"StartTag\",\"noscript\",{}]\n"
+                                        "[\"StartTag\",\"img\",{}]\n[\"EndTag\",\"noscript\"]\n" },
+        { "<script><!--<script></script>--></script><b>",
+          "[\"StartTag\",\"script\",{}]\n[\"Character\",\"<!--<script></script>-->\"]\n"
+          "[\"EndTag\",\"script\"]\n[\"StartTag\",\"b\",{}]\n" },
+        { "<script><!--<script </script >x--></script>",
+          "[\"StartTag\",\"script\",{}]\n[\"Character\",\"<!--<script </script >x-->\"]\n"
+          "[\"EndTag\",\"script\"]\n" },
+        { "<script><!--<scripts></script>", "[\"StartTag\",\"script\",{}]\n"
+                                            "[\"Character\",\"<!--<scripts>\"]\n"
+                                            "[\"EndTag\",\"script\"]\n" },
+        { "<script><!-<script></script>", "[\"StartTag\",\"script\",{}]\n"
+                                          "[\"Character\",\"<!-<script>\"]\n"
+                                          "[\"EndTag\",\"script\"]\n" },
+        { "<script><!--></script>", "[\"StartTag\",\"script\",{}]\n[\"Character\",\"<!-->\"]\n"
+                                    "[\"EndTag\",\"script\"]\n" },
+        { "<script><!--<script>--><!--</script>", "[\"StartTag\",\"script\",{}]\n"
+                                                  "[\"Character\",\"<!--<script>--><!--\"]\n"
+                                                  "[\"EndTag\",\"script\"]\n" },
+        { "<script>a</scrip", "[\"StartTag\",\"script\",{}]\n[\"Character\",\"a</scrip\"]\n" },
+        { "<title/>x</title>", "[\"StartTag\",\"title\",{},true]\n[\"Character\",\"x\"]\n"
+                               "[\"EndTag\",\"title\"]\n" },
+    };
+    for (size_t i = 0; i < WIT_COUNT_OF(cases); i++)
+        check(&(struct start){ HTML_MODE_DATA, { "", 0 }, MAX_TOKEN }, wit_str_from(cases[i].input),
+              wit_str_from(cases[i].want), "switch");
+}
+
+static void cdata_exists_in_foreign_content_only(void **state) {
+    static const struct {
+        const char *input, *want;
+    } cases[] = {
+        { "<![CDATA[a]]>", "[\"Comment\",\"[CDATA[a]]\"]\n" },
+        { "<svg><![CDATA[a<b>]]]>&amp;", "[\"StartTag\",\"svg\",{}]\n"
+                                         "[\"Character\",\"a<b>]&\"]\n" },
+        { "<math><![CDATA[]]></math><![CDATA[b]]>",
+          "[\"StartTag\",\"math\",{}]\n[\"EndTag\",\"math\"]\n[\"Comment\",\"[CDATA[b]]\"]\n" },
+        { "<svg><![cdata[a]]>", "[\"StartTag\",\"svg\",{}]\n[\"Comment\",\"[cdata[a]]\"]\n" },
+        { "<svg/><![CDATA[a]]>", "[\"StartTag\",\"svg\",{},true]\n[\"Comment\",\"[CDATA[a]]\"]\n" },
+        { "<svg><p><![CDATA[a]]>", "[\"StartTag\",\"svg\",{}]\n[\"StartTag\",\"p\",{}]\n"
+                                   "[\"Comment\",\"[CDATA[a]]\"]\n" },
+        { "<svg><desc><![CDATA[a]]></desc><![CDATA[b]]>",
+          "[\"StartTag\",\"svg\",{}]\n[\"StartTag\",\"desc\",{}]\n"
+          "[\"Comment\",\"[CDATA[a]]\"]\n[\"EndTag\",\"desc\"]\n[\"Character\",\"b\"]\n" },
+        { "<svg><title>a<b>&lt;</b></title><style>a<i></style>",
+          "[\"StartTag\",\"svg\",{}]\n[\"StartTag\",\"title\",{}]\n[\"Character\",\"a\"]\n"
+          "[\"StartTag\",\"b\",{}]\n[\"Character\",\"<\"]\n[\"EndTag\",\"b\"]\n"
+          "[\"EndTag\",\"title\"]\n[\"StartTag\",\"style\",{}]\n[\"Character\",\"a\"]\n"
+          "[\"StartTag\",\"i\",{}]\n[\"EndTag\",\"style\"]\n" },
+        { "<svg><![CDATA[a]]", "[\"StartTag\",\"svg\",{}]\n[\"Character\",\"a]]\"]\n" },
+        { "<svg><![CDATA[a]", "[\"StartTag\",\"svg\",{}]\n[\"Character\",\"a]\"]\n" },
+        { "<svg><![CDAT", "[\"StartTag\",\"svg\",{}]\n[\"Comment\",\"[CDAT\"]\n" },
+        { "<svg><![CDATA[]]]]]]]x]]]]]>y", "[\"StartTag\",\"svg\",{}]\n"
+                                           "[\"Character\",\"]]]]]]]x]]]y\"]\n" },
+    };
+    for (size_t i = 0; i < WIT_COUNT_OF(cases); i++)
+        check(&(struct start){ HTML_MODE_DATA, { "", 0 }, MAX_TOKEN }, wit_str_from(cases[i].input),
+              wit_str_from(cases[i].want), "foreign");
+}
+
+static void a_text_keeps_its_bytes_until_decoded(void **state) {
+    const struct start start = { HTML_MODE_DATA, { "", 0 }, MAX_TOKEN };
+    check(&start, WIT_STR("a\r\nb\rc\n\r&#13;\r&amp\r;"),
+          WIT_STR("[\"Character\",\"a\\nb\\nc\\n\\n\\r\\n&\\n;\"]\n"), "newlines");
+    check(&start, WIT_STR("<a b='x\r\ny\0'>"),
+          WIT_STR("[\"StartTag\",\"a\",{\"b\":\"x\\ny\xEF\xBF\xBD\"}]\n"), "newlines in a value");
+    check(&start, WIT_STR("<A\0B C\0=d><!--\0\r--></a\0b>"),
+          WIT_STR("[\"StartTag\",\"a\xEF\xBF\xBD"
+                  "b\",{\"c\xEF\xBF\xBD\":\"d\"}]\n"
+                  "[\"Comment\",\"\xEF\xBF\xBD\\n\"]\n[\"EndTag\",\"a\xEF\xBF\xBD"
+                  "b\"]\n"),
+          "NULs");
+    check(&start, WIT_STR("<a b=1 B=2 c c=3 =d e=&notit; f='&notit;' g='&not=' h='&not;='>"),
+          WIT_STR("[\"StartTag\",\"a\",{\"b\":\"1\",\"c\":\"\",\"=d\":\"\",\"e\":\"&notit;\","
+                  "\"f\":\"&notit;\",\"g\":\"&not=\",\"h\":\"\xC2\xAC=\"}]\n"),
+          "attributes");
+}
+
+/* ---- ceilings -------------------------------------------------------------------------------- */
+
+#define FIFTY "01234567890123456789012345678901234567890123456789"
+
+static void a_token_over_the_ceiling_is_cut(void **state) {
+    const struct start start = { HTML_MODE_DATA, { "", 0 }, HTML_TOKEN_LEAST_BYTES };
+    check(&start, WIT_STR("<a b='" FIFTY "123456'>x"),
+          WIT_STR("[\"StartTag\",\"a\",{\"b\":\"" FIFTY "123456\"}]\n[\"Character\",\"x\"]\n"),
+          "64 bytes");
+    check(&start, WIT_STR("<a b='" FIFTY "1234567'>x"),
+          WIT_STR("[\"StartTag\",\"a\",{},\"cut\"]\n[\"Character\",\"x\"]\n"), "65 bytes");
+    check(&start, WIT_STR("<a" FIFTY "1234567890>x"),
+          WIT_STR("[\"StartTag\",\"a" FIFTY "1234567890\",{}]\n[\"Character\",\"x\"]\n"), "a name");
+    check(&start, WIT_STR("<a" FIFTY FIFTY ">x"),
+          WIT_STR("[\"StartTag\",\"\",{},\"cut\"]\n[\"Character\",\"x\"]\n"), "a long name");
+    check(&start, WIT_STR("<script b='" FIFTY FIFTY "'>a<b></script c='" FIFTY FIFTY "'>x"),
+          WIT_STR("[\"StartTag\",\"script\",{},\"cut\"]\n[\"Character\",\"a<b>\"]\n"
+                  "[\"EndTag\",\"script\",\"cut\"]\n[\"Character\",\"x\"]\n"),
+          "a cut script is one all the same");
+    check(&start, WIT_STR("<!--" FIFTY "1234567-->b<!--" FIFTY "12345678--!>c"),
+          WIT_STR("[\"Comment\",\"" FIFTY "1234567\"]\n[\"Character\",\"b\"]\n"
+                  "[\"Comment\",\"\",\"cut\"]\n[\"Character\",\"c\"]\n"),
+          "comments");
+    check(&start, WIT_STR("<!--" FIFTY FIFTY), WIT_STR("[\"Comment\",\"\",\"cut\"]\n"),
+          "to the end");
+    check(&start, WIT_STR("<!doctype html" FIFTY FIFTY ">c"),
+          WIT_STR("[\"DOCTYPE\",null,null,null,false,\"cut\"]\n[\"Character\",\"c\"]\n"),
+          "doctype");
+}
+
+static void attributes_over_the_ceiling_are_left_out(void **state) {
+    struct wit_buf in = WIT_BUF_INIT(1 << 16), want = WIT_BUF_INIT(1 << 16);
+    assert_int_equal(wit_buf_printf(&in, "<a"), 0);
+    assert_int_equal(wit_buf_printf(&want, "[\"StartTag\",\"a\",{"), 0);
+    for (int i = 0; i < HTML_ATTRIBUTES_MAX + 3; i++) {
+        assert_int_equal(wit_buf_printf(&in, " a%d=%d", i, i), 0);
+        if (i < HTML_ATTRIBUTES_MAX)
+            assert_int_equal(wit_buf_printf(&want, "%s\"a%d\":\"%d\"", i ? "," : "", i, i), 0);
+    }
+    assert_int_equal(wit_buf_printf(&in, ">x"), 0);
+    assert_int_equal(wit_buf_printf(&want, "},\"cut\"]\n[\"Character\",\"x\"]\n"), 0);
+    check(&(struct start){ HTML_MODE_DATA, { "", 0 }, MAX_TOKEN }, wit_buf_view(&in),
+          wit_buf_view(&want), "many attributes");
+    wit_buf_finish(&in);
+    wit_buf_finish(&want);
+}
+
+static void what_a_tag_is_asked_for(void **state) {
+    struct html_attr attrs[] = { { { "SRC", 3 }, { "1", 1 } },
+                                 { { "src", 3 }, { "2", 1 } },
+                                 { { "srcset", 6 }, { "3", 1 } } };
+    const struct html_token token = { .kind = HTML_START_TAG, .attrs = attrs, .attr_count = 3 };
+    assert_ptr_equal(html_token_attr(&token, "src"), &attrs[0]);
+    assert_ptr_equal(html_token_attr(&token, "srcset"), &attrs[2]);
+    assert_null(html_token_attr(&token, "s"));
+    assert_int_equal(html_element_find(WIT_STR("ImG")), HTML_IMG);
+    assert_int_equal(html_element_find(WIT_STR("annotation-XML")), HTML_ANNOTATION_XML);
+    assert_int_equal(html_element_find(WIT_STR("im")), HTML_OTHER);
+    assert_int_equal(html_element_find(WIT_STR("")), HTML_OTHER);
+}
+
+/* ---- however it was cut ---------------------------------------------------------------------- */
+
+/* Pieces that lead into every state and out of it; "" stands for a NUL. */
+static const char *const soup_pieces[] = { "<",
+                                           ">",
+                                           "/",
+                                           "</",
+                                           "<!",
+                                           "<!-",
+                                           "<!--",
+                                           "-->",
+                                           "--!>",
+                                           "--",
+                                           "-",
+                                           "!",
+                                           "<?",
+                                           "=",
+                                           "\"",
+                                           "'",
+                                           " ",
+                                           "\r",
+                                           "\n",
+                                           "",
+                                           "a",
+                                           "x=y",
+                                           "<a ",
+                                           "<script>",
+                                           "</script",
+                                           "<script",
+                                           "script",
+                                           "<style>",
+                                           "</style>",
+                                           "<title>",
+                                           "</title ",
+                                           "<textarea>",
+                                           "</textarea",
+                                           "<svg>",
+                                           "</svg>",
+                                           "<math>",
+                                           "<mi>",
+                                           "<![CDATA[",
+                                           "]",
+                                           "]]>",
+                                           "<p>",
+                                           "<!doctype",
+                                           " html",
+                                           "public",
+                                           "system",
+                                           "&amp;",
+                                           "&no",
+                                           "tit;",
+                                           "&#",
+                                           "13;",
+                                           "\xC3\xA9",
+                                           "\xE2\x82",
+                                           "<img alt='",
+                                           "<plaintext>",
+                                           "<iframe x/>",
+                                           "</iframe>",
+                                           "<desc>",
+                                           "</desc>",
+                                           "0123456789012345678901234567890123456789",
+                                           "<s" };
+
+static void any_cut_gives_the_same_tokens(void **state) {
+    struct wit_buf soup = WIT_BUF_INIT(1 << 16);
+    for (int i = 0; i < SOUPS; i++) {
+        static const size_t ceilings[] = { MAX_TOKEN, MAX_TOKEN, HTML_TOKEN_LEAST_BYTES, 70 };
+        struct start start = { HTML_MODE_DATA, { "script", 6 }, ceilings[i % 4] };
+        wit_buf_reset(&soup);
+        for (uint64_t n = 1 + wit_random_below(&rng, SOUP_PIECES_MAX); n; n--) {
+            const char *piece = soup_pieces[wit_random_below(&rng, WIT_COUNT_OF(soup_pieces))];
+            assert_int_equal(wit_buf_append(&soup, piece, *piece ? strlen(piece) : 1), 0);
+        }
+        if (i % 8 == 7)
+            start.mode = (enum html_text_mode)wit_random_below(&rng, HTML_MODE_CDATA + 1);
+        check(&start, wit_buf_view(&soup), wit_str_of(NULL, 0), "soup");
+    }
+    wit_buf_finish(&soup);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(html5lib_cases_give_their_tokens),
+        cmocka_unit_test(raw_elements_switch_the_text),
+        cmocka_unit_test(cdata_exists_in_foreign_content_only),
+        cmocka_unit_test(a_text_keeps_its_bytes_until_decoded),
+        cmocka_unit_test(a_token_over_the_ceiling_is_cut),
+        cmocka_unit_test(attributes_over_the_ceiling_are_left_out),
+        cmocka_unit_test(what_a_tag_is_asked_for),
+        cmocka_unit_test(any_cut_gives_the_same_tokens),
+    };
+    return cmocka_run_group_tests_name("html", tests, setup, NULL);
+}
