@@ -76,7 +76,7 @@ struct wit_crawler_page {
     size_t signal_count;
     unsigned directives; /* enum wit_crawler_directive, of "robots" and of the agent's own name */
     struct wit_str base; /* what relative URLs referred to at the end */
-    const char *charset; /* the standard's name of the encoding that was used */
+    const char *charset; /* wit_charset_name of the encoding that was used */
     uint64_t images;     /* img elements seen, with or without text */
     bool truncated;      /* a ceiling cut something off */
 };
