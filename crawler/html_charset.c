@@ -121,6 +121,8 @@ static const struct wit_charset *scan_meta(struct scan *s) {
             need_pragma = false;
         }
     }
+    if (peek(s, 0) < 0)
+        return NULL; /* the bytes ran out inside the tag: it says nothing */
     return need_pragma && !pragma ? NULL : html_charset_as_meta(charset);
 }
 

@@ -465,6 +465,46 @@ static void content_types_give_their_charset(void **state) {
     }
 }
 
+/* html5lib's cases: "#data", lines of the page, "#encoding", a label. */
+static size_t run_encoding_file(const char *name) {
+    char path[WIT_PATH_MAX];
+    struct wit_buf file = WIT_BUF_INIT(1 << 20);
+    struct wit_error err = WIT_ERROR_INIT;
+    size_t cases = 0;
+    snprintf(path, sizeof path, "%s/tests/golden/html/encoding/%s", getenv("WIT_SOURCE_ROOT"),
+             name);
+    if (wit_file_read(path, &file, &err) < 0)
+        fail_msg("%s", err.text);
+    struct wit_str text = wit_buf_view(&file);
+    for (ptrdiff_t at = wit_str_find(text, WIT_STR("#data\n"), 0); at >= 0; cases++) {
+        ptrdiff_t mark = wit_str_find(text, WIT_STR("\n#encoding\n"), (size_t)at);
+        assert_true(mark > 0);
+        ptrdiff_t end = wit_str_find_byte(text, '\n', (size_t)mark + 11);
+        struct wit_str label =
+            wit_str_slice(text, (size_t)mark + 11, end < 0 ? text.len : (size_t)end);
+        struct wit_str html = wit_str_slice(text, (size_t)at + 6, (size_t)mark);
+        struct wit_crawler_page_source from = { .url = WIT_STR(PAGE) };
+        struct wit_crawler_page page = extract_from(&from, html);
+        const struct wit_charset *want = wit_charset_find(label);
+        assert_non_null(want);
+        if (wit_str_find(html, WIT_STR("' + '"), 0) >= 0)
+            want = wit_charset_windows_1252(); /* the label is what a script would write */
+        if (strcmp(page.charset, wit_charset_name(want)) != 0)
+            fail_msg("%s, case %zu: %s, wanted %s: '%.*s'", name, cases, page.charset,
+                     wit_charset_name(want), WIT_STR_FMT(html));
+        at = wit_str_find(text, WIT_STR("#data\n"), (size_t)mark);
+    }
+    wit_buf_finish(&file);
+    return cases;
+}
+
+static void html5lib_pages_have_their_encodings(void **state) {
+    size_t cases = run_encoding_file("tests1.dat") + run_encoding_file("tests2.dat") +
+                   run_encoding_file("test-yahoo-jp.dat");
+    print_message("%zu cases\n", cases);
+    assert_true(cases > 60);
+}
+
 /* ---- ceilings -------------------------------------------------------------------------------- */
 
 static void a_long_text_is_cut_at_a_character(void **state) {
@@ -593,6 +633,7 @@ int main(void) {
         cmocka_unit_test(a_late_meta_replaces_the_default),
         cmocka_unit_test(queries_are_encoded_as_the_page_is),
         cmocka_unit_test(content_types_give_their_charset),
+        cmocka_unit_test(html5lib_pages_have_their_encodings),
         cmocka_unit_test(a_long_text_is_cut_at_a_character),
         cmocka_unit_test(a_long_tag_loses_its_attributes),
         cmocka_unit_test(attributes_beyond_the_ceiling_are_ignored),
