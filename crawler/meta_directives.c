@@ -19,6 +19,15 @@ static const struct {
     { "noarchive", WIT_CRAWLER_NOARCHIVE },
 };
 
+/* RFC 9110, 5.6.2, as far as product tokens go. A date ("Wed, 25 Jun 2010 15:00:00 PST") has a
+ * comma and colons too, but spaces before them. */
+static bool is_token(struct wit_str s) {
+    for (size_t i = 0; i < s.len; i++)
+        if ((uint8_t)s.data[i] <= ' ')
+            return false;
+    return s.len > 0;
+}
+
 /* Directives that carry a value behind a colon, so that the word before it is no product token. */
 static bool takes_value(struct wit_str word) {
     static const char *const names[] = { "unavailable_after", "max-snippet", "max-image-preview",
@@ -40,7 +49,7 @@ unsigned wit_crawler_directives_parse(struct wit_str value, struct wit_str agent
         ptrdiff_t colon = wit_str_find_byte(item, ':', 0);
         if (colon >= 0) {
             struct wit_str token = wit_str_trim(wit_str_slice(item, 0, (size_t)colon));
-            if (takes_value(token))
+            if (takes_value(token) || !is_token(token))
                 continue;
             for_us = agent.len > 0 && wit_str_eq_nocase(token, agent);
             item = wit_str_trim(wit_str_slice(item, (size_t)colon + 1, item.len));

@@ -350,6 +350,7 @@ static void header_values_bind_to_product_tokens(void **state) {
         { "max-snippet: 5, noai", WIT_CRAWLER_NOAI },
         { "max-image-preview:large, noimageindex", WIT_CRAWLER_NOIMAGEINDEX },
         { "unavailable_after: 25 Jun 2010 15:00:00 PST, noai", WIT_CRAWLER_NOAI },
+        { "unavailable_after: Wed, 25 Jun 2010 15:00:00 PST, noai", WIT_CRAWLER_NOAI },
         { "otherbot: unavailable_after: Wed, 25 Jun 2010 15:00:00 PST, noai", 0 },
         { "nofollowing, index, all", 0 },
         { "", 0 },
