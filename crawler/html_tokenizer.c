@@ -286,11 +286,15 @@ static void emit_tag(struct html_tokenizer *t) {
         .cut = cut || t->attrs_full,
     };
     enum state next = DATA;
+    bool foreign = html_content_is_foreign(&t->content);
     if (t->end_tag) {
         html_content_end(&t->content, token.element);
     } else {
         next = state_of_mode(html_content_start(&t->content, token.element, t->self_closing));
         remember_start_tag(t, name);
+        /* SVG and MathML have elements of the same names; of those only links are asked for. */
+        if (foreign && html_content_is_foreign(&t->content) && token.element != HTML_A)
+            token.element = HTML_OTHER;
     }
     t->fn(t->user, &token);
     t->pos++;

@@ -112,7 +112,7 @@ static void an_image_pairs_with_alt_and_title(void **state) {
     expect_pairs("<noscript><img src=a.jpg alt=x></noscript><template><img src=b.jpg alt=y>",
                  "alt|" DIR "a.jpg|x\nalt|" DIR "b.jpg|y\n");
     struct wit_crawler_page page =
-        extract(WIT_STR("<img><img src=a alt=b><image>"));
+        extract(WIT_STR("<img><img src=a alt=b><svg><image></svg><image>"));
     assert_int_equal(page.images, 3);
     assert_int_equal(page.pair_count, 1);
 }
@@ -273,6 +273,7 @@ static void the_first_base_counts_from_there_on(void **state) {
     expect_pairs("<base href='http://['><img src=a alt=a>", "alt|" DIR "a|a\n");
     expect_pairs("<base href='ftp://f.org/'><img src=a alt=a><img src='http://h/' alt=b>",
                  "alt|http://h/|b\n");
+    expect_pairs("<svg><base href='http://c.org/'></svg><img src=a alt=a>", "alt|" DIR "a|a\n");
     struct wit_crawler_page page = extract(WIT_STR("<base href='http://B.org/x/'>"));
     assert_true(wit_str_eq(page.base, WIT_STR("http://b.org/x/")));
 }
