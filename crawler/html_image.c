@@ -21,6 +21,12 @@ static bool is_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
 }
 
+/* A data: URL is a placeholder, and may be a megabyte of it. */
+static bool is_data_url(struct wit_str raw) {
+    raw = wit_str_trim(raw);
+    return raw.len >= 5 && wit_str_eq_nocase(wit_str_slice(raw, 0, 5), WIT_STR("data:"));
+}
+
 /* One descriptor, "2x" or "800w" or "600h". False: the candidate is invalid. */
 static bool descriptor_parse(struct wit_str text, struct extent *extent) {
     double number;
@@ -69,7 +75,7 @@ static bool descriptors_parse(struct wit_str in, size_t *at, struct extent *exte
     return valid;
 }
 
-/* The largest candidate of a srcset; empty when it has none. */
+/* The largest candidate of a srcset that is no placeholder; empty when it has none. */
 static struct wit_str srcset_largest(struct wit_str in, struct extent *largest) {
     struct wit_str best = { NULL, 0 };
     for (size_t at = 0; at < in.len;) {
@@ -88,7 +94,8 @@ static struct wit_str srcset_largest(struct wit_str in, struct extent *largest) 
                 url.len--;
         else
             valid = descriptors_parse(in, &at, &extent);
-        if (valid && url.len && (best.len == 0 || is_larger(extent, *largest))) {
+        if (valid && url.len && !is_data_url(url) &&
+            (best.len == 0 || is_larger(extent, *largest))) {
             best = url;
             *largest = extent;
         }
@@ -98,12 +105,6 @@ static struct wit_str srcset_largest(struct wit_str in, struct extent *largest) 
 
 /* ---- which address an element stands for ------------------------------------------------------
  */
-
-/* A data: URL is a placeholder, and may be a megabyte of it. */
-static bool is_data_url(struct wit_str raw) {
-    raw = wit_str_trim(raw);
-    return raw.len >= 5 && wit_str_eq_nocase(wit_str_slice(raw, 0, 5), WIT_STR("data:"));
-}
 
 /* The attribute as an address in the arena; empty when absent or not http. */
 static struct wit_str attr_url(struct wit_crawler_extractor *x, const struct html_token *token,

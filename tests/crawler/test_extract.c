@@ -170,6 +170,7 @@ static void the_largest_of_a_srcset_is_taken(void **state) {
                   { "a.jpg 0w, b.jpg -1x, c.jpg 10h", "c.jpg" },
                   { "a.jpg 300w 200h, b.jpg 200w", "a.jpg" },
                   { "a.jpg 1e1x, b.jpg 9x", "a.jpg" },
+                  { "data:image/gif;base64,R0lG 3x, b.jpg 2x", "b.jpg" },
                   { "", "s.jpg" },
                   { ",", "s.jpg" } };
     for (size_t i = 0; i < WIT_COUNT_OF(cases); i++) {
