@@ -234,7 +234,8 @@ static void on_token(void *user, const struct html_token *token) {
     struct wit_crawler_extractor *x = user;
     if (x->status < 0)
         return;
-    x->truncated = x->truncated || token->cut;
+    if (token->kind == HTML_START_TAG && token->cut)
+        x->truncated = true;
     if (token->kind == HTML_TEXT)
         html_image_on_text(x, token);
     else if (token->kind == HTML_START_TAG)

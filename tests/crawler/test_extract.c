@@ -533,6 +533,14 @@ static void a_long_tag_loses_its_attributes(void **state) {
     assert_true(out.truncated);
     assert_int_equal(out.images, 2);
     assert_int_equal(out.pair_count, 1);
+    /* A comment of that size holds nothing that anybody wanted. */
+    wit_buf_reset(&page);
+    assert_int_equal(wit_buf_printf(&page, "<!--%*s--><img src=b alt=y>",
+                                    (int)WIT_CRAWLER_PAGE_MAX_TOKEN_BYTES, ""),
+                     0);
+    out = extract(wit_buf_view(&page));
+    assert_false(out.truncated);
+    assert_int_equal(out.pair_count, 1);
     wit_buf_finish(&page);
 }
 
