@@ -18,34 +18,34 @@ static const struct {
      * so only with certain attributes, and almost always has one. */
     { "b", HTML_BREAKOUT },
     { "big", HTML_BREAKOUT },
-    { "blockquote", HTML_BREAKOUT },
-    { "body", HTML_BREAKOUT },
-    { "br", HTML_BREAKOUT },
-    { "center", HTML_BREAKOUT },
+    { "blockquote", HTML_BREAKOUT_BLOCK },
+    { "body", HTML_BREAKOUT_BLOCK },
+    { "br", HTML_BREAKOUT_BLOCK },
+    { "center", HTML_BREAKOUT_BLOCK },
     { "code", HTML_BREAKOUT },
-    { "dd", HTML_BREAKOUT },
-    { "div", HTML_BREAKOUT },
-    { "dl", HTML_BREAKOUT },
-    { "dt", HTML_BREAKOUT },
+    { "dd", HTML_BREAKOUT_BLOCK },
+    { "div", HTML_BREAKOUT_BLOCK },
+    { "dl", HTML_BREAKOUT_BLOCK },
+    { "dt", HTML_BREAKOUT_BLOCK },
     { "em", HTML_BREAKOUT },
     { "embed", HTML_BREAKOUT },
     { "font", HTML_BREAKOUT },
-    { "h1", HTML_BREAKOUT },
-    { "h2", HTML_BREAKOUT },
-    { "h3", HTML_BREAKOUT },
-    { "h4", HTML_BREAKOUT },
-    { "h5", HTML_BREAKOUT },
-    { "h6", HTML_BREAKOUT },
+    { "h1", HTML_BREAKOUT_BLOCK },
+    { "h2", HTML_BREAKOUT_BLOCK },
+    { "h3", HTML_BREAKOUT_BLOCK },
+    { "h4", HTML_BREAKOUT_BLOCK },
+    { "h5", HTML_BREAKOUT_BLOCK },
+    { "h6", HTML_BREAKOUT_BLOCK },
     { "head", HTML_BREAKOUT },
-    { "hr", HTML_BREAKOUT },
+    { "hr", HTML_BREAKOUT_BLOCK },
     { "i", HTML_BREAKOUT },
-    { "li", HTML_BREAKOUT },
-    { "listing", HTML_BREAKOUT },
-    { "menu", HTML_BREAKOUT },
+    { "li", HTML_BREAKOUT_BLOCK },
+    { "listing", HTML_BREAKOUT_BLOCK },
+    { "menu", HTML_BREAKOUT_BLOCK },
     { "nobr", HTML_BREAKOUT },
-    { "ol", HTML_BREAKOUT },
-    { "p", HTML_BREAKOUT },
-    { "pre", HTML_BREAKOUT },
+    { "ol", HTML_BREAKOUT_BLOCK },
+    { "p", HTML_BREAKOUT_BLOCK },
+    { "pre", HTML_BREAKOUT_BLOCK },
     { "ruby", HTML_BREAKOUT },
     { "s", HTML_BREAKOUT },
     { "small", HTML_BREAKOUT },
@@ -54,11 +54,31 @@ static const struct {
     { "strong", HTML_BREAKOUT },
     { "sub", HTML_BREAKOUT },
     { "sup", HTML_BREAKOUT },
-    { "table", HTML_BREAKOUT },
+    { "table", HTML_BREAKOUT_BLOCK },
     { "tt", HTML_BREAKOUT },
     { "u", HTML_BREAKOUT },
-    { "ul", HTML_BREAKOUT },
+    { "ul", HTML_BREAKOUT_BLOCK },
     { "var", HTML_BREAKOUT },
+    /* 15.3: what else is displayed as a block, a row or a cell */
+    { "address", HTML_BLOCK },
+    { "article", HTML_BLOCK },
+    { "aside", HTML_BLOCK },
+    { "caption", HTML_BLOCK },
+    { "details", HTML_BLOCK },
+    { "fieldset", HTML_BLOCK },
+    { "footer", HTML_BLOCK },
+    { "form", HTML_BLOCK },
+    { "header", HTML_BLOCK },
+    { "hgroup", HTML_BLOCK },
+    { "legend", HTML_BLOCK },
+    { "main", HTML_BLOCK },
+    { "nav", HTML_BLOCK },
+    { "option", HTML_BLOCK },
+    { "section", HTML_BLOCK },
+    { "summary", HTML_BLOCK },
+    { "td", HTML_BLOCK },
+    { "th", HTML_BLOCK },
+    { "tr", HTML_BLOCK },
 };
 
 /* elements[] by first letter and length is short enough to walk. */
@@ -71,6 +91,10 @@ enum html_element html_element_find(struct wit_str name) {
             wit_str_eq_nocase(name, wit_str_of(elements[i].name, name.len)))
             return elements[i].element;
     return HTML_OTHER;
+}
+
+bool html_element_separates(enum html_element e) {
+    return e == HTML_BREAKOUT_BLOCK || e == HTML_BLOCK || e == HTML_FIGURE;
 }
 
 static bool is_integration_point(enum html_element e, enum html_element parent) {
@@ -102,7 +126,7 @@ static void push(struct html_content *c, enum html_element e) {
 }
 
 static bool breaks_out(enum html_element e) {
-    return e == HTML_BREAKOUT || e == HTML_IMG || e == HTML_META;
+    return e == HTML_BREAKOUT || e == HTML_BREAKOUT_BLOCK || e == HTML_IMG || e == HTML_META;
 }
 
 enum html_text_mode html_content_start(struct html_content *c, enum html_element e,

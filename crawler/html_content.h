@@ -10,18 +10,22 @@
 /* Elements that anybody here asks about. */
 #define HTML_ELEMENT_TABLE(X)                                                                      \
     X(A, "a")                                                                                      \
-    X(AREA, "area") X(BASE, "base") X(FIGCAPTION, "figcaption") X(FIGURE, "figure")                \
-        X(IFRAME, "iframe") X(IMAGE, "image") X(IMG, "img") X(LINK, "link") X(MATH, "math")        \
-            X(META, "meta") X(NOEMBED, "noembed") X(NOFRAMES, "noframes") X(PICTURE, "picture")    \
-                X(PLAINTEXT, "plaintext") X(SCRIPT, "script") X(SOURCE, "source")                  \
-                    X(STYLE, "style") X(SVG, "svg") X(TEXTAREA, "textarea") X(TITLE, "title")      \
+    X(AREA, "area")                                                                                \
+    X(BASE, "base")                                                                                \
+    X(FIGCAPTION, "figcaption") X(FIGURE, "figure") X(IFRAME, "iframe") X(IMAGE, "image")          \
+        X(IMG, "img") X(LINK, "link") X(MATH, "math") X(META, "meta") X(NOEMBED, "noembed")        \
+            X(NOFRAMES, "noframes") X(PICTURE, "picture") X(PLAINTEXT, "plaintext")                \
+                X(SCRIPT, "script") X(SOURCE, "source") X(STYLE, "style") X(SVG, "svg")            \
+                    X(TEXTAREA, "textarea") X(TITLE, "title")                                      \
                         X(XMP, "xmp") /* integration points: HTML inside foreign content */        \
         X(FOREIGNOBJECT, "foreignobject") X(DESC, "desc") X(ANNOTATION_XML, "annotation-xml")      \
             X(MI, "mi") X(MO, "mo") X(MN, "mn") X(MS, "ms") X(MTEXT, "mtext")
 
 enum html_element {
     HTML_OTHER,
-    HTML_BREAKOUT, /* any other element whose start tag ends foreign content */
+    HTML_BREAKOUT,       /* any other element whose start tag ends foreign content */
+    HTML_BREAKOUT_BLOCK, /* the same, and words before and after it are not one */
+    HTML_BLOCK,          /* only that */
 #define HTML_ELEMENT_ENUM(id, name) HTML_##id,
     HTML_ELEMENT_TABLE(HTML_ELEMENT_ENUM)
 #undef HTML_ELEMENT_ENUM
@@ -29,6 +33,9 @@ enum html_element {
 
 /* By name, any letter case. */
 enum html_element html_element_find(struct wit_str name);
+
+/* Does its tag keep words apart, as "a<br>b" and "a</p>b" do, but not "a<i>b"? */
+bool html_element_separates(enum html_element e);
 
 /* How the text after a start tag is to be read. */
 enum html_text_mode {

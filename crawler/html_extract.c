@@ -242,6 +242,8 @@ static void on_token(void *user, const struct html_token *token) {
         on_start_tag(x, token);
     else if (token->kind == HTML_END_TAG)
         html_image_on_end_tag(x, token);
+    else
+        html_image_on_border(x);
 }
 
 /* ---- encoding ----------------------------------------------------------------------------------

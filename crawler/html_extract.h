@@ -108,6 +108,7 @@ bool html_extract_resolve(struct wit_crawler_extractor *x, struct wit_str href);
 void html_image_on_tag(struct wit_crawler_extractor *x, const struct html_token *token);
 void html_image_on_end_tag(struct wit_crawler_extractor *x, const struct html_token *token);
 void html_image_on_text(struct wit_crawler_extractor *x, const struct html_token *token);
+void html_image_on_border(struct wit_crawler_extractor *x); /* a comment: text before it is whole */
 void html_image_on_meta(struct wit_crawler_extractor *x, const struct html_token *token,
                         struct wit_str property);
 void html_image_finish(struct wit_crawler_extractor *x); /* the page is over */

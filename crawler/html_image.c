@@ -236,13 +236,21 @@ static void on_source(struct wit_crawler_extractor *x, const struct html_token *
 /* ---- figures ----------------------------------------------------------------------------------
  */
 
-/* Text since the last tag, decoded; adjacent pieces are one text, across a tag they are not. */
+/* Text since the last token, decoded: references and characters do not reach across one. */
 static void run_flush(struct wit_crawler_extractor *x) {
     struct wit_str text;
     if (x->run.len && html_extract_decode(x, wit_buf_view(&x->run), x->run_kind, &text) &&
         wit_buf_append_str(&x->caption, text) < 0)
         x->truncated = true;
     wit_buf_reset(&x->run);
+}
+
+/* A tag inside a caption, if one is open. */
+static void caption_on_tag(struct wit_crawler_extractor *x, enum html_element element) {
+    run_flush(x);
+    if (x->caption_depth && html_element_separates(element) &&
+        wit_buf_append_byte(&x->caption, ' ') < 0)
+        x->truncated = true;
 }
 
 static void caption_close(struct wit_crawler_extractor *x) {
@@ -287,7 +295,7 @@ static void figure_open(struct wit_crawler_extractor *x) {
 }
 
 void html_image_on_tag(struct wit_crawler_extractor *x, const struct html_token *token) {
-    run_flush(x);
+    caption_on_tag(x, token->element);
     switch (token->element) {
     case HTML_IMG:
     case HTML_IMAGE: /* "Don't ask.", says the standard */
@@ -314,7 +322,7 @@ void html_image_on_tag(struct wit_crawler_extractor *x, const struct html_token 
 }
 
 void html_image_on_end_tag(struct wit_crawler_extractor *x, const struct html_token *token) {
-    run_flush(x);
+    caption_on_tag(x, token->element);
     switch (token->element) {
     case HTML_PICTURE:
         x->in_picture = false;
@@ -331,11 +339,15 @@ void html_image_on_end_tag(struct wit_crawler_extractor *x, const struct html_to
     }
 }
 
+void html_image_on_border(struct wit_crawler_extractor *x) {
+    run_flush(x);
+}
+
 void html_image_on_text(struct wit_crawler_extractor *x, const struct html_token *token) {
     bool is_words = token->text_kind == HTML_TEXT_DATA || token->text_kind == HTML_TEXT_CDATA;
     if (x->caption_depth == 0 || !is_words)
         return;
-    if (x->run.len && x->run_kind != token->text_kind)
+    if (x->run_kind != token->text_kind || token->text.len == 0)
         run_flush(x);
     x->run_kind = token->text_kind;
     struct wit_str text = token->text;

@@ -343,7 +343,9 @@ static void step_end_tag_open(struct html_tokenizer *t, char c) {
     } else if (c == '>') {
         token_confirm(t, DATA, HTML_TEXT_DATA);
         t->pos++;
-        token_done(t, DATA); /* "</>" is nothing at all */
+        const struct html_token border = { .kind = HTML_TEXT, .text_kind = HTML_TEXT_DATA };
+        t->fn(t->user, &border); /* "</>" is nothing at all, but no reference reaches across it */
+        token_done(t, DATA);
     } else {
         token_confirm(t, BOGUS_COMMENT, HTML_TEXT_DATA);
         t->inside_start = t->pos;

@@ -37,11 +37,12 @@ struct html_attr {
 struct html_token {
     enum html_token_kind kind;
     struct wit_str name;       /* tags: raw name */
-    enum html_element element; /* tags: HTML_OTHER for names nobody asks about */
+    enum html_element element; /* tags: HTML_OTHER for what nobody asks about */
     const struct html_attr *attrs;
     size_t attr_count;
     bool self_closing;
-    struct wit_str text;           /* text: one piece of a run; comment, doctype: what is inside */
+    struct wit_str text; /* text: one piece of a run, or empty: the run ends here (at "</>", which
+                          * is no token); comment, doctype: what is inside */
     enum html_text_kind text_kind; /* of text */
     bool cut;                      /* longer than the ceiling: no attributes, no comment text */
     bool unclosed;                 /* a doctype or comment that the end of the input closed */

@@ -88,7 +88,7 @@ static void put_name(struct html_tokens *t, struct wit_json_writer *w, struct wi
 }
 
 static void take_text(struct html_tokens *t, const struct html_token *token) {
-    if (t->run.len && t->run_kind != token->text_kind)
+    if (t->run_kind != token->text_kind || token->text.len == 0)
         run_flush(t);
     t->run_kind = token->text_kind;
     must(wit_buf_append_str(&t->run, token->text));

@@ -213,6 +213,17 @@ static void figures_lend_their_captions(void **state) {
     expect_pairs("<figure><img src=a.jpg></figure><figcaption>x</figcaption>", "");
 }
 
+static void words_of_a_caption_keep_apart(void **state) {
+    expect_pairs("<figure><img src=a.jpg><figcaption><h3>One</h3><p>two</p>three<br>fo<i>ur</i><ul>"
+                 "<li>five<li>six</ul><table><tr><td>7<td>8</table>9<div>10</div></figcaption>",
+                 "figcaption|" DIR "a.jpg|One two three four five six 7 8 9 10\n");
+    expect_pairs("<figure><img src=a.jpg><figcaption>a<sup>2</sup>+b<wbr>c &am<!-- -->p; d"
+                 "</figcaption>",
+                 "figcaption|" DIR "a.jpg|a2+bc &amp; d\n");
+    expect_pairs("<figure><img src=a.jpg><figcaption>&am</>p; \xC3</>\xA9 &am<!x>p;</figcaption>",
+                 "figcaption|" DIR "a.jpg|&amp; \xEF\xBF\xBD\xEF\xBF\xBD &amp;\n");
+}
+
 static void open_graph_images_take_alt_and_description(void **state) {
     expect_pairs(
         "<meta property=og:image content=/a.jpg><meta property=og:image:alt content='An alt'>"
@@ -626,6 +637,7 @@ int main(void) {
         cmocka_unit_test(the_largest_of_a_srcset_is_taken),
         cmocka_unit_test(a_picture_gives_its_sources_too),
         cmocka_unit_test(figures_lend_their_captions),
+        cmocka_unit_test(words_of_a_caption_keep_apart),
         cmocka_unit_test(open_graph_images_take_alt_and_description),
         cmocka_unit_test(white_space_runs_become_one_space),
         cmocka_unit_test(references_are_replaced),

@@ -313,6 +313,9 @@ static void cdata_exists_in_foreign_content_only(void **state) {
 
 static void a_text_keeps_its_bytes_until_decoded(void **state) {
     const struct start start = { HTML_MODE_DATA, { "", 0 }, MAX_TOKEN };
+    check(&start, WIT_STR("&am</>p; &am</><!>p;"),
+          WIT_STR("[\"Character\",\"&amp; &am\"]\n[\"Comment\",\"\"]\n[\"Character\",\"p;\"]\n"),
+          "no token between texts");
     check(&start, WIT_STR("a\r\nb\rc\n\r&#13;\r&amp\r;"),
           WIT_STR("[\"Character\",\"a\\nb\\nc\\n\\n\\r\\n&\\n;\"]\n"), "newlines");
     check(&start, WIT_STR("<a b='x\r\ny\0'>"),
