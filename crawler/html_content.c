@@ -169,6 +169,10 @@ enum html_text_mode html_content_start(struct html_content *c, enum html_element
 void html_content_end(struct html_content *c, enum html_element e) {
     if (e == HTML_OTHER)
         return;
+    /* Of p and br the standard says so; another one's start tag stands before the svg, as a rule,
+     * and closing it closes what is inside. */
+    while (breaks_out(e) && html_content_is_foreign(c))
+        c->depth--;
     for (size_t i = c->depth; i > 0; i--)
         if (c->open[i - 1] == e) {
             c->depth = i - 1;

@@ -292,6 +292,11 @@ static void cdata_exists_in_foreign_content_only(void **state) {
         { "<svg/><![CDATA[a]]>", "[\"StartTag\",\"svg\",{},true]\n[\"Comment\",\"[CDATA[a]]\"]\n" },
         { "<svg><p><![CDATA[a]]>", "[\"StartTag\",\"svg\",{}]\n[\"StartTag\",\"p\",{}]\n"
                                    "[\"Comment\",\"[CDATA[a]]\"]\n" },
+        { "<svg></p><![CDATA[a]]>", "[\"StartTag\",\"svg\",{}]\n[\"EndTag\",\"p\"]\n"
+                                    "[\"Comment\",\"[CDATA[a]]\"]\n" },
+        { "<div><svg></div><title><i></title>",
+          "[\"StartTag\",\"div\",{}]\n[\"StartTag\",\"svg\",{}]\n[\"EndTag\",\"div\"]\n"
+          "[\"StartTag\",\"title\",{}]\n[\"Character\",\"<i>\"]\n[\"EndTag\",\"title\"]\n" },
         { "<svg><desc><![CDATA[a]]></desc><![CDATA[b]]>",
           "[\"StartTag\",\"svg\",{}]\n[\"StartTag\",\"desc\",{}]\n"
           "[\"Comment\",\"[CDATA[a]]\"]\n[\"EndTag\",\"desc\"]\n[\"Character\",\"b\"]\n" },
