@@ -7,89 +7,132 @@
 
 enum { NAME_MAX_BYTES = 14 }; /* annotation-xml */
 
+#define ROW(name, element)                                                                         \
+    { name, sizeof(name) - 1, element }
+
+/* By length, then by bytes. 13.2.6.5 has the start tags that close svg and math (a font element
+ * does so only with certain attributes, and almost always has one); 15.3 what is displayed as a
+ * block, a row or a cell. */
 static const struct {
-    const char *name;
+    char name[NAME_MAX_BYTES + 1];
+    uint8_t len;
     enum html_element element;
 } elements[] = {
-#define HTML_ELEMENT_ROW(id, name) { name, HTML_##id },
-    HTML_ELEMENT_TABLE(HTML_ELEMENT_ROW)
-#undef HTML_ELEMENT_ROW
-    /* 13.2.6.5: start tags that close svg and math; img and meta stand above. A font element does
-     * so only with certain attributes, and almost always has one. */
-    { "b", HTML_BREAKOUT },
-    { "big", HTML_BREAKOUT },
-    { "blockquote", HTML_BREAKOUT_BLOCK },
-    { "body", HTML_BREAKOUT_BLOCK },
-    { "br", HTML_BREAKOUT_BLOCK },
-    { "center", HTML_BREAKOUT_BLOCK },
-    { "code", HTML_BREAKOUT },
-    { "dd", HTML_BREAKOUT_BLOCK },
-    { "div", HTML_BREAKOUT_BLOCK },
-    { "dl", HTML_BREAKOUT_BLOCK },
-    { "dt", HTML_BREAKOUT_BLOCK },
-    { "em", HTML_BREAKOUT },
-    { "embed", HTML_BREAKOUT },
-    { "font", HTML_BREAKOUT },
-    { "h1", HTML_BREAKOUT_BLOCK },
-    { "h2", HTML_BREAKOUT_BLOCK },
-    { "h3", HTML_BREAKOUT_BLOCK },
-    { "h4", HTML_BREAKOUT_BLOCK },
-    { "h5", HTML_BREAKOUT_BLOCK },
-    { "h6", HTML_BREAKOUT_BLOCK },
-    { "head", HTML_BREAKOUT },
-    { "hr", HTML_BREAKOUT_BLOCK },
-    { "i", HTML_BREAKOUT },
-    { "li", HTML_BREAKOUT_BLOCK },
-    { "listing", HTML_BREAKOUT_BLOCK },
-    { "menu", HTML_BREAKOUT_BLOCK },
-    { "nobr", HTML_BREAKOUT },
-    { "ol", HTML_BREAKOUT_BLOCK },
-    { "p", HTML_BREAKOUT_BLOCK },
-    { "pre", HTML_BREAKOUT_BLOCK },
-    { "ruby", HTML_BREAKOUT },
-    { "s", HTML_BREAKOUT },
-    { "small", HTML_BREAKOUT },
-    { "span", HTML_BREAKOUT },
-    { "strike", HTML_BREAKOUT },
-    { "strong", HTML_BREAKOUT },
-    { "sub", HTML_BREAKOUT },
-    { "sup", HTML_BREAKOUT },
-    { "table", HTML_BREAKOUT_BLOCK },
-    { "tt", HTML_BREAKOUT },
-    { "u", HTML_BREAKOUT },
-    { "ul", HTML_BREAKOUT_BLOCK },
-    { "var", HTML_BREAKOUT },
-    /* 15.3: what else is displayed as a block, a row or a cell */
-    { "address", HTML_BLOCK },
-    { "article", HTML_BLOCK },
-    { "aside", HTML_BLOCK },
-    { "caption", HTML_BLOCK },
-    { "details", HTML_BLOCK },
-    { "fieldset", HTML_BLOCK },
-    { "footer", HTML_BLOCK },
-    { "form", HTML_BLOCK },
-    { "header", HTML_BLOCK },
-    { "hgroup", HTML_BLOCK },
-    { "legend", HTML_BLOCK },
-    { "main", HTML_BLOCK },
-    { "nav", HTML_BLOCK },
-    { "option", HTML_BLOCK },
-    { "section", HTML_BLOCK },
-    { "summary", HTML_BLOCK },
-    { "td", HTML_BLOCK },
-    { "th", HTML_BLOCK },
-    { "tr", HTML_BLOCK },
+    ROW("a", HTML_A),
+    ROW("b", HTML_BREAKOUT),
+    ROW("i", HTML_BREAKOUT),
+    ROW("p", HTML_BREAKOUT_BLOCK),
+    ROW("s", HTML_BREAKOUT),
+    ROW("u", HTML_BREAKOUT),
+    ROW("br", HTML_BREAKOUT_BLOCK),
+    ROW("dd", HTML_BREAKOUT_BLOCK),
+    ROW("dl", HTML_BREAKOUT_BLOCK),
+    ROW("dt", HTML_BREAKOUT_BLOCK),
+    ROW("em", HTML_BREAKOUT),
+    ROW("h1", HTML_BREAKOUT_BLOCK),
+    ROW("h2", HTML_BREAKOUT_BLOCK),
+    ROW("h3", HTML_BREAKOUT_BLOCK),
+    ROW("h4", HTML_BREAKOUT_BLOCK),
+    ROW("h5", HTML_BREAKOUT_BLOCK),
+    ROW("h6", HTML_BREAKOUT_BLOCK),
+    ROW("hr", HTML_BREAKOUT_BLOCK),
+    ROW("li", HTML_BREAKOUT_BLOCK),
+    ROW("mi", HTML_MI),
+    ROW("mn", HTML_MN),
+    ROW("mo", HTML_MO),
+    ROW("ms", HTML_MS),
+    ROW("ol", HTML_BREAKOUT_BLOCK),
+    ROW("td", HTML_BLOCK),
+    ROW("th", HTML_BLOCK),
+    ROW("tr", HTML_BLOCK),
+    ROW("tt", HTML_BREAKOUT),
+    ROW("ul", HTML_BREAKOUT_BLOCK),
+    ROW("big", HTML_BREAKOUT),
+    ROW("div", HTML_BREAKOUT_BLOCK),
+    ROW("img", HTML_IMG),
+    ROW("nav", HTML_BLOCK),
+    ROW("pre", HTML_BREAKOUT_BLOCK),
+    ROW("sub", HTML_BREAKOUT),
+    ROW("sup", HTML_BREAKOUT),
+    ROW("svg", HTML_SVG),
+    ROW("var", HTML_BREAKOUT),
+    ROW("xmp", HTML_XMP),
+    ROW("area", HTML_AREA),
+    ROW("base", HTML_BASE),
+    ROW("body", HTML_BREAKOUT_BLOCK),
+    ROW("code", HTML_BREAKOUT),
+    ROW("desc", HTML_DESC),
+    ROW("font", HTML_BREAKOUT),
+    ROW("form", HTML_BLOCK),
+    ROW("head", HTML_BREAKOUT),
+    ROW("link", HTML_LINK),
+    ROW("main", HTML_BLOCK),
+    ROW("math", HTML_MATH),
+    ROW("menu", HTML_BREAKOUT_BLOCK),
+    ROW("meta", HTML_META),
+    ROW("nobr", HTML_BREAKOUT),
+    ROW("ruby", HTML_BREAKOUT),
+    ROW("span", HTML_BREAKOUT),
+    ROW("aside", HTML_BLOCK),
+    ROW("embed", HTML_BREAKOUT),
+    ROW("image", HTML_IMAGE),
+    ROW("mtext", HTML_MTEXT),
+    ROW("small", HTML_BREAKOUT),
+    ROW("style", HTML_STYLE),
+    ROW("table", HTML_BREAKOUT_BLOCK),
+    ROW("title", HTML_TITLE),
+    ROW("center", HTML_BREAKOUT_BLOCK),
+    ROW("figure", HTML_FIGURE),
+    ROW("footer", HTML_BLOCK),
+    ROW("header", HTML_BLOCK),
+    ROW("hgroup", HTML_BLOCK),
+    ROW("iframe", HTML_IFRAME),
+    ROW("legend", HTML_BLOCK),
+    ROW("option", HTML_BLOCK),
+    ROW("script", HTML_SCRIPT),
+    ROW("source", HTML_SOURCE),
+    ROW("strike", HTML_BREAKOUT),
+    ROW("strong", HTML_BREAKOUT),
+    ROW("address", HTML_BLOCK),
+    ROW("article", HTML_BLOCK),
+    ROW("caption", HTML_BLOCK),
+    ROW("details", HTML_BLOCK),
+    ROW("listing", HTML_BREAKOUT_BLOCK),
+    ROW("noembed", HTML_NOEMBED),
+    ROW("picture", HTML_PICTURE),
+    ROW("section", HTML_BLOCK),
+    ROW("summary", HTML_BLOCK),
+    ROW("fieldset", HTML_BLOCK),
+    ROW("noframes", HTML_NOFRAMES),
+    ROW("textarea", HTML_TEXTAREA),
+    ROW("plaintext", HTML_PLAINTEXT),
+    ROW("blockquote", HTML_BREAKOUT_BLOCK),
+    ROW("figcaption", HTML_FIGCAPTION),
+    ROW("foreignobject", HTML_FOREIGNOBJECT),
+    ROW("annotation-xml", HTML_ANNOTATION_XML),
 };
+#undef ROW
 
-/* elements[] by first letter and length is short enough to walk. */
 enum html_element html_element_find(struct wit_str name) {
+    char lower[NAME_MAX_BYTES];
     if (name.len == 0 || name.len > NAME_MAX_BYTES)
         return HTML_OTHER;
-    char first = (char)(name.data[0] | 0x20);
-    for (size_t i = 0; i < WIT_COUNT_OF(elements); i++)
-        if (elements[i].name[0] == first && strlen(elements[i].name) == name.len &&
-            wit_str_eq_nocase(name, wit_str_of(elements[i].name, name.len)))
-            return elements[i].element;
+    for (size_t i = 0; i < name.len; i++)
+        lower[i] =
+            (char)(name.data[i] >= 'A' && name.data[i] <= 'Z' ? name.data[i] | 0x20 : name.data[i]);
+    size_t low = 0, high = WIT_COUNT_OF(elements);
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = (int)elements[middle].len - (int)name.len;
+        if (order == 0)
+            order = memcmp(elements[middle].name, lower, name.len);
+        if (order == 0)
+            return elements[middle].element;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
     return HTML_OTHER;
 }
 

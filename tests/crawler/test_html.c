@@ -394,7 +394,32 @@ static void what_a_tag_is_asked_for(void **state) {
     assert_null(html_token_attr(&token, "s"));
     assert_int_equal(html_element_find(WIT_STR("ImG")), HTML_IMG);
     assert_int_equal(html_element_find(WIT_STR("annotation-XML")), HTML_ANNOTATION_XML);
+#define CHECK_ELEMENT(id, name) assert_int_equal(html_element_find(WIT_STR(name)), HTML_##id);
+    HTML_ELEMENT_TABLE(CHECK_ELEMENT)
+#undef CHECK_ELEMENT
+    static const char *const breakouts[] = { "b",    "big",   "code", "em",     "embed",
+                                             "font", "head",  "i",    "nobr",   "ruby",
+                                             "s",    "small", "span", "strike", "strong",
+                                             "sub",  "sup",   "tt",   "u",      "var" };
+    static const char *const breakout_blocks[] = { "blockquote", "body",    "br",   "center", "dd",
+                                                   "div",        "dl",      "dt",   "h1",     "h2",
+                                                   "h3",         "h4",      "h5",   "h6",     "hr",
+                                                   "li",         "listing", "menu", "ol",     "p",
+                                                   "pre",        "table",   "ul" };
+    static const char *const blocks[] = { "address",  "article", "aside", "caption", "details",
+                                          "fieldset", "footer",  "form",  "header",  "hgroup",
+                                          "legend",   "main",    "nav",   "option",  "section",
+                                          "summary",  "td",      "th",    "tr" };
+    for (size_t i = 0; i < WIT_COUNT_OF(breakouts); i++)
+        assert_int_equal(html_element_find(wit_str_from(breakouts[i])), HTML_BREAKOUT);
+    for (size_t i = 0; i < WIT_COUNT_OF(breakout_blocks); i++)
+        assert_int_equal(html_element_find(wit_str_from(breakout_blocks[i])), HTML_BREAKOUT_BLOCK);
+    for (size_t i = 0; i < WIT_COUNT_OF(blocks); i++)
+        assert_int_equal(html_element_find(wit_str_from(blocks[i])), HTML_BLOCK);
     assert_int_equal(html_element_find(WIT_STR("im")), HTML_OTHER);
+    assert_int_equal(html_element_find(WIT_STR("IMGS")), HTML_OTHER);
+    assert_int_equal(html_element_find(WIT_STR("zzzzzzzzzzzzzz")), HTML_OTHER);
+    assert_int_equal(html_element_find(WIT_STR("annotation-xmls")), HTML_OTHER);
     assert_int_equal(html_element_find(WIT_STR("")), HTML_OTHER);
 }
 
