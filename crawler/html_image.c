@@ -206,7 +206,7 @@ static void on_img(struct wit_crawler_extractor *x, const struct html_token *tok
     x->source_count = 0;
 }
 
-/* A source of a type that we could not read is no candidate. */
+/* A source of a type that wit does not even know by name is no candidate. */
 static bool type_is_readable(struct wit_str type) {
     static const char *const types[] = { "",           "image/jpeg", "image/jpg", "image/png",
                                          "image/webp", "image/gif",  "image/apng" };
