@@ -341,7 +341,8 @@ static void page_reset(struct wit_crawler_extractor *x) {
     wit_buf_reset(&x->caption);
     x->pairs = x->links = x->licenses = x->signals = x->og_images = no_items;
     x->pair_set = x->link_set = x->license_set = no_set;
-    x->og_description = wit_str_of(NULL, 0);
+    x->og_description = x->hashed = wit_str_of(NULL, 0);
+    x->pair_bytes = 0;
     x->charset = x->value_charset = x->header_charset = NULL;
     x->status = 0;
     x->truncated = x->base_seen = x->charset_is_guess = x->in_picture = false;

@@ -70,6 +70,9 @@ struct wit_crawler_extractor {
     /* what was found */
     struct html_array pairs, links, licenses, signals, og_images;
     struct html_set pair_set, link_set, license_set;
+    size_t pair_bytes;     /* URLs and texts of all pairs */
+    struct wit_str hashed; /* the text that was hashed last, and its hash */
+    uint64_t text_hash;
     struct wit_str og_description;
     unsigned directives;
     uint32_t images;

@@ -84,20 +84,36 @@ static uint64_t hash_of(struct wit_str s, uint64_t seed) {
     return hash ? hash : 1;
 }
 
+/* The images of a figure share one text in the arena: hashed once, not once for each. */
+static uint64_t text_hash(struct wit_crawler_extractor *x, struct wit_str text) {
+    if (text.data != x->hashed.data || text.len != x->hashed.len) {
+        x->hashed = text;
+        x->text_hash = hash_of(text, 0);
+    }
+    return x->text_hash;
+}
+
 void html_pair_add(struct wit_crawler_extractor *x, struct wit_str url, struct wit_str text,
                    enum wit_shards_source source, uint32_t ordinal) {
     if (url.len == 0 || text.len == 0)
         return;
-    uint64_t hash = hash_of(text, hash_of(url, (uint64_t)source));
+    uint64_t hash = hash_of(url, text_hash(x, text) ^ (uint64_t)source);
     const struct html_found_pair *found = x->pairs.items;
     size_t at = (size_t)hash;
     for (uint32_t i; (i = set_next(&x->pair_set, hash, &at)) != UINT32_MAX;)
         if (found[i].pair.source == source && wit_str_eq(found[i].pair.url, url) &&
-            wit_str_eq(found[i].pair.text, text))
+            (found[i].pair.text.data == text.data || wit_str_eq(found[i].pair.text, text)))
             return;
+    /* A long caption under many images is short here and endless where pairs are written out. */
+    size_t bytes = url.len + text.len;
+    if (bytes > WIT_CRAWLER_PAGE_MAX_PAIR_BYTES - x->pair_bytes) {
+        x->truncated = true;
+        return;
+    }
     struct html_found_pair *item = html_array_push(x, &x->pairs, sizeof *item);
     if (!item)
         return;
+    x->pair_bytes += bytes;
     *item =
         (struct html_found_pair){ { url, text, source }, ordinal, (uint32_t)(x->pairs.count - 1) };
     set_add(x, &x->pair_set, hash, x->pairs.count - 1);

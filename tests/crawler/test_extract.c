@@ -600,6 +600,23 @@ static void a_full_page_keeps_what_fits(void **state) {
     wit_buf_finish(&page);
 }
 
+/* A caption is kept once, but every image's pair says it again wherever pairs are written. */
+static void a_caption_under_many_images_has_its_ceiling(void **state) {
+    struct wit_buf page = WIT_BUF_INIT(1 << 20);
+    uint64_t bytes = 0;
+    assert_int_equal(wit_buf_printf(&page, "<figure>"), 0);
+    for (int i = 0; i < 4000; i++)
+        assert_int_equal(wit_buf_printf(&page, "<img src=%d>", i % 2000), 0);
+    assert_int_equal(wit_buf_printf(&page, "<figcaption>%060000d", 0), 0);
+    struct wit_crawler_page out = extract(wit_buf_view(&page));
+    assert_true(out.truncated);
+    for (size_t i = 0; i < out.pair_count; i++)
+        bytes += out.pairs[i].url.len + out.pairs[i].text.len;
+    assert_true(bytes <= WIT_CRAWLER_PAGE_MAX_PAIR_BYTES);
+    assert_true(bytes > WIT_CRAWLER_PAGE_MAX_PAIR_BYTES - 61000);
+    wit_buf_finish(&page);
+}
+
 static void many_pairs_stay_in_order_without_repeats(void **state) {
     enum { N = 20000 };
     struct wit_buf page = WIT_BUF_INIT(16 << 20);
@@ -662,6 +679,7 @@ int main(void) {
         cmocka_unit_test(attributes_beyond_the_ceiling_are_ignored),
         cmocka_unit_test(figures_nest_to_their_ceiling),
         cmocka_unit_test(a_full_page_keeps_what_fits),
+        cmocka_unit_test(a_caption_under_many_images_has_its_ceiling),
         cmocka_unit_test(many_pairs_stay_in_order_without_repeats),
         cmocka_unit_test(an_extractor_forgets),
     };
