@@ -12,14 +12,29 @@
     X(A, "a")                                                                                      \
     X(AREA, "area")                                                                                \
     X(BASE, "base")                                                                                \
-    X(FIGCAPTION, "figcaption") X(FIGURE, "figure") X(IFRAME, "iframe") X(IMAGE, "image")          \
-        X(IMG, "img") X(LINK, "link") X(MATH, "math") X(META, "meta") X(NOEMBED, "noembed")        \
-            X(NOFRAMES, "noframes") X(PICTURE, "picture") X(PLAINTEXT, "plaintext")                \
-                X(SCRIPT, "script") X(SOURCE, "source") X(STYLE, "style") X(SVG, "svg")            \
-                    X(TEXTAREA, "textarea") X(TITLE, "title")                                      \
-                        X(XMP, "xmp") /* integration points: HTML inside foreign content */        \
-        X(FOREIGNOBJECT, "foreignobject") X(DESC, "desc") X(ANNOTATION_XML, "annotation-xml")      \
-            X(MI, "mi") X(MO, "mo") X(MN, "mn") X(MS, "ms") X(MTEXT, "mtext")
+    X(FIGCAPTION, "figcaption")                                                                    \
+    X(FIGURE, "figure")                                                                            \
+    X(IFRAME, "iframe")                                                                            \
+    X(IMAGE, "image")                                                                              \
+    X(IMG, "img")                                                                                  \
+    X(LINK, "link")                                                                                \
+    X(MATH, "math")                                                                                \
+    X(META, "meta")                                                                                \
+    X(NOEMBED, "noembed")                                                                          \
+    X(NOFRAMES, "noframes")                                                                        \
+    X(PICTURE, "picture")                                                                          \
+    X(PLAINTEXT, "plaintext")                                                                      \
+    X(SCRIPT, "script")                                                                            \
+    X(SOURCE, "source")                                                                            \
+    X(STYLE, "style")                                                                              \
+    X(SVG, "svg")                                                                                  \
+    X(TEXTAREA, "textarea")                                                                        \
+    X(TITLE, "title")                                                                              \
+    X(XMP, "xmp") /* integration points: HTML inside foreign content */                            \
+    X(FOREIGNOBJECT, "foreignobject")                                                              \
+    X(DESC, "desc")                                                                                \
+    X(ANNOTATION_XML, "annotation-xml")                                                            \
+    X(MI, "mi") X(MO, "mo") X(MN, "mn") X(MS, "ms") X(MTEXT, "mtext")
 
 enum html_element {
     HTML_OTHER,
