@@ -205,8 +205,10 @@ static int compare_ids(const void *a, const void *b) {
 
 /* Sorts the ids from `from` on and drops repeats. */
 static void sort_unique(struct wit_filter_matcher *m, size_t from) {
-    uint32_t *ids = m->ids + from;
     size_t n = m->n_ids - from, kept = 0;
+    if (n == 0)
+        return; /* before the first id there is no memory to point into */
+    uint32_t *ids = m->ids + from;
     if (n > SORT_BY_INSERTION)
         qsort(ids, n, sizeof *ids, compare_ids);
     for (size_t i = 1; i < n && n <= SORT_BY_INSERTION; i++) {
