@@ -175,14 +175,16 @@ struct wit_str wit_filter_allowlist_entry(const struct wit_filter_allowlist *lis
     return filter_entry(list, id);
 }
 
-/* No text has such a field: marks always stand alone, and tab, LF, CR have become spaces. */
+/* No text has such fields: marks stand alone, each with its own space on both sides (so two of them
+ * are two spaces apart), and tab, LF, CR have become spaces. */
 static bool entry_is_dead(struct wit_str entry) {
+    const char *e = entry.data;
     for (size_t i = 0; i < entry.len; i++) {
-        char c = entry.data[i];
-        if (c == '\t' || c == '\n' || c == '\r')
+        if (e[i] == '\t' || e[i] == '\n' || e[i] == '\r')
             return true;
-        if (filter_is_mark((unsigned char)c) &&
-            ((i && entry.data[i - 1] != ' ') || (i + 1 < entry.len && entry.data[i + 1] != ' ')))
+        if (filter_is_mark((unsigned char)e[i]) &&
+            ((i && e[i - 1] != ' ') || (i + 1 < entry.len && e[i + 1] != ' ') ||
+             (i + 2 < entry.len && filter_is_mark((unsigned char)e[i + 2]))))
             return true;
     }
     return false;

@@ -73,7 +73,8 @@ struct wit_filter_allowlist_stat {
     uint64_t one_word, two_words, longer; /* by spaces in the entry; empty lines are in none */
     uint64_t empty;                       /* places in the list that match nothing */
     uint64_t repeated;                    /* entries whose bytes stood in the list before */
-    uint64_t dead;          /* can never match: a wrapped mark glued to a letter, tab, CR or LF */
+    uint64_t dead;          /* can never match: a tab, CR or LF; a wrapped mark glued to another
+                             * character or just one space from another mark */
     uint64_t words;         /* distinct words */
     uint64_t longest_bytes; /* longest entry */
     uint64_t memory_bytes;  /* entries and index */

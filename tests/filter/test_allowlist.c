@@ -99,6 +99,30 @@ static void an_empty_line_keeps_its_place_and_matches_nothing(void **state) {
     wit_filter_allowlist_destroy(l);
 }
 
+/* Marks bring their own spaces, so ", ," would need a text whose two marks are one space apart. */
+static void dead_entries_are_those_no_text_can_hold(void **state) {
+    static const struct {
+        const char *entry;
+        bool dead;
+    } cases[] = {
+        { "a", false },    { "a,", true },     { ",a", true },      { "a ,", false },
+        { ", a", false },  { ",", false },     { ",,", true },      { ", ,", true },
+        { ",  ,", false }, { ",   ;", false }, { "x . ! y", true }, { "x .  ! y", false },
+        { " ,", false },   { ", ", false },    { "a\tb", true },    { "a\rb", true },
+        { "a\nb", true },
+    };
+    for (size_t i = 0; i < WIT_COUNT_OF(cases); i++) {
+        struct wit_str entry = wit_str_from(cases[i].entry);
+        struct wit_filter_allowlist *l = NULL;
+        struct wit_filter_allowlist_stat s;
+        assert_int_equal(wit_filter_allowlist_create(&entry, 1, &l, NULL), 0);
+        wit_filter_allowlist_stat(l, &s);
+        if ((s.dead == 1) != cases[i].dead)
+            fail_msg("entry '%s': dead is %d", cases[i].entry, (int)s.dead);
+        wit_filter_allowlist_destroy(l);
+    }
+}
+
 static void a_missing_list_is_named(void **state) {
     struct wit_filter_allowlist *l = NULL;
     struct wit_error err = WIT_ERROR_INIT;
@@ -293,6 +317,7 @@ int main(void) {
         cmocka_unit_test(json_lists),
         cmocka_unit_test(entries_have_a_ceiling),
         cmocka_unit_test(an_empty_line_keeps_its_place_and_matches_nothing),
+        cmocka_unit_test(dead_entries_are_those_no_text_can_hold),
         cmocka_unit_test(a_missing_list_is_named),
         cmocka_unit_test(counts_are_read_as_written),
         cmocka_unit_test(bad_counts_files_name_their_line),
