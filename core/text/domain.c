@@ -16,7 +16,7 @@ static bool is_ip_literal(struct wit_str host) {
 }
 
 struct wit_str wit_domain_registrable(struct wit_str host) {
-    if (host.len && host.data[host.len - 1] == '.')
+    while (host.len && host.data[host.len - 1] == '.')
         host.len--;
     if (host.len == 0 || host.len > HOST_MAX || is_ip_literal(host))
         return host;

@@ -189,7 +189,7 @@ int wit_url_origin(const struct wit_url *url, struct wit_buf *out);
 /**
  * The registrable domain of a host as wit_url_host gives it: the public suffix (Public Suffix List,
  * ICANN and private sections) and one label more. A public suffix, a single label, an IP literal
- * own themselves. A view into `host`; a dot at its end is left out.
+ * own themselves. A view into `host`; dots at its end are left out.
  */
 struct wit_str wit_domain_registrable(struct wit_str host);
 

@@ -784,6 +784,7 @@ static void registrable_domains_own_hosts(void **state) {
         { "[2001:db8::1]", "[2001:db8::1]" },
         { "www.example.com.", "example.com" },
         { "com.", "com" },
+        { "www.example.com..", "example.com" },
         { ".", "" },
         { "", "" },
     };

@@ -51,7 +51,9 @@ static bool parts_are_the_same(const struct wit_url *a, const struct wit_url *b)
 
 static bool domain_is_of_host(const struct wit_url *url) {
     struct wit_str host = wit_url_host(url), domain = wit_domain_registrable(host);
-    if (host.len && host.data[host.len - 1] == '.')
+    if (!wit_str_eq(wit_domain_registrable(domain), domain))
+        return false;
+    while (host.len && host.data[host.len - 1] == '.')
         host.len--;
     return wit_str_ends_with(host, domain);
 }

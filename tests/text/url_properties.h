@@ -10,7 +10,7 @@
  *  - it parses to itself, with the same parts;
  *  - the parts with the marks between them are the serialisation;
  *  - http and https have a host and a port;
- *  - the registrable domain is the end of the host. */
+ *  - the registrable domain is the end of the host, and its own. */
 const char *url_fault(const struct wit_url *url);
 
 #endif
