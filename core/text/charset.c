@@ -11,10 +11,19 @@
 #include <unicode/ucnv.h>
 #include <unicode/ucnv_cb.h>
 
+/* Families of encodings in which ICU's converters differ from the standard in single bytes. */
+enum icu_family {
+    ICU_AS_IT_IS,
+    ICU_SHIFT_JIS, /* ibm-943 has three control characters in each other's places */
+    ICU_EUC,       /* Japanese and Korean: bytes that are no character become C1 or private use */
+    ICU_GB         /* 0x80 is nothing instead of the euro sign */
+};
+
 struct wit_charset_decoder {
     const struct wit_charset *charset;
     UConverter *converter; /* kind ICU only */
-    char tail[4];          /* UTF-8: a character begun in the last piece */
+    enum icu_family family;
+    char tail[4]; /* UTF-8: a character begun in the last piece */
     size_t tail_len;
     uint32_t high_surrogate; /* ICU: the first half of a pair, waiting */
     bool replaced;           /* replacement: its one U+FFFD was written */
@@ -84,6 +93,32 @@ bool wit_charset_keeps_markup(const struct wit_charset *c) {
 
 /* ---- decoding ----------------------------------------------------------------------------- */
 
+static enum icu_family icu_family_of(const struct wit_charset *c) {
+    if (strcmp(c->name, "shift_jis") == 0)
+        return ICU_SHIFT_JIS;
+    if (strcmp(c->name, "euc-jp") == 0 || strcmp(c->name, "euc-kr") == 0)
+        return ICU_EUC;
+    if (strcmp(c->name, "gbk") == 0 || strcmp(c->name, "gb18030") == 0)
+        return ICU_GB;
+    return ICU_AS_IT_IS;
+}
+
+/* ICU calls this for what is no character. Its own callback writes U+001A for single bytes. */
+static void U_CALLCONV on_undecodable(const void *context, UConverterToUnicodeArgs *args,
+                                      const char *bytes, int32_t length,
+                                      UConverterCallbackReason reason, UErrorCode *status) {
+    const struct wit_charset_decoder *d = context;
+    if (reason > UCNV_IRREGULAR)
+        return; /* reset, close, clone: nothing to convert */
+    UChar unit = WIT_UTF8_REPLACEMENT;
+    if (length == 1 && (uint8_t)bytes[0] == 0x80 && d->family == ICU_GB)
+        unit = 0x20AC;
+    if (length == 1 && (uint8_t)bytes[0] == 0x80 && d->family == ICU_SHIFT_JIS)
+        unit = 0x80;
+    *status = U_ZERO_ERROR;
+    ucnv_cbToUWriteUChars(args, &unit, 1, 0, status);
+}
+
 int wit_charset_decoder_create(const struct wit_charset *c, struct wit_charset_decoder **out,
                                struct wit_error *err) {
     struct wit_charset_decoder *d = calloc(1, sizeof *d);
@@ -92,9 +127,11 @@ int wit_charset_decoder_create(const struct wit_charset *c, struct wit_charset_d
     d->charset = c;
     if (c->kind == CHARSET_ICU) {
         UErrorCode status = U_ZERO_ERROR;
+        d->family = icu_family_of(c);
         d->converter = ucnv_open(c->icu_name, &status);
+        ucnv_setToUCallBack(d->converter, on_undecodable, d, NULL, NULL, &status);
         if (U_FAILURE(status)) {
-            free(d);
+            wit_charset_decoder_destroy(d);
             return wit_error_set(err, WIT_EUNSUPPORTED, "ICU has no converter '%s' for %s: %s",
                                  c->icu_name, c->name, u_errorName(status));
         }
@@ -180,11 +217,20 @@ static int decode_by_table(const uint16_t *table, struct wit_str bytes, struct w
     return st;
 }
 
+/* What the standard has where ICU's converter gives this unit. */
+static UChar unit_by_standard(enum icu_family family, UChar unit) {
+    if (family == ICU_SHIFT_JIS)
+        return unit == 0x1A ? 0x7F : unit == 0x1C ? 0x1A : unit == 0x7F ? 0x1C : unit;
+    if (family == ICU_EUC && ((unit >= 0x80 && unit <= 0x9F) || unit == 0xF8F7))
+        return WIT_UTF8_REPLACEMENT;
+    return unit;
+}
+
 static int append_utf16(struct wit_charset_decoder *d, const UChar *units, size_t count,
                         struct wit_buf *out) {
     int st = 0;
     for (size_t i = 0; i < count && st == 0; i++) {
-        uint32_t unit = units[i];
+        uint32_t unit = unit_by_standard(d->family, units[i]);
         if (d->high_surrogate) {
             uint32_t high = d->high_surrogate;
             d->high_surrogate = 0;
@@ -291,6 +337,13 @@ static void U_CALLCONV on_unencodable(const void *context, UConverterFromUnicode
     ucnv_cbFromUWriteBytes(args, text, len, 0, status);
 }
 
+/* unit_by_standard backwards, for Shift_JIS. */
+static UChar unit_by_icu(enum icu_family family, UChar unit) {
+    if (family == ICU_SHIFT_JIS)
+        return unit == 0x7F ? 0x1A : unit == 0x1A ? 0x1C : unit == 0x1C ? 0x7F : unit;
+    return unit;
+}
+
 static int encode_by_icu(const struct wit_charset *c, struct wit_str utf8, struct wit_buf *out) {
     /* The standard decodes GBK as GB18030, but encodes it as GBK. */
     const char *name = strcmp(c->name, "gbk") == 0 ? "GBK" : c->icu_name;
@@ -310,7 +363,7 @@ static int encode_by_icu(const struct wit_charset *c, struct wit_str utf8, struc
                 units[count++] = (UChar)(0xD7C0 + (code_point >> 10));
                 units[count++] = (UChar)(0xDC00 | (code_point & 0x3FF));
             } else {
-                units[count++] = (UChar)code_point;
+                units[count++] = unit_by_icu(icu_family_of(c), (UChar)code_point);
             }
         }
         const UChar *source = units;

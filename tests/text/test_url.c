@@ -344,6 +344,7 @@ static void queries_follow_the_documents_encoding(void **state) {
         { "windows-1252", "http://h/?\u4e2d", "http://h/?%26%2320013%3B" },
         { "windows-1251", "http://h/?\u0444 '", "http://h/?%F4%20%27" },
         { "shift_jis", "http://h/?\u3042A", "http://h/?%82%A0A" },
+        { "shift_jis", "http://h/?\x7f\x1a.", "http://h/?%7F%1A." },
         { "gbk", "http://h/?\u4e2d", "http://h/?%D6%D0" },
         { "gbk", "http://h/?\U0001f4a9", "http://h/?%26%23128169%3B" },
         { "gb18030", "http://h/?\U0001f4a9", "http://h/?%949%DA3" },
