@@ -355,8 +355,6 @@ bool wit_crawler_robots_allows(const struct wit_crawler_robots *r, struct wit_st
     ptrdiff_t hash = wit_str_find_byte(path, '#', 0);
     if (hash >= 0)
         path.len = (size_t)hash;
-    if (wit_str_eq(path, WIT_STR("/robots.txt")))
-        return true;
     if (path.len == 0)
         path = WIT_STR("/");
     char *normal = malloc(3 * path.len);
@@ -385,7 +383,7 @@ bool wit_crawler_robots_allows(const struct wit_crawler_robots *r, struct wit_st
                 best = rule;
         }
     }
-    bool allowed = !best || best->allow;
+    bool allowed = !best || best->allow || wit_str_eq(subject, WIT_STR("/robots.txt"));
     free(normal);
     return allowed;
 }

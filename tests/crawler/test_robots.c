@@ -172,6 +172,7 @@ static void the_longest_match_wins_and_allow_on_ties(void **state) {
         { "user-agent: *\ndisallow: /\n", "bot", "", false },
         { "user-agent: *\ndisallow: /\n", "bot", "/robots.txt", true },
         { "user-agent: *\ndisallow: /robots.txt\n", "bot", "/robots.txt", true },
+        { "user-agent: *\ndisallow: /\n", "bot", "/%72obots.txt#x", true },
         { "user-agent: *\ndisallow: /\n", "bot", "/robots.txt2", false },
         { "user-agent: *\nallow: /x/index.html\ndisallow: /\n", "bot", "/x/", true },
         { "user-agent: *\nallow: /x/index.html\ndisallow: /\n", "bot", "/x/index.html", true },
