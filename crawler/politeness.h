@@ -20,7 +20,8 @@ struct polite;
 int polite_create(const struct wit_crawler_config *cfg, struct polite **out, struct wit_error *err);
 void polite_destroy(struct polite *p); /* with the tasks that queue */
 
-/* Queue by the task's address. WIT_EFORMAT (no http URL), WIT_ENOMEM: the task stays the caller's.
+/* Queue by the task's address. WIT_EFORMAT (no http URL), WIT_ELIMIT (over
+ * WIT_NET_URL_MAX_BYTES), WIT_ENOMEM: the task stays the caller's.
  */
 int polite_push(struct polite *p, struct crawl_task *t, uint64_t now_ms);
 

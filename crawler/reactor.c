@@ -57,7 +57,10 @@ static void task_refuse(struct reactor *r, struct crawl_task *t, const char *rea
 static void task_queue(struct reactor *r, struct crawl_task *t) {
     int st = polite_push(r->polite, t, wit_clock_ms());
     if (st < 0)
-        task_refuse(r, t, st == WIT_ENOMEM ? "no_memory" : "bad_url");
+        task_refuse(r, t,
+                    st == WIT_ENOMEM   ? "no_memory"
+                    : st == WIT_ELIMIT ? "url_too_long"
+                                       : "bad_url");
 }
 
 static void task_later(struct reactor *r, struct crawl_task *t, uint64_t wait_ms) {
@@ -125,10 +128,10 @@ static void task_failed(struct reactor *r, struct crawl_task *t, const char *rea
 /* ---- rights --------------------------------------------------------------------------------- */
 
 /* Lines of the headers with this name, as "name: value\n". What has no room is left out. */
-static void headers_keep(struct wit_str headers, const char *name, struct wit_buf *out) {
-    struct wit_str value;
-    for (size_t at = 0; wit_net_header_next(headers, wit_str_from(name), &at, &value);)
-        wit_buf_printf(out, "%s: %.*s\n", name, WIT_STR_FMT(value));
+static void headers_keep(struct wit_str headers, struct wit_str name, struct wit_buf *out) {
+    struct wit_str value = { NULL, 0 };
+    for (size_t at = 0; wit_net_header_next(headers, name, &at, &value);)
+        wit_buf_printf(out, "%.*s: %.*s\n", WIT_STR_FMT(name), WIT_STR_FMT(value));
 }
 
 static unsigned directives_of(const struct reactor *r, struct wit_str headers) {
@@ -181,9 +184,9 @@ static void image_arrived(struct reactor *r, struct crawl_task *t,
         return;
     }
     for (size_t i = 0; i < WIT_COUNT_OF(kept); i++)
-        headers_keep(response->headers, kept[i], &t->headers);
+        headers_keep(response->headers, wit_str_from(kept[i]), &t->headers);
     for (size_t i = 0; i < WIT_COUNT_OF(rights); i++)
-        headers_keep(response->headers, rights[i], &t->rights);
+        headers_keep(response->headers, wit_str_from(rights[i]), &t->rights);
     t->body = response->body; /* ours now, released when the task is destroyed */
     response->body = (struct wit_buf)WIT_BUF_INIT(0);
     t->reactor = r;

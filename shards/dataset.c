@@ -124,7 +124,7 @@ static int file_use(struct wit_shards_dataset *ds, size_t shard, struct shard_fi
 
 int wit_shards_read(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
                     struct wit_buf *buf, struct wit_shards_sample *out, struct wit_error *err) {
-    struct shard_file *f;
+    struct shard_file *f = NULL;
     int st = file_use(ds, shard, &f, err);
     if (st < 0)
         return st;
@@ -135,7 +135,7 @@ int wit_shards_read(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
 
 int wit_shards_key(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
                    struct wit_hash128 *out, struct wit_error *err) {
-    struct shard_file *f;
+    struct shard_file *f = NULL;
     int st = file_use(ds, shard, &f, err);
     if (st < 0)
         return st;
@@ -167,7 +167,7 @@ static int shard_of_key(const struct wit_shards_dataset *ds, struct wit_hash128 
 int wit_shards_find(struct wit_shards_dataset *ds, struct wit_hash128 key, size_t *shard,
                     uint64_t *index, struct wit_error *err) {
     char hex[WIT_HASH128_HEX];
-    struct shard_file *f;
+    struct shard_file *f = NULL;
     size_t found;
     int64_t at = -1;
     if (shard_of_key(ds, key, &found) == 0) {
@@ -188,7 +188,7 @@ int wit_shards_find(struct wit_shards_dataset *ds, struct wit_hash128 key, size_
 
 int wit_shards_origin(struct wit_shards_dataset *ds, struct wit_hash128 key, struct wit_buf *out,
                       struct wit_error *err) {
-    struct shard_file *f;
+    struct shard_file *f = NULL;
     uint64_t index;
     size_t shard;
     int st = wit_shards_find(ds, key, &shard, &index, err);
@@ -203,7 +203,7 @@ int wit_shards_origin(struct wit_shards_dataset *ds, struct wit_hash128 key, str
 
 void wit_shards_prefetch(struct wit_shards_dataset *ds, size_t shard, uint64_t from,
                          uint64_t count) {
-    struct shard_file *f;
+    struct shard_file *f = NULL;
     if (file_use(ds, shard, &f, NULL) < 0)
         return; /* a hint: reading will say what is wrong */
     shard_file_prefetch(f, from, count);

@@ -194,7 +194,7 @@ static int names_read(struct walker *w, const struct db *main_db, struct wit_err
     if (nodes > WIT_COUNT_OF(w->dbs))
         return fault(w, main_db->root, "holds more than two names", err);
     for (unsigned i = 0; i < nodes; i++) {
-        struct node n;
+        struct node n = { .flags = 0 };
         struct db *db = &w->dbs[i];
         st = node_read(w, main_db->root, w->levels, i, &n, err);
         if (st < 0)
@@ -308,7 +308,7 @@ static int tree_walk(struct walk *k, uint64_t page, unsigned depth) {
     unsigned nodes;
     int st = page_read(w, page, depth == 1 ? PAGE_LEAF : PAGE_BRANCH, p, &nodes, k->err);
     for (unsigned i = 0; st >= 0 && i < nodes; i++) {
-        struct node n;
+        struct node n = { .flags = 0 };
         st = node_read(w, page, p, i, &n, k->err);
         if (st < 0)
             break;

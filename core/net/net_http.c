@@ -379,7 +379,7 @@ static void on_resolved(void *user, const struct net_dns_answer *answer) {
 static bool url_take_apart(struct net_fetch *f, struct wit_str url) {
     bool good = false;
     char *scheme = NULL, *host = NULL, *port = NULL;
-    char text[NET_URL_MAX + 1];
+    char text[WIT_NET_URL_MAX_BYTES + 1];
     CURLU *u = curl_url();
     memcpy(text, url.data, url.len);
     text[url.len] = 0;
@@ -427,9 +427,9 @@ struct wit_net_request wit_net_request_default(struct wit_str url) {
 
 int wit_net_fetch(struct wit_net *net, const struct wit_net_request *req, wit_net_done_fn done,
                   void *user, struct wit_error *err) {
-    if (req->url.len == 0 || req->url.len > NET_URL_MAX)
-        return wit_error_set(err, WIT_EINVAL, "a URL has 1 to %d bytes, not %zu", NET_URL_MAX,
-                             req->url.len);
+    if (req->url.len == 0 || req->url.len > WIT_NET_URL_MAX_BYTES)
+        return wit_error_set(err, WIT_EINVAL, "a URL has 1 to %u bytes, not %zu",
+                             WIT_NET_URL_MAX_BYTES, req->url.len);
     struct net_fetch *f = calloc(1, sizeof *f);
     if (!f)
         return wit_error_set(err, WIT_ENOMEM, "out of memory for a request");

@@ -10,7 +10,6 @@
 #include <stdatomic.h>
 #include <uv.h>
 
-#define NET_URL_MAX 8192
 #define NET_HOST_MAX 255              /* RFC 1035, 3.1 */
 #define NET_DNS_CACHE_MAX 65536       /* names; about 150 bytes each */
 #define NET_DNS_ADDRESSES_MAX 16      /* of one name; more are not used */

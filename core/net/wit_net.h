@@ -108,6 +108,9 @@ void wit_net_alarm(struct wit_net *net, uint64_t at_ms);
 
 /* ---- asking --------------------------------------------------------------------------------- */
 
+/* Servers refuse longer ones (RFC 9110, 4.1 asks them for 8,000 bytes). */
+#define WIT_NET_URL_MAX_BYTES 8192u
+
 struct wit_net_request {
     struct wit_str url;     /* absolute, http or https; copied */
     const char *accept;     /* value of the Accept header; borrowed until the callback */
@@ -150,7 +153,7 @@ typedef void (*wit_net_done_fn)(void *user, struct wit_net_response *response);
 /**
  * Start a request. After 0, `done` runs exactly once on the loop thread, never before this call has
  * returned; it may start further requests. After a failure it never runs.
- * @return 0, WIT_EINVAL (URL empty or above 8 KiB), WIT_ENOMEM
+ * @return 0, WIT_EINVAL (URL empty or above WIT_NET_URL_MAX_BYTES), WIT_ENOMEM
  */
 int wit_net_fetch(struct wit_net *net, const struct wit_net_request *req, wit_net_done_fn done,
                   void *user, struct wit_error *err);

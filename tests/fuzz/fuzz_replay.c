@@ -13,7 +13,7 @@ enum { MUTATIONS = 200, MAX_INPUT_BYTES = 1 << 20 };
 
 /* The target gets its own exact allocation, so that ASan sees a read past the end. */
 static void run(const void *data, size_t size) {
-    uint8_t *copy = malloc(size ? size : 1);
+    uint8_t *copy = calloc(1, size ? size : 1);
     if (!copy)
         abort();
     if (size)
