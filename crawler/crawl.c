@@ -35,7 +35,7 @@ struct crawl {
     struct wit_queue *extractors;
     struct key_set images; /* URLs at the reactors */
     size_t pages_out, images_out;
-    struct wit_strings scope_domains; /* where there is no scope */
+    struct key_set scope_domains; /* of the seeds, where there is no scope */
     struct wit_url url;
     uint64_t fetched_bytes;
     uint64_t committed_ms, progress_ms;
@@ -105,26 +105,10 @@ static int config_check(const struct wit_crawler_config *cfg, struct wit_error *
 
 /* ---- scope ---------------------------------------------------------------------------------- */
 
-static bool has_string(const struct wit_strings *list, struct wit_str s) {
-    for (size_t i = 0; i < list->count; i++)
-        if (wit_str_eq(wit_str_from(list->items[i]), s))
-            return true;
-    return false;
-}
-
-static int scope_domain_add(struct crawl *c, struct wit_str domain) {
-    if (has_string(&c->scope_domains, domain))
-        return 0;
-    char **items =
-        wit_realloc_array(c->scope_domains.items, c->scope_domains.count + 1, sizeof *items);
-    if (!items)
-        return WIT_ENOMEM;
-    c->scope_domains.items = items;
-    items[c->scope_domains.count] = strndup(domain.data, domain.len);
-    if (!items[c->scope_domains.count])
-        return WIT_ENOMEM;
-    c->scope_domains.count++;
-    return 0;
+/* The registrable domain of c->url as the set of them holds it. */
+static struct wit_hash128 domain_key(const struct crawl *c) {
+    struct wit_str domain = wit_domain_registrable(wit_url_host(&c->url));
+    return wit_hash128_of(domain.data, domain.len);
 }
 
 /* May the page in c->url be asked for? */
@@ -133,24 +117,24 @@ static bool is_in_scope(const struct crawl *c) {
     for (size_t i = 0; i < c->cfg->scope_count; i++)
         if (wit_str_starts_with(href, c->cfg->scope[i]))
             return true;
-    return c->cfg->scope_count == 0 &&
-           has_string(&c->scope_domains, wit_domain_registrable(wit_url_host(&c->url)));
+    return c->cfg->scope_count == 0 && key_set_has(&c->scope_domains, domain_key(c));
 }
 
 /* ---- tasks out ------------------------------------------------------------------------------ */
 
-/* To the reactor of the domain that the address belongs to. The task is gone, whatever happens. */
-static int task_send(struct crawl *c, struct crawl_task *t, struct wit_error *err) {
-    int st = wit_url_parse(&c->url, crawl_task_address(t), NULL, err);
-    if (st < 0) {
-        crawl_task_destroy(t);
-        return st;
+/* To the reactor of the domain that the address belongs to; what is no address comes back at once.
+ */
+static void task_send(struct crawl *c, struct crawl_task *t) {
+    *(t->subject == WIT_CRAWLER_PAGE ? &c->pages_out : &c->images_out) += 1;
+    if (wit_url_parse(&c->url, crawl_task_address(t), NULL, NULL) < 0) {
+        t->outcome = CRAWL_REFUSED;
+        t->reason = "bad_url";
+        crawl_mailbox_push(&c->results, t);
+        return;
     }
     struct wit_str domain = wit_domain_registrable(wit_url_host(&c->url));
     uint64_t hash = wit_hash64_of(domain.data, domain.len, 0);
-    *(t->subject == WIT_CRAWLER_PAGE ? &c->pages_out : &c->images_out) += 1;
     reactor_push(c->reactors[hash % c->cfg->reactors], t);
-    return 0;
 }
 
 static int no_memory(struct wit_error *err) {
@@ -164,7 +148,10 @@ static int image_want(struct crawl *c, struct wit_str url, struct wit_error *err
     if (added <= 0)
         return added < 0 ? no_memory(err) : 0;
     struct crawl_task *t = crawl_task_create(WIT_CRAWLER_IMAGE, url);
-    return t ? task_send(c, t, err) : no_memory(err);
+    if (!t)
+        return no_memory(err);
+    task_send(c, t);
+    return 0;
 }
 
 static int candidate_judge(struct crawl *c, const struct wit_shards_candidate *cand,
@@ -192,7 +179,7 @@ static int pages_send(struct crawl *c, struct wit_error *err) {
         memcpy(t->id, page.id, sizeof t->id);
         t->depth = page.depth;
         t->hops = page.hops;
-        st = task_send(c, t, err);
+        task_send(c, t);
     }
     return st < 0 ? st : 0;
 }
@@ -269,8 +256,10 @@ static int image_done(struct crawl *c, struct crawl_task *t, struct wit_error *e
     struct wit_str url = wit_buf_view(&t->url);
     int st = 0;
     c->images_out--;
-    if (t->outcome == CRAWL_REDIRECTED)
-        return task_send(c, t, err);
+    if (t->outcome == CRAWL_REDIRECTED) {
+        task_send(c, t);
+        return 0;
+    }
     if (t->outcome == CRAWL_ARRIVED) {
         const struct wit_shards_fetched image = {
             .url = url,
@@ -362,7 +351,7 @@ static int seeds_add(struct crawl *c, struct wit_error *err) {
             return WIT_EINVAL;
         }
         wit_url_remove_fragment(&c->url);
-        if (scope_domain_add(c, wit_domain_registrable(wit_url_host(&c->url))) < 0)
+        if (key_set_add(&c->scope_domains, domain_key(c)) < 0)
             return no_memory(err);
         const struct frontier_page page = {
             .url = wit_url_href(&c->url),
@@ -440,7 +429,7 @@ static void finish(struct crawl *c) {
     frontier_close(c->frontier);
     wit_shards_collector_close(c->collector);
     key_set_finish(&c->images);
-    wit_strings_finish(&c->scope_domains);
+    key_set_finish(&c->scope_domains);
     wit_url_finish(&c->url);
 }
 
