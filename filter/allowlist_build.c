@@ -201,10 +201,10 @@ int wit_filter_allowlist_build(const struct wit_filter_build_config *cfg, const 
         st = add_numbers(&w, err);
     for (size_t i = 0; i < cfg->n_words && st >= 0; i++)
         st = add_words(&w, cfg->words[i], err);
-    if (st >= 0)
-        st = wit_file_write_atomic(out_path, wit_buf_view(&w.lines), err);
     if (st >= 0 && cfg->origins_path)
         st = wit_file_write_atomic(cfg->origins_path, wit_buf_view(&w.origins), err);
+    if (st >= 0) /* last: whoever finds a new list finds its origins too */
+        st = wit_file_write_atomic(out_path, wit_buf_view(&w.lines), err);
     if (st >= 0) {
         st = (int)w.report.entries;
         if (cfg->report)

@@ -233,7 +233,7 @@ struct wit_filter_build_config wit_filter_build_config_default(void);
  * first place of an entry counts. A WordNet file that is absent is skipped and seen in the report;
  * all four absent is WIT_ENOTFOUND. The same inputs give the same bytes.
  * @return number of entries, WIT_EINVAL (no source, size 0), WIT_ENOTFOUND, WIT_EIO, WIT_EFORMAT
- * (names file and line), WIT_ELIMIT, WIT_ENOMEM, WIT_ENOSPC; an existing file stays on failure
+ * (names file and line), WIT_ELIMIT, WIT_ENOMEM, WIT_ENOSPC; an existing list stays on failure
  */
 int wit_filter_allowlist_build(const struct wit_filter_build_config *cfg, const char *out_path,
                                struct wit_error *err);

@@ -270,17 +270,23 @@ static void job_finish(struct job *j) {
 static const struct verb {
     const char *name;
     int (*run)(struct job *j);
-} verbs[] = { { "match", run_match }, { "count", run_count }, { "balance", run_balance } };
+    const char *options; /* that it takes beside --allowlist and --help */
+} verbs[] = { { "match", run_match, "ct" },
+              { "count", run_count, "t" },
+              { "balance", run_balance, "cts" } };
 
-static int parse_options(int argc, char **argv, struct options *opt) {
+static int parse_options(int argc, char **argv, const struct verb *verb, struct options *opt) {
     static const struct option longs[] = { { "allowlist", required_argument, NULL, 'a' },
                                            { "counts", required_argument, NULL, 'c' },
                                            { "per-query", required_argument, NULL, 't' },
                                            { "seed", required_argument, NULL, 's' },
                                            { "help", no_argument, NULL, 'h' },
                                            { NULL, 0, NULL, 0 } };
-    int c, code = CLI_DONE;
-    while (code == CLI_DONE && (c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+    int c, place = 0, code = CLI_DONE;
+    while (code == CLI_DONE && (c = getopt_long(argc, argv, "h", longs, &place)) != -1) {
+        if (strchr("cts", c) && !strchr(verb->options, c))
+            return cli_usage_error("filter", "%s has no use for --%s", verb->name,
+                                   longs[place].name);
         switch (c) {
         case 'a':
             opt->allowlist = optarg;
@@ -323,7 +329,7 @@ int cmd_filter(int argc, char **argv) {
         return argc > 1 ? cli_usage_error("filter", "there is no verb '%s'", argv[1])
                         : cli_usage_error("filter", "a verb is needed: match, count or balance");
     struct options opt = { .per_query = PER_QUERY_DEFAULT };
-    int code = parse_options(argc - 1, argv + 1, &opt);
+    int code = parse_options(argc - 1, argv + 1, verb, &opt);
     if (code != CLI_DONE)
         return code < 0 ? CLI_DONE : code;
     struct job job = { .opt = &opt, .out = WIT_BUF_INIT(WIT_FILTER_COUNTS_MAX_BYTES) };

@@ -147,6 +147,9 @@ static void wrong_use_is_refused(void **state) {
     assert_int_equal(wit("filter match --allowlist list.txt --per-query 0"), 2);
     assert_int_equal(wit("filter match --allowlist list.txt extra"), 2);
     assert_int_equal(wit("filter balance --allowlist list.txt"), 2);
+    assert_int_equal(wit("filter match --allowlist list.txt --seed 1"), 2);
+    assert_int_equal(wit("filter count --allowlist list.txt --counts counts.tsv"), 2);
+    check_output_has("err", "count has no use for --counts");
     assert_int_equal(wit("allowlist build --out x"), 2);
     assert_int_equal(wit("allowlist show"), 2);
     assert_int_equal(wit("filter match --allowlist absent.txt"), 1);
