@@ -13,6 +13,7 @@
 #include "frontier.h"
 #include "key_set.h"
 #include "reactor.h"
+#include "refusal_log.h"
 #include "text/wit_text.h"
 
 #include <stdlib.h>
@@ -23,6 +24,7 @@ enum {
     EXTRACTORS_POOLED = 64,
     DOMAIN_PAGES_MOST = 64,     /* pages of one domain at the reactors: others get their turn */
     PAGES_PER_FLIGHT = 8,       /* pages at the reactors for each request that may run */
+    DEPTH_MOST = 65535,         /* that the frontier can hold */
     IMAGES_WAITING_MOST = 20000 /* images at the reactors before no further page is begun */
 };
 
@@ -30,6 +32,7 @@ struct crawl {
     const struct wit_crawler_config *cfg;
     struct wit_shards_collector *collector;
     struct frontier *frontier;
+    struct refusal_log refusals;
     struct reactor **reactors;
     struct crawl_mailbox results;
     struct wit_queue *extractors;
@@ -172,7 +175,8 @@ static int pages_send(struct crawl *c, struct wit_error *err) {
     struct frontier_taken page;
     int st = 0;
     while (st >= 0 && pages_may_start(c) &&
-           (st = frontier_take(c->frontier, DOMAIN_PAGES_MOST, &page, err)) > 0) {
+           (st = frontier_take(c->frontier, DOMAIN_PAGES_MOST, c->cfg->max_depth, &page, err)) >
+               0) {
         struct crawl_task *t = crawl_task_create(WIT_CRAWLER_PAGE, page.url);
         if (!t)
             return no_memory(err);
@@ -189,7 +193,7 @@ static int pages_send(struct crawl *c, struct wit_error *err) {
 /* Into the frontier if it is new and in scope. */
 static int page_add(struct crawl *c, struct wit_str url, uint32_t depth, uint32_t hops,
                     struct wit_error *err) {
-    if (depth > c->cfg->max_depth || wit_url_parse(&c->url, url, NULL, NULL) < 0 || !is_in_scope(c))
+    if (depth > DEPTH_MOST || wit_url_parse(&c->url, url, NULL, NULL) < 0 || !is_in_scope(c))
         return 0;
     const struct frontier_page page = {
         .url = wit_url_href(&c->url),
@@ -243,7 +247,9 @@ static int page_done(struct crawl *c, struct crawl_task *t, struct wit_error *er
             st = links_follow(c, t, err);
     }
     if (st >= 0)
-        st = frontier_done(c->frontier, t->id, reason, err);
+        st = frontier_done(c->frontier, t->id, wit_buf_view(&t->url), reason, err);
+    if (st >= 0 && reason)
+        st = refusal_log_add(&c->refusals, WIT_CRAWLER_PAGE, wit_buf_view(&t->url), reason, err);
     if (t->extractor && wit_queue_try_push(c->extractors, t->extractor) == 0)
         t->extractor = NULL;
     crawl_task_destroy(t);
@@ -273,6 +279,8 @@ static int image_done(struct crawl *c, struct crawl_task *t, struct wit_error *e
         st = wit_shards_collector_add_image(c->collector, &image, err);
     } else {
         st = wit_shards_collector_add_refusal(c->collector, url, wit_str_from(t->reason), err);
+        if (st >= 0)
+            st = refusal_log_add(&c->refusals, WIT_CRAWLER_IMAGE, url, t->reason, err);
     }
     key_set_remove(&c->images, wit_hash128_of(url.data, url.len));
     crawl_task_destroy(t);
@@ -289,7 +297,9 @@ static int task_done(struct crawl *c, struct crawl_task *t, struct wit_error *er
 }
 
 static int commit(struct crawl *c, struct wit_error *err) {
-    int st = wit_shards_collector_commit(c->collector, err);
+    int st = refusal_log_sync(&c->refusals, err);
+    if (st >= 0)
+        st = wit_shards_collector_commit(c->collector, err);
     if (st >= 0)
         st = frontier_commit(c->frontier, err);
     c->committed_ms = wit_clock_ms();
@@ -357,9 +367,17 @@ static int seeds_add(struct crawl *c, struct wit_error *err) {
             .url = wit_url_href(&c->url),
             .domain = wit_domain_registrable(wit_url_host(&c->url)),
         };
-        st = frontier_add(c->frontier, &page, err);
+        st = frontier_add_again(c->frontier, &page, err);
     }
     return st < 0 ? st : 0;
+}
+
+static int frontier_begin(struct crawl *c, struct wit_error *err) {
+    struct frontier_context context = { .collection = wit_shards_collector_id(c->collector) };
+    for (size_t i = 0; i < c->cfg->scope_count; i++) /* a sum: their order does not matter */
+        context.scope = wit_hash128_add(context.scope, wit_hash128_of(c->cfg->scope[i].data,
+                                                                      c->cfg->scope[i].len));
+    return frontier_open(c->cfg->dir, &context, &c->frontier, err);
 }
 
 static int on_logged(void *user, const struct wit_shards_candidate *cand, struct wit_error *err) {
@@ -397,7 +415,9 @@ static int start(struct crawl *c, struct wit_error *err) {
     if (st >= 0)
         st = wit_shards_collector_open(c->cfg->dir, &c->collector, err);
     if (st >= 0)
-        st = frontier_open(c->cfg->dir, &c->frontier, err);
+        st = frontier_begin(c, err);
+    if (st >= 0)
+        st = refusal_log_open(&c->refusals, c->cfg->dir, err);
     if (st >= 0)
         st = seeds_add(c, err);
     if (st >= 0)
@@ -427,6 +447,7 @@ static void finish(struct crawl *c) {
         wit_crawler_extractor_destroy(extractor);
     wit_queue_destroy(c->extractors);
     frontier_close(c->frontier);
+    refusal_log_close(&c->refusals);
     wit_shards_collector_close(c->collector);
     key_set_finish(&c->images);
     key_set_finish(&c->scope_domains);
@@ -484,6 +505,7 @@ static int report_fill(struct crawl *c, struct wit_crawler_report *report, struc
         .image_bytes = s.image_bytes,
         .images_refused = s.refusals,
         .fetched_bytes = c->fetched_bytes,
+        .scope_changed = frontier_scope_changed(c->frontier),
     };
     struct image_reasons images = { .report = &filled };
     int st = frontier_reasons(c->frontier, refusal_note, &filled, err);
@@ -509,7 +531,7 @@ void wit_crawler_report_finish(struct wit_crawler_report *report) {
 
 int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_report *report,
                     struct wit_error *err) {
-    struct crawl c = { .cfg = cfg, .url = WIT_URL_INIT };
+    struct crawl c = { .cfg = cfg, .url = WIT_URL_INIT, .refusals = REFUSAL_LOG_INIT };
     int st = config_check(cfg, err);
     if (st < 0)
         return st;

@@ -2,11 +2,11 @@
  * frontier.c: the frontier in LMDB.
  *
  * DIR/crawl/frontier.lmdb has five named databases:
- *   seen     XXH3-128 of a URL -> nothing: every page ever added
+ *   seen     XXH3-128 of a URL -> why it was refused, else nothing: every page ever added
  *   waiting  id -> u8 hops, URL; id = u64 domain, u16 depth, u64 number, all big-endian
  *   taken    the same, of pages that are being asked for
  *   reasons  u8 subject, reason -> u64: how many were refused for it
- *   meta     "state" -> u32 version, u64 next number, read, refused
+ *   meta     "state" -> u32 version, u64 next number, read, refused, 16 bytes collection, scope
  * One write transaction lives from commit to commit, so a kill brings back the last commit whole.
  */
 #include "frontier.h"
@@ -18,7 +18,12 @@
 
 #define MAP_BYTES ((size_t)1 << 38) /* address space, not memory */
 
-enum { VERSION = 1, STATE_BYTES = 4 + 3 * 8, REASON_MOST_BYTES = 63, DOMAIN_CAP_LEAST = 256 };
+enum {
+    VERSION = 1,
+    STATE_BYTES = 4 + 3 * 8 + 2 * 16,
+    REASON_MOST_BYTES = 63,
+    DOMAIN_CAP_LEAST = 256
+};
 
 /* A domain with pages waiting or taken. */
 struct domain {
@@ -33,6 +38,8 @@ struct frontier {
     MDB_dbi seen, waiting, taken, reasons, meta;
     uint64_t next_number;
     struct frontier_totals totals;
+    struct frontier_context context;
+    bool scope_changed;
     /* Domains by hash: open addressing, never removed from. About 64 bytes each, ring included. */
     struct domain **domains;
     size_t domain_count, domain_cap;
@@ -156,6 +163,12 @@ static int state_read(struct frontier *f, struct wit_error *err) {
     f->next_number = wit_load_le64(p + 4);
     f->totals.read = wit_load_le64(p + 12);
     f->totals.refused = wit_load_le64(p + 20);
+    f->scope_changed = !wit_hash128_eq(wit_hash128_from_bytes(p + 44), f->context.scope);
+    if (!wit_hash128_eq(wit_hash128_from_bytes(p + 28), f->context.collection))
+        return wit_error_set(err, WIT_EINVAL,
+                             "%s tells what was read for another collection, which is no longer "
+                             "beside it: remove it to read the pages again",
+                             f->path);
     return 0;
 }
 
@@ -238,11 +251,13 @@ static int env_open(struct frontier *f, struct wit_error *err) {
     return rc ? fail(f, rc, "open", err) : 0;
 }
 
-int frontier_open(const char *dir, struct frontier **out, struct wit_error *err) {
+int frontier_open(const char *dir, const struct frontier_context *context, struct frontier **out,
+                  struct wit_error *err) {
     char folder[WIT_PATH_MAX];
     struct frontier *f = calloc(1, sizeof *f);
     if (!f)
         return no_memory(err);
+    f->context = *context;
     f->record = (struct wit_buf)WIT_BUF_INIT(1 + WIT_URL_MAX_BYTES);
     int st = 0;
     if (wit_path_join(folder, dir, "crawl") < 0 ||
@@ -284,21 +299,64 @@ void frontier_close(struct frontier *f) {
 
 /* ---- pages ---------------------------------------------------------------------------------- */
 
-int frontier_add(struct frontier *f, const struct frontier_page *page, struct wit_error *err) {
-    uint8_t hash[16], id[FRONTIER_ID_BYTES];
+static MDB_val seen_key(struct wit_str url, uint8_t hash[16]) {
+    wit_hash128_to_bytes(wit_hash128_of(url.data, url.len), hash);
+    return (MDB_val){ 16, hash };
+}
+
+/* n more (or fewer) that ended for this reason. */
+static int reason_count(struct frontier *f, enum wit_crawler_subject subject, const char *reason,
+                        int64_t n, struct wit_error *err) {
+    uint8_t name[1 + REASON_MOST_BYTES] = { (uint8_t)subject }, count[8];
+    size_t len = strnlen(reason, REASON_MOST_BYTES);
+    memcpy(name + 1, reason, len);
+    MDB_val key = { 1 + len, name }, value;
+    int rc = mdb_get(f->txn, f->reasons, &key, &value);
+    uint64_t after = (uint64_t)n;
+    if (rc == 0 && value.mv_size == sizeof count)
+        after += wit_load_le64(value.mv_data);
+    wit_store_le64(count, after);
+    value = (MDB_val){ sizeof count, count };
+    if (rc == 0 || rc == MDB_NOTFOUND)
+        rc = after ? mdb_put(f->txn, f->reasons, &key, &value, 0)
+                   : mdb_del(f->txn, f->reasons, &key, NULL);
+    return rc ? fail(f, rc, "change", err) : 0;
+}
+
+/* Note the URL as seen. 1: it shall wait; 0: it was known, and not refused or not wanted `again`.
+ */
+static int seen_add(struct frontier *f, struct wit_str url, bool again, struct wit_error *err) {
+    uint8_t hash[16];
+    char reason[REASON_MOST_BYTES + 1];
+    MDB_val key = seen_key(url, hash), value = { 0, NULL };
+    int rc = mdb_put(f->txn, f->seen, &key, &value, MDB_NOOVERWRITE);
+    if (rc == 0)
+        return 1;
+    if (rc != MDB_KEYEXIST)
+        return fail(f, rc, "change", err);
+    if (!again || value.mv_size == 0 || value.mv_size > REASON_MOST_BYTES)
+        return 0;
+    memcpy(reason, value.mv_data, value.mv_size);
+    reason[value.mv_size] = 0;
+    value = (MDB_val){ 0, NULL };
+    rc = mdb_put(f->txn, f->seen, &key, &value, 0);
+    if (rc != 0)
+        return fail(f, rc, "change", err);
+    f->totals.refused--;
+    int st = reason_count(f, WIT_CRAWLER_PAGE, reason, -1, err);
+    return st < 0 ? st : 1;
+}
+
+static int page_wait(struct frontier *f, const struct frontier_page *page, bool again,
+                     struct wit_error *err) {
+    uint8_t id[FRONTIER_ID_BYTES];
     struct wit_buf record = WIT_BUF_INIT(1 + WIT_URL_MAX_BYTES);
     struct domain *d;
     int st = begin(f, err);
-    if (st < 0)
+    if (st >= 0)
+        st = seen_add(f, page->url, again, err);
+    if (st <= 0)
         return st;
-    wit_hash128_to_bytes(wit_hash128_of(page->url.data, page->url.len), hash);
-    MDB_val key = { sizeof hash, hash }, value = { 0, NULL };
-    int rc = mdb_put(f->txn, f->seen, &key, &value, MDB_NOOVERWRITE);
-    if (rc == MDB_KEYEXIST)
-        return 0;
-    if (rc != 0)
-        return fail(f, rc, "change", err);
-
     d = domain_of(f, wit_hash64_of(page->domain.data, page->domain.len, 0));
     if (!d || wit_buf_append_byte(&record, (char)(uint8_t)page->hops) < 0 ||
         wit_buf_append_str(&record, page->url) < 0) {
@@ -306,9 +364,8 @@ int frontier_add(struct frontier *f, const struct frontier_page *page, struct wi
         goto out;
     }
     id_make(id, d->hash, page->depth, f->next_number++);
-    key = (MDB_val){ sizeof id, id };
-    value = (MDB_val){ record.len, record.data };
-    rc = mdb_put(f->txn, f->waiting, &key, &value, 0);
+    MDB_val key = { sizeof id, id }, value = { record.len, record.data };
+    int rc = mdb_put(f->txn, f->waiting, &key, &value, 0);
     if (rc != 0) {
         st = fail(f, rc, "change", err);
         goto out;
@@ -322,9 +379,22 @@ out:
     return st;
 }
 
-/* Move the first page of the domain from waiting to taken. */
-static int first_take(struct frontier *f, const struct domain *d, struct frontier_taken *out,
-                      struct wit_error *err) {
+int frontier_add(struct frontier *f, const struct frontier_page *page, struct wit_error *err) {
+    return page_wait(f, page, false, err);
+}
+
+int frontier_add_again(struct frontier *f, const struct frontier_page *page,
+                       struct wit_error *err) {
+    return page_wait(f, page, true, err);
+}
+
+static uint32_t id_depth(const uint8_t *id) {
+    return (uint32_t)id[8] << 8 | id[9];
+}
+
+/* Move the first page of the domain from waiting to taken: 1; 0 when it is too deep. */
+static int first_take(struct frontier *f, const struct domain *d, uint32_t max_depth,
+                      struct frontier_taken *out, struct wit_error *err) {
     MDB_cursor *cursor = NULL;
     uint8_t from[FRONTIER_ID_BYTES];
     MDB_val key = { sizeof from, from }, value;
@@ -332,6 +402,11 @@ static int first_take(struct frontier *f, const struct domain *d, struct frontie
     int rc = mdb_cursor_open(f->txn, f->waiting, &cursor);
     if (rc == 0)
         rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    if (rc == 0 && key.mv_size == FRONTIER_ID_BYTES && id_domain(key.mv_data) == d->hash &&
+        id_depth(key.mv_data) > max_depth) {
+        mdb_cursor_close(cursor);
+        return 0;
+    }
     int st = rc ? fail(f, rc, "read", err) : record_move(f, f->taken, &key, &value, out->id, err);
     if (st >= 0 && id_domain(out->id) != d->hash)
         st = wit_error_set(err, WIT_ECORRUPT, "%s lost a page that waited", f->path);
@@ -343,20 +418,22 @@ static int first_take(struct frontier *f, const struct domain *d, struct frontie
         return st;
     out->url = wit_str_slice(wit_buf_view(&f->record), 1, f->record.len);
     out->hops = (uint8_t)f->record.data[0];
-    out->depth = (uint32_t)out->id[8] << 8 | out->id[9];
-    return 0;
+    out->depth = id_depth(out->id);
+    return 1;
 }
 
-int frontier_take(struct frontier *f, uint32_t most, struct frontier_taken *out,
+int frontier_take(struct frontier *f, uint32_t most, uint32_t max_depth, struct frontier_taken *out,
                   struct wit_error *err) {
     int st = begin(f, err);
     while (st >= 0 && f->ring_count) {
         struct domain *d = ring_pop(f);
         if (d->taken >= most) /* frontier_done gives it its turn back */
             continue;
-        st = first_take(f, d, out, err);
+        st = first_take(f, d, max_depth, out, err);
         if (st < 0)
             break;
+        if (st == 0) /* all that it has is too deep */
+            continue;
         d->waiting--;
         d->taken++;
         f->totals.waiting--;
@@ -367,8 +444,21 @@ int frontier_take(struct frontier *f, uint32_t most, struct frontier_taken *out,
     return st;
 }
 
-int frontier_done(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], const char *reason,
-                  struct wit_error *err) {
+/* The reason stands with the URL, so that a page can be asked for again. */
+static int refusal_note(struct frontier *f, struct wit_str url, const char *reason,
+                        struct wit_error *err) {
+    uint8_t hash[16];
+    char text[REASON_MOST_BYTES + 1];
+    snprintf(text, sizeof text, "%s", reason);
+    MDB_val key = seen_key(url, hash), value = { strlen(text), text };
+    int rc = mdb_put(f->txn, f->seen, &key, &value, 0);
+    if (rc != 0)
+        return fail(f, rc, "change", err);
+    return reason_count(f, WIT_CRAWLER_PAGE, text, 1, err);
+}
+
+int frontier_done(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], struct wit_str url,
+                  const char *reason, struct wit_error *err) {
     uint8_t copy[FRONTIER_ID_BYTES];
     memcpy(copy, id, sizeof copy);
     struct domain *d = domain_of(f, id_domain(copy));
@@ -383,26 +473,17 @@ int frontier_done(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], const
     f->totals.taken--;
     *(reason ? &f->totals.refused : &f->totals.read) += 1;
     ring_push(f, d);
-    return reason ? frontier_count(f, WIT_CRAWLER_PAGE, reason, 1, err) : 0;
+    return reason ? refusal_note(f, url, reason, err) : 0;
 }
 
 int frontier_count(struct frontier *f, enum wit_crawler_subject subject, const char *reason,
                    uint64_t n, struct wit_error *err) {
-    uint8_t name[1 + REASON_MOST_BYTES] = { (uint8_t)subject }, count[8];
-    size_t len = strnlen(reason, REASON_MOST_BYTES);
-    memcpy(name + 1, reason, len);
-    MDB_val key = { 1 + len, name }, value;
     int st = begin(f, err);
-    if (st < 0)
-        return st;
-    int rc = mdb_get(f->txn, f->reasons, &key, &value);
-    if (rc == 0 && value.mv_size == sizeof count)
-        n += wit_load_le64(value.mv_data);
-    wit_store_le64(count, n);
-    value = (MDB_val){ sizeof count, count };
-    if (rc == 0 || rc == MDB_NOTFOUND)
-        rc = mdb_put(f->txn, f->reasons, &key, &value, 0);
-    return rc ? fail(f, rc, "change", err) : 0;
+    return st < 0 ? st : reason_count(f, subject, reason, (int64_t)n, err);
+}
+
+bool frontier_scope_changed(const struct frontier *f) {
+    return f->scope_changed;
 }
 
 int frontier_commit(struct frontier *f, struct wit_error *err) {
@@ -414,6 +495,8 @@ int frontier_commit(struct frontier *f, struct wit_error *err) {
     wit_store_le64(state + 4, f->next_number);
     wit_store_le64(state + 12, f->totals.read);
     wit_store_le64(state + 20, f->totals.refused);
+    wit_hash128_to_bytes(f->context.collection, state + 28);
+    wit_hash128_to_bytes(f->context.scope, state + 44);
     MDB_val key = state_key(), value = { sizeof state, state };
     int rc = mdb_put(f->txn, f->meta, &key, &value, 0);
     if (rc == 0) {

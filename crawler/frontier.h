@@ -33,19 +33,32 @@ struct frontier_totals {
 
 struct frontier;
 
-/* Open or create DIR/crawl. WIT_ECORRUPT (not a frontier of ours), WIT_EIO, WIT_ENOSPC, WIT_ENOMEM
- */
-int frontier_open(const char *dir, struct frontier **out, struct wit_error *err);
+/* What a frontier goes with. */
+struct frontier_context {
+    struct wit_hash128 collection; /* wit_shards_collector_id: another one's frontier is refused */
+    struct wit_hash128 scope;      /* of the settings that say where pages may lie */
+};
+
+/* Open or create DIR/crawl. WIT_EINVAL (the frontier belongs to another collection), WIT_ECORRUPT
+ * (not a frontier of ours), WIT_EIO, WIT_ENOSPC, WIT_ENOMEM. */
+int frontier_open(const char *dir, const struct frontier_context *context, struct frontier **out,
+                  struct wit_error *err);
+/* Was it last committed under another scope? Links that were left out then are not known. */
+bool frontier_scope_changed(const struct frontier *f);
 void frontier_close(struct frontier *f); /* does not commit; NULL is fine */
 
 /* 1: new, it waits now; 0: known already, whatever came of it. */
 int frontier_add(struct frontier *f, const struct frontier_page *page, struct wit_error *err);
-/* The next page of a domain that has fewer than `most` taken pages: 1, or 0 when there is none. */
-int frontier_take(struct frontier *f, uint32_t most, struct frontier_taken *out,
+/* The same, but a page that was refused waits again, and its refusal no longer counts. */
+int frontier_add_again(struct frontier *f, const struct frontier_page *page, struct wit_error *err);
+/* The next page no deeper than max_depth, of a domain that has fewer than `most` taken pages: 1, or
+ * 0 when there is none. Deeper ones wait on. max_depth is the same for the frontier's life. */
+int frontier_take(struct frontier *f, uint32_t most, uint32_t max_depth, struct frontier_taken *out,
                   struct wit_error *err);
-/* A taken page has been read (reason NULL), or ended for a reason, which is counted. */
-int frontier_done(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], const char *reason,
-                  struct wit_error *err);
+/* A taken page has been read (reason NULL), or ended for a reason, which is counted. `url` is that
+ * of the page as it was taken. */
+int frontier_done(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], struct wit_str url,
+                  const char *reason, struct wit_error *err);
 /* Count what was refused of something else; frontier_done counts pages itself. */
 int frontier_count(struct frontier *f, enum wit_crawler_subject subject, const char *reason,
                    uint64_t n, struct wit_error *err);

@@ -56,10 +56,11 @@ struct wit_crawler_progress {
 };
 
 struct wit_crawler_config {
-    const char *dir; /* holds collect/ and crawl/; made if absent */
+    const char *dir; /* holds collect/ and crawl/, with crawl/refused.jsonl; made if absent */
 
     /* Where to begin, and where pages may lie: URL prefixes, or with none the registrable domains
-     * of the seeds. Images may come from anywhere. Seeds that were there before change nothing. */
+     * of the seeds. Images may come from anywhere. A seed that an earlier run read changes nothing,
+     * one that was refused is asked for again. */
     const struct wit_str *seeds;
     size_t seed_count;
     const struct wit_str *scope;
@@ -122,11 +123,12 @@ struct wit_crawler_refusal {
 /* What the directory holds after the run; earlier runs included, except for fetched_bytes. */
 struct wit_crawler_report {
     uint64_t pages;      /* read */
-    uint64_t pages_left; /* known and not asked for: over max_pages, or interrupted */
+    uint64_t pages_left; /* known and not asked for: too deep, over max_pages, or interrupted */
     uint64_t pages_refused;
     uint64_t candidates; /* logged; a page read twice after a kill logs its own twice */
     uint64_t images, image_bytes, images_refused;
-    uint64_t fetched_bytes;               /* by this run */
+    uint64_t fetched_bytes; /* by this run */
+    bool scope_changed;     /* since the last run: links that were left out then are not known */
     struct wit_crawler_refusal *refusals; /* by subject, then reason */
     size_t refusal_count;
 };
@@ -138,9 +140,10 @@ void wit_crawler_report_finish(struct wit_crawler_report *report);
  * Crawl until nothing is left to do, a limit is reached or the flag is raised. Starts its reactors
  * and ends them.
  * @param report  filled on success and on WIT_ECANCELED; *report must be initialised or finished
- * @return 0; WIT_ECANCELED (interrupted: the same call goes on); WIT_EINVAL (a setting, or a seed
- *         that is no http URL: err names it); WIT_EEXIST (another process collects there); what the
- *         judge said; WIT_ENOSPC, WIT_EIO, WIT_ENOMEM... All leave the state of the last commit.
+ * @return 0; WIT_ECANCELED (interrupted: the same call goes on); WIT_EINVAL (a setting, a seed
+ *         that is no http URL, or crawl/ without its collect/: err names it); WIT_EEXIST (another
+ * process collects there); what the judge said; WIT_ENOSPC, WIT_EIO, WIT_ENOMEM... All leave the
+ * state of the last commit.
  */
 int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_report *report,
                     struct wit_error *err);

@@ -298,6 +298,10 @@ void wit_shards_collector_close(struct wit_shards_collector *c) {
     free(c);
 }
 
+struct wit_hash128 wit_shards_collector_id(const struct wit_shards_collector *c) {
+    return c->id;
+}
+
 struct wit_shards_collected wit_shards_collector_totals(const struct wit_shards_collector *c) {
     return c->totals;
 }

@@ -110,6 +110,9 @@ int wit_shards_collector_find(struct wit_shards_collector *c, struct wit_str url
 /* fsync the logs, then commit the index with their lengths. After 0 nothing appended so far is
  * lost. */
 int wit_shards_collector_commit(struct wit_shards_collector *c, struct wit_error *err);
+/* A random name of this collection, made with it and kept with its first commit: what else lies
+ * beside the logs can tell whether it belongs to them. */
+struct wit_hash128 wit_shards_collector_id(const struct wit_shards_collector *c);
 /* Counts of everything in the logs (committed and not). */
 struct wit_shards_collected {
     uint64_t candidates, images, refusals, image_bytes;

@@ -375,6 +375,44 @@ static void limits_hold_over_runs(void **state) {
     must(wit_crawler_run(&w.cfg, &w.report, &err));
     assert_int_equal(w.report.pages, 7);
     assert_int_equal(w.report.images, 6);
+    w.cfg.max_depth = 8; /* what was too deep waited */
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.pages, 9);
+    world_stop(&w);
+}
+
+static void a_seed_that_was_refused_is_asked_for_again(void **state) {
+    struct wit_buf lines = WIT_BUF_INIT(1 << 16);
+    struct world w;
+    char path[WIT_PATH_MAX], line[256];
+    world_start(&w, SITE);
+    w.cfg.allow_net_count = 0;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(refused(&w, WIT_CRAWLER_PAGE, "address_denied"), 1);
+    w.cfg.allow_net_count = 2;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    w.report.images -= 1;
+    check_site(&w);
+    snprintf(path, sizeof path, "%.4000s/crawl/refused.jsonl", w.dir);
+    must(wit_file_read(path, &lines, &err));
+    snprintf(line, sizeof line,
+             "{\"subject\":\"page\",\"url\":\"%s\",\"reason\":\"address_denied\"}\n", w.seed);
+    assert_true(wit_str_starts_with(wit_buf_view(&lines), wit_str_from(line)));
+    assert_true(wit_str_find(wit_buf_view(&lines), WIT_STR("gone\",\"reason\":\"http_404\""), 0) >
+                0);
+    wit_buf_finish(&lines);
+    world_stop(&w);
+}
+
+static void a_crawl_without_its_collection_is_refused(void **state) {
+    struct world w;
+    char collect[WIT_PATH_MAX];
+    world_start(&w, SITE);
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    must(wit_path_join(collect, w.dir, "collect"));
+    must(wit_dir_remove(collect, &err));
+    assert_int_equal(wit_crawler_run(&w.cfg, &w.report, &err), WIT_EINVAL);
+    assert_non_null(strstr(err.text, "another collection"));
     world_stop(&w);
 }
 
@@ -520,6 +558,8 @@ int main(void) {
         cmocka_unit_test(a_site_gives_what_it_allows),
         cmocka_unit_test(several_reactors_give_the_same),
         cmocka_unit_test(limits_hold_over_runs),
+        cmocka_unit_test(a_seed_that_was_refused_is_asked_for_again),
+        cmocka_unit_test(a_crawl_without_its_collection_is_refused),
         cmocka_unit_test(an_interrupted_crawl_goes_on),
         cmocka_unit_test(the_judge_decides_and_may_change_its_mind),
         cmocka_unit_test(the_server_sees_the_delay),

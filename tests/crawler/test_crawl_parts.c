@@ -79,6 +79,9 @@ static void set_agrees_with_a_list(void **state) {
 
 /* ---- frontier ------------------------------------------------------------------------------- */
 
+static const struct frontier_context context = { { 1, 2 }, { 3, 4 } };
+static uint32_t max_depth = 1000;
+
 static int page_add(struct frontier *f, const char *url, const char *domain, uint32_t depth) {
     const struct frontier_page page = { .url = wit_str_from(url),
                                         .domain = wit_str_from(domain),
@@ -89,7 +92,7 @@ static int page_add(struct frontier *f, const char *url, const char *domain, uin
 }
 
 static void take(struct frontier *f, uint32_t most, const char *want, struct frontier_taken *out) {
-    int st = frontier_take(f, most, out, &err);
+    int st = frontier_take(f, most, max_depth, out, &err);
     must(st);
     assert_int_equal(st, want != NULL);
     if (want) {
@@ -103,7 +106,7 @@ static void domains_take_turns_and_depth_decides(void **state) {
     struct frontier_taken page, first;
     char dir[WIT_PATH_MAX];
     scratch_make(dir);
-    must(frontier_open(dir, &f, &err));
+    must(frontier_open(dir, &context, &f, &err));
     assert_int_equal(page_add(f, "http://a/deep", "a", 3), 1);
     assert_int_equal(page_add(f, "http://a/1", "a", 1), 1);
     assert_int_equal(page_add(f, "http://a/2", "a", 1), 1);
@@ -114,10 +117,10 @@ static void domains_take_turns_and_depth_decides(void **state) {
     take(f, 2, "http://b/1", &page);
     take(f, 2, "http://a/2", &page);
     take(f, 2, NULL, &page); /* a has two on their way */
-    must(frontier_done(f, first.id, NULL, &err));
+    must(frontier_done(f, first.id, WIT_STR("http://a/1"), NULL, &err));
     take(f, 2, "http://a/deep", &page);
     assert_int_equal(page.depth, 3);
-    must(frontier_done(f, page.id, "http_404", &err));
+    must(frontier_done(f, page.id, WIT_STR("http://a/deep"), "http_404", &err));
     struct frontier_totals t = frontier_totals(f);
     assert_int_equal(t.read, 1);
     assert_int_equal(t.refused, 1);
@@ -140,21 +143,21 @@ static void what_was_not_committed_never_was(void **state) {
     struct wit_buf reasons = WIT_BUF_INIT(4096);
     char dir[WIT_PATH_MAX];
     scratch_make(dir);
-    must(frontier_open(dir, &f, &err));
+    must(frontier_open(dir, &context, &f, &err));
     page_add(f, "http://a/1", "a", 0);
     page_add(f, "http://a/2", "a", 0);
     page_add(f, "http://a/3", "a", 0);
     take(f, 9, "http://a/1", &one);
     take(f, 9, "http://a/2", &two);
-    must(frontier_done(f, one.id, "timeout", &err));
+    must(frontier_done(f, one.id, WIT_STR("http://a/1"), "timeout", &err));
     must(frontier_count(f, WIT_CRAWLER_CANDIDATE, "noai", 4, &err));
     must(frontier_commit(f, &err));
-    must(frontier_done(f, two.id, NULL, &err)); /* lost */
-    page_add(f, "http://a/4", "a", 0);          /* lost */
+    must(frontier_done(f, two.id, WIT_STR("http://a/2"), NULL, &err)); /* lost */
+    page_add(f, "http://a/4", "a", 0);                                 /* lost */
     frontier_close(f);
 
     f = NULL;
-    must(frontier_open(dir, &f, &err));
+    must(frontier_open(dir, &context, &f, &err));
     struct frontier_totals t = frontier_totals(f);
     assert_int_equal(t.waiting, 2);
     assert_int_equal(t.taken, 0);
@@ -169,6 +172,76 @@ static void what_was_not_committed_never_was(void **state) {
     assert_string_equal(reasons.data, "page timeout 1, candidate noai 4, ");
     wit_buf_finish(&reasons);
     frontier_close(f);
+    scratch_remove(dir);
+}
+
+static void a_refused_page_can_be_asked_for_again(void **state) {
+    const struct frontier_page page = { .url = WIT_STR("http://a/1"), .domain = WIT_STR("a") };
+    struct frontier *f = NULL;
+    struct frontier_taken taken;
+    char dir[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(frontier_open(dir, &context, &f, &err));
+    page_add(f, "http://a/1", "a", 0);
+    assert_int_equal(frontier_add_again(f, &page, &err), 0); /* it waits already */
+    take(f, 9, "http://a/1", &taken);
+    must(frontier_done(f, taken.id, page.url, "connect_refused", &err));
+    assert_int_equal(page_add(f, "http://a/1", "a", 0), 0);
+    assert_int_equal(frontier_add_again(f, &page, &err), 1);
+    assert_int_equal(frontier_totals(f).refused, 0);
+    must(frontier_reasons(f, count_reasons, NULL, &err)); /* there is none to tell */
+    take(f, 9, "http://a/1", &taken);
+    must(frontier_done(f, taken.id, page.url, NULL, &err));
+    assert_int_equal(frontier_add_again(f, &page, &err), 0); /* it was read */
+    frontier_close(f);
+    scratch_remove(dir);
+}
+
+static void deep_pages_wait_for_another_run(void **state) {
+    struct frontier *f = NULL;
+    struct frontier_taken taken;
+    char dir[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(frontier_open(dir, &context, &f, &err));
+    page_add(f, "http://a/2", "a", 2);
+    page_add(f, "http://b/1", "b", 1);
+    max_depth = 1;
+    take(f, 9, "http://b/1", &taken);
+    take(f, 9, NULL, &taken);
+    page_add(f, "http://a/1", "a", 1); /* found later, and not too deep */
+    take(f, 9, "http://a/1", &taken);
+    take(f, 9, NULL, &taken);
+    must(frontier_commit(f, &err));
+    frontier_close(f);
+    f = NULL;
+    must(frontier_open(dir, &context, &f, &err));
+    assert_int_equal(frontier_totals(f).waiting, 3);
+    max_depth = 1000;
+    take(f, 9, "http://b/1", &taken); /* domains come back by their hashes */
+    take(f, 9, "http://a/1", &taken);
+    take(f, 9, "http://a/2", &taken);
+    frontier_close(f);
+    scratch_remove(dir);
+}
+
+static void a_frontier_knows_its_collection_and_scope(void **state) {
+    struct frontier_context other = context;
+    struct frontier *f = NULL;
+    char dir[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(frontier_open(dir, &context, &f, &err));
+    assert_false(frontier_scope_changed(f));
+    must(frontier_commit(f, &err));
+    frontier_close(f);
+    f = NULL;
+    other.scope.lo++;
+    must(frontier_open(dir, &other, &f, &err));
+    assert_true(frontier_scope_changed(f));
+    frontier_close(f);
+    f = NULL;
+    other.collection.lo++;
+    assert_int_equal(frontier_open(dir, &other, &f, &err), WIT_EINVAL);
+    assert_non_null(strstr(err.text, "frontier.lmdb tells what was read for another collection"));
     scratch_remove(dir);
 }
 
@@ -445,6 +518,9 @@ int main(void) {
         cmocka_unit_test(set_agrees_with_a_list),
         cmocka_unit_test(domains_take_turns_and_depth_decides),
         cmocka_unit_test(what_was_not_committed_never_was),
+        cmocka_unit_test(a_refused_page_can_be_asked_for_again),
+        cmocka_unit_test(deep_pages_wait_for_another_run),
+        cmocka_unit_test(a_frontier_knows_its_collection_and_scope),
         cmocka_unit_test(robots_come_first_and_count_as_a_request),
         cmocka_unit_test(rules_refuse_by_path_and_by_origin),
         cmocka_unit_test(subdomains_share_the_delay),

@@ -1,0 +1,58 @@
+/* refusal_log.c: lines gather in memory and are appended. */
+#include "refusal_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+enum { LINES_WRITTEN_AT_BYTES = 1 << 20 };
+#define LINES_MOST_BYTES ((size_t)4 << 20) /* a line is at most a URL, each byte as \\u00XX */
+
+int refusal_log_open(struct refusal_log *log, const char *dir, struct wit_error *err) {
+    char folder[WIT_PATH_MAX];
+    log->lines = (struct wit_buf)WIT_BUF_INIT(LINES_MOST_BYTES);
+    if (wit_path_join(folder, dir, "crawl") < 0 ||
+        wit_path_join(log->path, folder, "refused.jsonl") < 0)
+        return wit_error_set(err, WIT_ELIMIT, "path is too long: %s", dir);
+    log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    return log->fd < 0 ? wit_error_errno(err, errno, "cannot open %s", log->path) : 0;
+}
+
+static int lines_write(struct refusal_log *log, struct wit_error *err) {
+    int st = wit_fd_write_all(log->fd, log->lines.data, log->lines.len, log->path, err);
+    if (st >= 0)
+        wit_buf_reset(&log->lines);
+    return st;
+}
+
+int refusal_log_add(struct refusal_log *log, enum wit_crawler_subject subject, struct wit_str url,
+                    const char *reason, struct wit_error *err) {
+    struct wit_json_writer w;
+    wit_json_writer_init(&w, &log->lines);
+    wit_json_object_begin(&w);
+    wit_json_key(&w, "subject");
+    wit_json_put_cstr(&w, wit_crawler_subject_name(subject));
+    wit_json_key(&w, "url");
+    wit_json_put_str(&w, url);
+    wit_json_key(&w, "reason");
+    wit_json_put_cstr(&w, reason);
+    wit_json_object_end(&w);
+    int st = wit_json_writer_finish(&w);
+    if (st >= 0)
+        st = wit_buf_append_byte(&log->lines, '\n');
+    if (st < 0)
+        return wit_error_set(err, st, "no memory for a line of %s", log->path);
+    return log->lines.len >= LINES_WRITTEN_AT_BYTES ? lines_write(log, err) : 0;
+}
+
+int refusal_log_sync(struct refusal_log *log, struct wit_error *err) {
+    int st = log->lines.len ? lines_write(log, err) : 0;
+    return st < 0 ? st : wit_fd_sync(log->fd, log->path, err);
+}
+
+void refusal_log_close(struct refusal_log *log) {
+    if (log->fd >= 0)
+        close(log->fd);
+    log->fd = -1;
+    wit_buf_finish(&log->lines);
+}
