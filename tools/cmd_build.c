@@ -27,7 +27,7 @@ static const char help[] =
     "  --json              the closing table as a JSON object, progress as JSON lines\n"
     "  --help              this page\n"
     "\n"
-    "exit: 0 done | 1 failed | 2 bad usage | 3 done, but a seed could not be read\n"
+    "exit: 0 done | 1 failed | 2 bad usage | 3 done, but a seed, or any page, could not be read\n"
     "      130 interrupted: the same command goes on\n";
 
 enum stage { STAGE_CRAWL, STAGE_SEAL, STAGE_TRAIN };
@@ -38,8 +38,8 @@ struct build {
     char folder[WIT_PATH_MAX]; /* of the job file: its paths begin there */
     char out[WIT_PATH_MAX], allowlist[WIT_PATH_MAX], checkpoints[WIT_PATH_MAX];
     struct job *job;
-    enum stage last;
-    bool has_last, json;
+    enum stage last, done; /* the last to run; the last that ran */
+    bool has_last, has_done, json;
     uint64_t reactors, threads; /* UINT64_MAX: as the job says */
 
     uint64_t entries;
@@ -201,6 +201,11 @@ static void train_progress(void *user, const struct wit_trainer_progress *p) {
 
 static int stage_train(struct build *b, struct wit_error *err) {
     const struct job_train *job = b->job->train;
+    if (b->sealed.samples == 0)
+        return wit_error_set(err, WIT_ENOTFOUND,
+                             "there is nothing to train on: of %" PRIu64
+                             " candidates no pair was kept",
+                             b->crawled.candidates);
     struct wit_trainer_run_config cfg = wit_trainer_run_config_default();
     char model[WIT_PATH_MAX], vocab[WIT_PATH_MAX] = "";
     int st = 0;
@@ -245,16 +250,21 @@ static double ln_batch(const struct build *b) {
 static void table_print(const struct build *b, struct wit_buf *out) {
     char hex[WIT_HASH128_HEX];
     crawl_report_print(&b->crawled, &b->selection, out);
-    if (b->last >= STAGE_SEAL) {
+    if (b->done >= STAGE_SEAL) {
         wit_hash128_to_hex(b->sealed.hash, hex);
         wit_buf_printf(out,
                        "dataset      %" PRIu64 " samples, %" PRIu64 " pairs, %.1f MB of images in "
-                       "%" PRIu64 " shards%s\n",
+                       "%" PRIu64 " shard%s%s\n",
                        b->sealed.samples, b->sealed.pairs, (double)b->sealed.image_bytes / 1e6,
-                       b->sealed.shards, b->sealed.changed ? "" : " (nothing changed)");
+                       b->sealed.shards, b->sealed.shards == 1 ? "" : "s",
+                       b->sealed.changed ? "" : " (nothing changed)");
+        wit_buf_printf(out,
+                       "  left out   %" PRIu64 " pairs over their share in the end, %" PRIu64
+                       " images whose bytes are another's\n",
+                       b->sealed.dropped_pairs, b->sealed.duplicate_images);
         wit_buf_printf(out, "dataset hash %s\n", hex);
     }
-    if (b->last >= STAGE_TRAIN) {
+    if (b->done >= STAGE_TRAIN) {
         const struct wit_trainer_run_report *t = &b->trained;
         wit_buf_printf(out, "training     %" PRIu64 " steps of %" PRIu64 " pairs, ", t->steps,
                        job_uint(b->job->train->batch, 64));
@@ -262,16 +272,17 @@ static void table_print(const struct build *b, struct wit_buf *out) {
             wit_buf_printf(out, "%.1f samples/s\n", t->samples_per_s);
         else
             wit_buf_printf(out, "done before\n");
-        wit_buf_printf(out, "loss         %.4f first, %.4f last (ln of the batch: %.4f)\n",
-                       t->first_loss, t->last_loss, ln_batch(b));
+        wit_buf_printf(
+            out, "loss         %.4f first, %.4f last, means of %zu steps (ln of the batch: %.4f)\n",
+            t->first_loss, t->last_loss, t->edge_steps, ln_batch(b));
     }
     wit_buf_printf(out, "where        %s/collect\n", b->out);
     if (b->job->filter)
         wit_buf_printf(out, "             %s (%" PRIu64 " entries)\n", b->allowlist, b->entries);
-    if (b->last >= STAGE_SEAL)
+    if (b->done >= STAGE_SEAL)
         wit_buf_printf(out, "             %s/dataset.json\n             %s/shards\n", b->out,
                        b->out);
-    if (b->last >= STAGE_TRAIN)
+    if (b->done >= STAGE_TRAIN)
         wit_buf_printf(out, "             %s\n", b->trained.checkpoint);
 }
 
@@ -296,18 +307,19 @@ static void table_put(const struct build *b, struct wit_json_writer *w) {
     put_text(w, "out", b->out);
     put_count(w, "entries", b->entries);
     crawl_report_put(&b->crawled, &b->selection, w);
-    if (b->last >= STAGE_SEAL) {
+    if (b->done >= STAGE_SEAL) {
         wit_hash128_to_hex(b->sealed.hash, hex);
         put_text(w, "hash", hex);
         put_count(w, "samples", b->sealed.samples);
         put_count(w, "pairs", b->sealed.pairs);
         put_count(w, "shards", b->sealed.shards);
         put_count(w, "dropped_pairs", b->sealed.dropped_pairs);
+        put_count(w, "duplicate_images", b->sealed.duplicate_images);
         put_count(w, "sample_bytes", b->sealed.image_bytes);
         wit_json_key(w, "changed");
         wit_json_put_bool(w, b->sealed.changed);
     }
-    if (b->last >= STAGE_TRAIN) {
+    if (b->done >= STAGE_TRAIN) {
         put_count(w, "steps", b->trained.steps);
         put_real(w, "samples_per_s", b->trained.samples_per_s);
         put_real(w, "first_loss", b->trained.first_loss);
@@ -398,6 +410,8 @@ static int last_stage(struct build *b, struct wit_error *err) {
 }
 
 static int stages_run(struct build *b, struct wit_error *err) {
+    static int (*const stages[])(struct build * b,
+                                 struct wit_error * err) = { stage_crawl, stage_seal, stage_train };
     int st = job_load(b->job_path, &b->job, err);
     if (st >= 0)
         st = last_stage(b, err);
@@ -405,12 +419,13 @@ static int stages_run(struct build *b, struct wit_error *err) {
         st = paths_make(b, err);
     if (st >= 0)
         st = stage_allowlist(b, err);
-    if (st >= 0)
-        st = stage_crawl(b, err);
-    if (st >= 0 && b->last >= STAGE_SEAL)
-        st = stage_seal(b, err);
-    if (st >= 0 && b->last >= STAGE_TRAIN)
-        st = stage_train(b, err);
+    for (int stage = STAGE_CRAWL; stage <= (int)b->last && st >= 0; stage++) {
+        st = stages[stage](b, err);
+        if (st >= 0) {
+            b->done = (enum stage)stage;
+            b->has_done = true;
+        }
+    }
     return st;
 }
 
@@ -423,10 +438,11 @@ int cmd_build(int argc, char **argv) {
     if (code != CLI_DONE)
         return code < 0 ? CLI_DONE : code;
     cli_catch_interrupts();
-    if (crawl_run_init(&b.crawl, "build", &err) < 0 || stages_run(&b, &err) < 0)
-        code = cli_fail("build", &err);
-    else
+    bool failed = crawl_run_init(&b.crawl, "build", &err) < 0 || stages_run(&b, &err) < 0;
+    if (b.has_done) /* also of a job that failed later: the table says what it came to */
         code = table_write(&b);
+    if (failed)
+        code = cli_fail("build", &err);
     if (code == CLI_DONE && b.crawl.partial)
         code = CLI_PARTIAL;
     wit_crawler_report_finish(&b.crawled);

@@ -35,14 +35,14 @@ static const char help[] =
     "  --json              the closing table as a JSON object, progress as JSON lines\n"
     "  --help              this page\n"
     "\n"
-    "exit: 0 done | 1 failed | 2 bad usage | 3 done, but a seed could not be read\n"
+    "exit: 0 done | 1 failed | 2 bad usage | 3 done, but a seed, or any page, could not be read\n"
     "      130 interrupted: the same command goes on\n";
 
 struct options {
     struct crawl_run run;
     const char *allowlist;
     uint64_t per_query, seed;
-    bool helped;
+    bool helped, has_seeds, has_draw;
 };
 
 /* "example.org:0:16"; an IPv6 address has brackets, so the last two colons part the numbers. */
@@ -104,6 +104,7 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
     for (int c; st >= 0 && (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
         case SEEDS:
+            o->has_seeds = true;
             st = crawl_run_seed_file(&o->run, optarg, err);
             break;
         case OUT:
@@ -139,6 +140,8 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         case '?':
             return cli_usage_error("crawl", "unknown option");
         default: {
+            o->has_draw |= numbers[c - NUMBERS].value == &o->per_query ||
+                           numbers[c - NUMBERS].value == &o->seed;
             char name[32];
             snprintf(name, sizeof name, "--%s", numbers[c - NUMBERS].name);
             if (cli_parse_u64("crawl", name, optarg, numbers[c - NUMBERS].least,
@@ -152,8 +155,10 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
                                                      : cli_fail("crawl", err);
     if (optind < argc)
         return cli_usage_error("crawl", "there is no verb or option '%s'", argv[optind]);
-    if (!cfg->dir || (o->run.seeds.count == 0 && !o->run.partial))
+    if (!cfg->dir || !o->has_seeds)
         return cli_usage_error("crawl", "--seeds and --out are wanted");
+    if (o->has_draw && !o->allowlist)
+        return cli_usage_error("crawl", "--per-query and --seed have no use without --allowlist");
     cfg->delay_ms = (uint32_t)delay;
     cfg->concurrency = (uint32_t)concurrency;
     cfg->reactors = (unsigned)reactors;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-enum { MEMORY_MOST_BYTES = 1 << 30 };
+enum { MEMORY_MOST_BYTES = 1 << 30, COMPLAINTS_SHOWN = 20, SEED_SHOWN_BYTES = 120 };
 
 int crawl_run_init(struct crawl_run *run, const char *command, struct wit_error *err) {
     *run = (struct crawl_run){ .command = command, .cfg = wit_crawler_config_default() };
@@ -65,6 +65,25 @@ static int url_keep(struct crawl_run *run, struct wit_str text,
     return st;
 }
 
+/* Bytes from outside on one line of a terminal: what is no printable ASCII becomes '?'. */
+static void print_clean(struct wit_str s) {
+    for (size_t i = 0; i < s.len && i < SEED_SHOWN_BYTES; i++)
+        fputc(s.data[i] >= 0x20 && s.data[i] < 0x7F ? s.data[i] : '?', stderr);
+    if (s.len > SEED_SHOWN_BYTES)
+        fputs("...", stderr);
+}
+
+static void seed_left_out(struct crawl_run *run, struct wit_str text, const char *where) {
+    run->partial = true;
+    if (run->complaints++ >= COMPLAINTS_SHOWN)
+        return;
+    fprintf(stderr, "wit %s: %s%sseed '", run->command, where ? where : "", where ? ": " : "");
+    print_clean(text);
+    fputs("' is left out: it is no http or https URL\n", stderr);
+    if (run->complaints == COMPLAINTS_SHOWN)
+        fprintf(stderr, "wit %s: further seeds that are left out are only counted\n", run->command);
+}
+
 int crawl_run_seed(struct crawl_run *run, struct wit_str text, const char *where,
                    struct wit_error *err) {
     struct wit_error why = WIT_ERROR_INIT;
@@ -73,9 +92,7 @@ int crawl_run_seed(struct crawl_run *run, struct wit_str text, const char *where
     if (st == WIT_ENOMEM)
         return wit_error_set(err, st, "%s", why.text);
     if (st < 0) {
-        fprintf(stderr, "wit %s: %s%sseed '%.*s' is left out: %s\n", run->command,
-                where ? where : "", where ? ": " : "", WIT_STR_FMT(text), why.text);
-        run->partial = true;
+        seed_left_out(run, text, where);
         return 0;
     }
     return list_push(&run->seeds, &seed, sizeof seed, err);
@@ -185,8 +202,22 @@ static int judge(void *user, const struct wit_shards_candidate *cand, bool *want
     return selection_judge(run->selection, cand, want, err);
 }
 
+/* What a table of numbers would not make anybody look at. */
+static void outcome_tell(struct crawl_run *run, const struct wit_crawler_report *report) {
+    if (report->scope_changed)
+        wit_log_warn("crawl", "the scope is not that of the run before: pages read then are not "
+                              "read again for the links that it left out");
+    if (report->pages == 0 && report->pages_left == 0) {
+        fprintf(stderr, "wit %s: no page could be read; %s/crawl/refused.jsonl says why\n",
+                run->command, run->cfg.dir);
+        run->partial = true;
+    }
+}
+
 int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_crawler_report *report,
               struct wit_error *err) {
+    if (run->complaints > COMPLAINTS_SHOWN)
+        fprintf(stderr, "wit %s: %" PRIu64 " seeds are left out\n", run->command, run->complaints);
     if (run->seeds.count == 0)
         return wit_error_set(err, WIT_EINVAL, "there is no seed to begin with");
     run->cfg.seeds = run->seeds.items;
@@ -208,6 +239,8 @@ int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_cra
     wit_progress_start(&run->progress, "crawl", "urls", 0, run->json);
     int st = wit_crawler_run(&run->cfg, report, err);
     wit_progress_finish(&run->progress, "");
+    if (st >= 0)
+        outcome_tell(run, report);
     return st;
 }
 
@@ -230,8 +263,8 @@ void crawl_report_print(const struct wit_crawler_report *report, const struct se
                    report->candidates, stat.distinct, selection->two_words);
     if (!selection->all)
         wit_buf_printf(out,
-                       "allowlist    %" PRIu64 " pairs wanted, %" PRIu64
-                       " without an entry, %" PRIu64 " over the share of theirs\n",
+                       "allowlist    %" PRIu64 " pairs wanted when they were found, %" PRIu64
+                       " without an entry, %" PRIu64 " over their share\n",
                        stat.wanted, stat.unmatched, stat.denied);
     wit_buf_printf(out, "images       %" PRIu64 " stored (%.1f MB), %" PRIu64 " refused\n",
                    report->images, (double)report->image_bytes / 1e6, report->images_refused);

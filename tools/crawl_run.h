@@ -18,7 +18,8 @@ struct crawl_run {
         size_t count, cap;
     } seeds, scope, hosts, allow;
     bool json;
-    bool partial; /* a seed or a file of seeds could not be read; a sentence was printed */
+    bool partial;        /* a seed or a file of seeds could not be read; a sentence was printed */
+    uint64_t complaints; /* seeds that were left out */
     struct wit_progress progress;
     struct selection *selection; /* while it runs */
 };
@@ -38,7 +39,8 @@ int crawl_run_allow_net(struct crawl_run *run, const char *cidr, struct wit_erro
 int crawl_run_host(struct crawl_run *run, const char *name, uint64_t delay_ms, uint64_t concurrency,
                    struct wit_error *err);
 
-/* Crawl with the selection as judge. WIT_EINVAL: no seed is left. */
+/* Crawl with the selection as judge. WIT_EINVAL: no seed is left. Where no page could be read, that
+ * is said on stderr and `partial` is set. */
 int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_crawler_report *report,
               struct wit_error *err);
 

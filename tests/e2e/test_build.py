@@ -255,7 +255,47 @@ class BuildTest(unittest.TestCase):
         self.assertIn("absent.txt' is left out", p.stderr)
         self.assertEqual(json.loads(p.stdout)["pages"], 5)
 
+    def crawl(self, out, *args):
+        return self.run_wit("crawl", "--out", self.dir / out, "--host", "127.0.0.1:0:8",
+                            "--contact", "https://example.org/wit-test", *args)
+
+    def test_what_goes_wrong_at_the_start_is_said(self):
+        seeds, empty = self.dir / "seed.txt", self.dir / "empty.txt"
+        seeds.write_text(f"http://127.0.0.1:{self.port}/en/bibliography.html\n")
+        empty.write_text("# nothing\n")
+        p = self.crawl("nothing", "--seeds", empty)
+        self.assertEqual((p.returncode, p.stderr),
+                         (1, "wit crawl: there is no seed to begin with\n"))
+        p = self.crawl("nothing", "--seeds", seeds)  # without --allow-net
+        self.assertEqual(p.returncode, 3, p.stderr)
+        self.assertIn("no page could be read", p.stderr)
+        self.assertIn("page address_denied 1", p.stdout)
+        p = self.crawl("nothing", "--seeds", seeds, "--allow-net", "127.0.0.1/32")
+        self.assertIn("page robots_denied 1", p.stdout)
+        line = (self.dir / "nothing" / "crawl" / "refused.jsonl").read_text().splitlines()[-1]
+        self.assertEqual(json.loads(line)["reason"], "robots_denied")
+        self.assertEqual(self.crawl("x", "--seeds", seeds, "--per-query", "3").returncode, 2)
+        self.assertEqual(self.crawl("x").returncode, 2)
+
+    def test_a_crawl_is_not_continued_beside_another_collection(self):
+        copy = self.dir / "torn"
+        shutil.copytree(self.dir / "whole", copy)
+        shutil.rmtree(copy / "collect")
+        p = self.run_wit(*self.command("torn"))
+        self.assertEqual(p.returncode, 1)
+        self.assertIn("frontier.lmdb", p.stderr)
+        manifest = json.loads((copy / "dataset.json").read_text())
+        self.assertEqual(manifest["hash"], self.hash)  # still there
+
     # ---- training
+
+    def test_a_job_that_fails_late_shows_what_it_came_to(self):
+        (self.dir / "late.yaml").write_text((self.dir / "train.yaml").read_text()
+                                            .replace("model.json", "absent.json"))
+        p = self.run_wit(*self.command("trained", job="late.yaml"))
+        self.assertEqual(p.returncode, 1)
+        self.assertIn("absent.json", p.stderr)
+        self.assertEqual(json.loads(p.stdout)["hash"], self.hash)
 
     def test_the_whole_way_to_a_model(self):
         r = self.build("trained", job="train.yaml")
