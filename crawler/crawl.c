@@ -21,11 +21,13 @@
 enum {
     TICK_MS = 50, /* longest sleep of the coordinator */
     PROGRESS_MS = 200,
-    EXTRACTORS_POOLED = 64,
-    DOMAIN_PAGES_MOST = 64,     /* pages of one domain at the reactors: others get their turn */
-    PAGES_PER_FLIGHT = 8,       /* pages at the reactors for each request that may run */
-    DEPTH_MOST = 65535,         /* that the frontier can hold */
-    IMAGES_WAITING_MOST = 20000 /* images at the reactors before no further page is begun */
+    EXTRACTORS = 16,        /* and one for each reactor: pages read and not yet taken apart */
+    DOMAIN_FLIGHTS = 4,     /* pages of a domain at the reactors for each request it may have */
+    PAGES_OUT_MOST = 65536, /* at the reactors, so that slow domains leave room for others */
+    LINKS_MOST = 10000,     /* followed of one page */
+    LOG_SLICE = 5000,       /* candidates of the log judged between looking at what came back */
+    DEPTH_MOST = 65535,     /* that the frontier can hold */
+    IMAGES_OUT_MOST = 20000 /* at the reactors: others wait in the log */
 };
 
 struct crawl {
@@ -37,6 +39,12 @@ struct crawl {
     struct crawl_mailbox results;
     struct wit_queue *extractors;
     struct key_set images; /* URLs at the reactors */
+    /* The log as the queue of images: what stands before the position is on its way, has ended or
+     * is not wanted. Behind it, if log_behind, are candidates that found no room. */
+    uint64_t log_position;
+    bool log_behind;
+    unsigned slice; /* candidates of the log that may still be judged in this turn */
+    uint32_t domain_pages_most;
     size_t pages_out, images_out;
     struct key_set scope_domains; /* of the seeds, where there is no scope */
     struct wit_url url;
@@ -93,9 +101,11 @@ static int config_check(const struct wit_crawler_config *cfg, struct wit_error *
                              cfg->user_agent ? cfg->user_agent : "");
     if (!is_header_text(cfg->contact) || !is_header_text(cfg->version))
         return wit_error_set(err, WIT_EINVAL, "contact and version go into a header line");
-    if (cfg->reactors == 0 || cfg->max_in_flight == 0 || cfg->concurrency == 0)
-        return wit_error_set(err, WIT_EINVAL,
-                             "reactors, max_in_flight and concurrency must be at least 1");
+    if (cfg->reactors == 0 || cfg->concurrency == 0)
+        return wit_error_set(err, WIT_EINVAL, "reactors and concurrency must be at least 1");
+    if (cfg->max_in_flight < cfg->reactors)
+        return wit_error_set(err, WIT_EINVAL, "%u reactors can't share %u requests at one time",
+                             cfg->reactors, cfg->max_in_flight);
     for (size_t i = 0; i < cfg->host_count; i++)
         if (cfg->hosts[i].concurrency == 0)
             return wit_error_set(err, WIT_EINVAL, "host '%s': concurrency must be at least 1",
@@ -129,9 +139,10 @@ static bool is_in_scope(const struct crawl *c) {
  */
 static void task_send(struct crawl *c, struct crawl_task *t) {
     *(t->subject == WIT_CRAWLER_PAGE ? &c->pages_out : &c->images_out) += 1;
-    if (wit_url_parse(&c->url, crawl_task_address(t), NULL, NULL) < 0) {
+    int st = wit_url_parse(&c->url, crawl_task_address(t), NULL, NULL);
+    if (st < 0) {
         t->outcome = CRAWL_REFUSED;
-        t->reason = "bad_url";
+        t->reason = st == WIT_ENOMEM ? "no_memory" : "bad_url";
         crawl_mailbox_push(&c->results, t);
         return;
     }
@@ -147,6 +158,11 @@ static int no_memory(struct wit_error *err) {
 static int image_want(struct crawl *c, struct wit_str url, struct wit_error *err) {
     if (wit_shards_collector_find(c->collector, url) != 0)
         return 0;
+    if (c->images_out >=
+        IMAGES_OUT_MOST) { /* its candidate is in the log, or will be: see log_read */
+        c->log_behind = true;
+        return 0;
+    }
     int added = key_set_add(&c->images, wit_hash128_of(url.data, url.len));
     if (added <= 0)
         return added < 0 ? no_memory(err) : 0;
@@ -164,18 +180,50 @@ static int candidate_judge(struct crawl *c, const struct wit_shards_candidate *c
     return st < 0 || !want ? st : image_want(c, cand->url, err);
 }
 
+static int on_logged(void *user, const struct wit_shards_candidate *cand, struct wit_error *err) {
+    struct crawl *c = user;
+    int st = candidate_judge(c, cand, err);
+    return st < 0 ? st : --c->slice == 0 || c->images_out >= IMAGES_OUT_MOST;
+}
+
+static int commit(struct crawl *c, struct wit_error *err);
+
+/* Judge a slice of the log where the images of it may have had no room. At its end nothing is left
+ * behind: the log is committed first, and nothing is added to it meanwhile. */
+static int log_read(struct crawl *c, struct wit_error *err) {
+    if (!c->log_behind || c->images_out > IMAGES_OUT_MOST / 2)
+        return 0;
+    int st = c->changed ? commit(c, err) : 0;
+    if (st < 0)
+        return st;
+    c->slice = LOG_SLICE;
+    st = wit_shards_candidates_from(c->cfg->dir, &c->log_position, on_logged, c, err);
+    if (st == 0)
+        c->log_behind = false;
+    return st < 0 ? st : 0;
+}
+
 static bool pages_may_start(const struct crawl *c) {
     struct frontier_totals t = frontier_totals(c->frontier);
     bool limited = c->cfg->max_pages && t.taken + t.read + t.refused >= c->cfg->max_pages;
-    return !limited && c->images_out < IMAGES_WAITING_MOST &&
-           c->pages_out < (size_t)PAGES_PER_FLIGHT * c->cfg->max_in_flight;
+    return !limited && c->pages_out < PAGES_OUT_MOST;
+}
+
+/* A domain's share of the pages at the reactors: enough for the quickest that the settings allow.
+ */
+static uint32_t domain_pages_most(const struct wit_crawler_config *cfg) {
+    uint32_t most = cfg->concurrency;
+    for (size_t i = 0; i < cfg->host_count; i++)
+        if (cfg->hosts[i].concurrency > most)
+            most = cfg->hosts[i].concurrency;
+    return DOMAIN_FLIGHTS * most;
 }
 
 static int pages_send(struct crawl *c, struct wit_error *err) {
     struct frontier_taken page;
     int st = 0;
     while (st >= 0 && pages_may_start(c) &&
-           (st = frontier_take(c->frontier, DOMAIN_PAGES_MOST, c->cfg->max_depth, &page, err)) >
+           (st = frontier_take(c->frontier, c->domain_pages_most, c->cfg->max_depth, &page, err)) >
                0) {
         struct crawl_task *t = crawl_task_create(WIT_CRAWLER_PAGE, page.url);
         if (!t)
@@ -193,7 +241,10 @@ static int pages_send(struct crawl *c, struct wit_error *err) {
 /* Into the frontier if it is new and in scope. */
 static int page_add(struct crawl *c, struct wit_str url, uint32_t depth, uint32_t hops,
                     struct wit_error *err) {
-    if (depth > DEPTH_MOST || wit_url_parse(&c->url, url, NULL, NULL) < 0 || !is_in_scope(c))
+    int st = depth > DEPTH_MOST ? WIT_ELIMIT : wit_url_parse(&c->url, url, NULL, NULL);
+    if (st == WIT_ENOMEM)
+        return no_memory(err);
+    if (st < 0 || !is_in_scope(c))
         return 0;
     const struct frontier_page page = {
         .url = wit_url_href(&c->url),
@@ -201,7 +252,7 @@ static int page_add(struct crawl *c, struct wit_str url, uint32_t depth, uint32_
         .depth = depth,
         .hops = hops,
     };
-    int st = frontier_add(c->frontier, &page, err);
+    st = frontier_add(c->frontier, &page, err);
     return st < 0 ? st : 0;
 }
 
@@ -227,7 +278,7 @@ static int links_follow(struct crawl *c, const struct crawl_task *t, struct wit_
     int st = 0;
     if ((t->directives | t->page.directives) & WIT_CRAWLER_NOFOLLOW)
         return 0;
-    for (size_t i = 0; i < t->page.link_count && st >= 0; i++)
+    for (size_t i = 0; i < t->page.link_count && i < LINKS_MOST && st >= 0; i++)
         if (!t->page.links[i].nofollow)
             st = page_add(c, t->page.links[i].url, t->depth + 1, 0, err);
     return st;
@@ -238,7 +289,7 @@ static int page_done(struct crawl *c, struct crawl_task *t, struct wit_error *er
     const char *reason = t->reason;
     c->pages_out--;
     if (t->outcome == CRAWL_REDIRECTED) { /* its target is a page like any other */
-        reason = "redirected";
+        reason = FRONTIER_REDIRECTED;
         st = page_add(c, wit_buf_view(&t->location), t->depth, t->hops, err);
     } else if (t->outcome == CRAWL_ARRIVED) {
         reason = NULL;
@@ -250,8 +301,11 @@ static int page_done(struct crawl *c, struct crawl_task *t, struct wit_error *er
         st = frontier_done(c->frontier, t->id, wit_buf_view(&t->url), reason, err);
     if (st >= 0 && reason)
         st = refusal_log_add(&c->refusals, WIT_CRAWLER_PAGE, wit_buf_view(&t->url), reason, err);
-    if (t->extractor && wit_queue_try_push(c->extractors, t->extractor) == 0)
+    if (t->extractor && wit_queue_try_push(c->extractors, t->extractor) == 0) {
         t->extractor = NULL;
+        for (unsigned i = 0; i < c->cfg->reactors; i++)
+            reactor_wake(c->reactors[i]);
+    }
     crawl_task_destroy(t);
     return st;
 }
@@ -332,37 +386,65 @@ static bool is_interrupted(const struct crawl *c) {
 static int work(struct crawl *c, struct wit_error *err) {
     int st = 0;
     while (st >= 0 && !is_interrupted(c)) {
-        st = pages_send(c, err);
-        if (st < 0 || c->pages_out + c->images_out == 0)
+        st = log_read(c, err);
+        if (st >= 0)
+            st = pages_send(c, err);
+        if (st < 0 || (c->pages_out + c->images_out == 0 && !c->log_behind))
             break;
-        struct crawl_list back = crawl_mailbox_take(&c->results, TICK_MS);
+        struct crawl_list back = crawl_mailbox_take(&c->results, c->log_behind ? 0 : TICK_MS);
         for (struct crawl_task *t; (t = crawl_list_pop(&back));) {
-            if (st >= 0)
+            if (st >= 0 && !is_interrupted(c))
                 st = task_done(c, t, err);
-            else
+            else /* it was not, then: the next run asks again */
                 crawl_task_destroy(t);
+            if (st >= 0 && c->changed && wit_clock_ms() - c->committed_ms >= c->cfg->commit_ms)
+                st = commit(c, err);
         }
         progress_tell(c);
-        if (st >= 0 && c->changed && wit_clock_ms() - c->committed_ms >= c->cfg->commit_ms)
-            st = commit(c, err);
     }
     return st;
+}
+
+/* Into c->url. */
+static int seed_parse(struct crawl *c, struct wit_str seed, struct wit_error *err) {
+    int st = wit_url_parse(&c->url, seed, NULL, err);
+    if (st == WIT_ENOMEM)
+        return st;
+    if (st < 0 || !wit_url_is_http(&c->url))
+        return wit_error_set(err, WIT_EINVAL, "seed '%.*s' is not an http or https URL",
+                             WIT_STR_FMT(seed));
+    return wit_url_remove_fragment(&c->url);
+}
+
+/* Where pages may lie, and a hash of it that no order changes. */
+static int scope_begin(struct crawl *c, struct wit_hash128 *hash, struct wit_error *err) {
+    int st = 0;
+    *hash = (struct wit_hash128){ 0, 0 };
+    for (size_t i = 0; i < c->cfg->scope_count; i++)
+        *hash = wit_hash128_add(*hash, wit_hash128_of(c->cfg->scope[i].data, c->cfg->scope[i].len));
+    for (size_t i = 0; i < c->cfg->seed_count && st >= 0 && c->cfg->scope_count == 0; i++) {
+        st = seed_parse(c, c->cfg->seeds[i], err);
+        int added = st < 0 ? 0 : key_set_add(&c->scope_domains, domain_key(c));
+        if (added < 0)
+            st = no_memory(err);
+        else if (added)
+            *hash = wit_hash128_add(*hash, domain_key(c));
+    }
+    return st;
+}
+
+static int frontier_begin(struct crawl *c, struct wit_error *err) {
+    struct frontier_context context = { .collection = wit_shards_collector_id(c->collector) };
+    int st = scope_begin(c, &context.scope, err);
+    return st < 0 ? st : frontier_open(c->cfg->dir, &context, &c->frontier, err);
 }
 
 static int seeds_add(struct crawl *c, struct wit_error *err) {
     int st = 0;
     for (size_t i = 0; i < c->cfg->seed_count && st >= 0; i++) {
-        struct wit_str seed = c->cfg->seeds[i];
-        st = wit_url_parse(&c->url, seed, NULL, err);
-        if (st >= 0 && !wit_url_is_http(&c->url))
-            st = wit_error_set(err, WIT_EINVAL, "it is not an http or https URL");
-        if (st < 0) {
-            wit_error_wrap(err, "seed '%.*s'", WIT_STR_FMT(seed));
-            return WIT_EINVAL;
-        }
-        wit_url_remove_fragment(&c->url);
-        if (key_set_add(&c->scope_domains, domain_key(c)) < 0)
-            return no_memory(err);
+        st = seed_parse(c, c->cfg->seeds[i], err);
+        if (st < 0)
+            break;
         const struct frontier_page page = {
             .url = wit_url_href(&c->url),
             .domain = wit_domain_registrable(wit_url_host(&c->url)),
@@ -372,42 +454,42 @@ static int seeds_add(struct crawl *c, struct wit_error *err) {
     return st < 0 ? st : 0;
 }
 
-static int frontier_begin(struct crawl *c, struct wit_error *err) {
-    struct frontier_context context = { .collection = wit_shards_collector_id(c->collector) };
-    for (size_t i = 0; i < c->cfg->scope_count; i++) /* a sum: their order does not matter */
-        context.scope = wit_hash128_add(context.scope, wit_hash128_of(c->cfg->scope[i].data,
-                                                                      c->cfg->scope[i].len));
-    return frontier_open(c->cfg->dir, &context, &c->frontier, err);
-}
-
-static int on_logged(void *user, const struct wit_shards_candidate *cand, struct wit_error *err) {
-    struct crawl *c = user;
-    if (is_interrupted(c))
-        return wit_error_set(err, WIT_ECANCELED, "interrupted");
-    return candidate_judge(c, cand, err);
-}
-
 static int reactors_start(struct crawl *c, struct wit_error *err) {
     const struct wit_crawler_config *cfg = c->cfg;
     struct reactor_config r = {
         .crawl = cfg,
         .results = &c->results,
         .extractors = c->extractors,
-        .max_in_flight = (cfg->max_in_flight + cfg->reactors - 1) / cfg->reactors,
         .max_held_bytes = cfg->max_held_bytes / cfg->reactors,
     };
     int st = 0;
     c->reactors = wit_alloc_array(cfg->reactors, sizeof(struct reactor *));
     if (!c->reactors)
         return no_memory(err);
-    for (unsigned i = 0; i < cfg->reactors && st >= 0; i++)
+    for (unsigned i = 0; i < cfg->reactors && st >= 0; i++) {
+        r.max_in_flight =
+            cfg->max_in_flight / cfg->reactors + (i < cfg->max_in_flight % cfg->reactors);
         st = reactor_create(&r, &c->reactors[i], err);
+    }
     return st;
 }
 
+static int extractors_make(struct crawl *c, struct wit_error *err) {
+    unsigned count = EXTRACTORS + c->cfg->reactors;
+    c->extractors = wit_queue_create(count);
+    for (unsigned i = 0; i < count && c->extractors; i++) {
+        struct wit_crawler_extractor *x = wit_crawler_extractor_create();
+        if (!x)
+            return no_memory(err);
+        wit_queue_push(c->extractors, x);
+    }
+    return c->extractors ? 0 : no_memory(err);
+}
+
 static int start(struct crawl *c, struct wit_error *err) {
-    c->extractors = wit_queue_create(EXTRACTORS_POOLED);
-    int st = c->extractors ? 0 : no_memory(err);
+    int st = extractors_make(c, err);
+    c->domain_pages_most = domain_pages_most(c->cfg);
+    c->log_behind = true; /* of earlier runs */
     if (st >= 0)
         st = crawl_mailbox_init(&c->results, err);
     if (st >= 0)
@@ -422,11 +504,7 @@ static int start(struct crawl *c, struct wit_error *err) {
         st = seeds_add(c, err);
     if (st >= 0)
         st = reactors_start(c, err);
-    if (st >= 0)
-        st = commit(c, err);
-    if (st >= 0)
-        st = wit_shards_candidates_each(c->cfg->dir, on_logged, c, err);
-    return st;
+    return st < 0 ? st : commit(c, err);
 }
 
 static void stop(struct crawl *c) {

@@ -37,7 +37,8 @@ struct crawl_task {
     const char *reason;
     struct wit_buf body; /* the reactor's client is told when it is freed */
     struct wit_image_info info;
-    struct wit_buf headers, rights; /* as struct wit_shards_fetched has them */
+    struct wit_buf headers, rights; /* as struct wit_shards_fetched has them; of a page that waits
+                                     * to be read, headers is the charset that they name */
     struct wit_crawler_extractor *extractor;
     struct wit_crawler_page page; /* lives as long as the extractor's page */
     unsigned directives;          /* of the page's own headers */

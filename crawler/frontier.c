@@ -19,7 +19,7 @@
 #define MAP_BYTES ((size_t)1 << 38) /* address space, not memory */
 
 enum {
-    VERSION = 1,
+    VERSION = 2,
     STATE_BYTES = 4 + 3 * 8 + 2 * 16,
     REASON_MOST_BYTES = 63,
     DOMAIN_CAP_LEAST = 256
@@ -338,6 +338,8 @@ static int seen_add(struct frontier *f, struct wit_str url, bool again, struct w
         return 0;
     memcpy(reason, value.mv_data, value.mv_size);
     reason[value.mv_size] = 0;
+    if (strcmp(reason, FRONTIER_REDIRECTED) == 0) /* its target has been seen in its place */
+        return 0;
     value = (MDB_val){ 0, NULL };
     rc = mdb_put(f->txn, f->seen, &key, &value, 0);
     if (rc != 0)

@@ -13,6 +13,8 @@
 
 enum { FRONTIER_ID_BYTES = 18 };
 
+#define FRONTIER_REDIRECTED "redirected" /* the reason of a page whose target took its place */
+
 struct frontier_page {
     struct wit_str url;    /* canonical, no fragment */
     struct wit_str domain; /* registrable domain of its host */
@@ -49,7 +51,8 @@ void frontier_close(struct frontier *f); /* does not commit; NULL is fine */
 
 /* 1: new, it waits now; 0: known already, whatever came of it. */
 int frontier_add(struct frontier *f, const struct frontier_page *page, struct wit_error *err);
-/* The same, but a page that was refused waits again, and its refusal no longer counts. */
+/* The same, but a page that was refused waits again, and its refusal no longer counts; one that
+ * redirects does not. */
 int frontier_add_again(struct frontier *f, const struct frontier_page *page, struct wit_error *err);
 /* The next page no deeper than max_depth, of a domain that has fewer than `most` taken pages: 1, or
  * 0 when there is none. Deeper ones wait on. max_depth is the same for the frontier's life. */

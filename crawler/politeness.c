@@ -9,7 +9,8 @@ enum {
     BUCKETS = 16384,              /* of the table of domains, by hash */
     IDLE_MOST = 4096,             /* domains kept with nothing to do, for their rules and clocks */
     ORIGINS_MOST = 256,           /* of one domain: its subdomains and ports */
-    ROBOTS_MOST_BYTES = 64 << 20, /* of rules of idle domains, about */
+    ROBOTS_MOST_BYTES = 64 << 20, /* of rules, estimated */
+    ROBOTS_MEMORY_FACTOR = 4,     /* parsed rules to their text */
     CRAWL_DELAY_MOST_MS = 300000,
     RULES_LIFE_MS = 24 * 3600 * 1000, /* RFC 9309, 2.4 */
     DENIAL_LIFE_MS = 3600 * 1000,
@@ -50,6 +51,7 @@ struct polite_domain {
     unsigned active; /* requests on their way */
     unsigned overloads;
     uint64_t last_ms, next_ms; /* start of the last request; not before this */
+    uint64_t rest_ms;          /* until when it rests */
     uint32_t delay_ms, concurrency, crawl_delay_ms;
     bool fixed; /* the user knows the host: what robots.txt says of delays does not count */
     struct polite_origin *origins;
@@ -65,6 +67,7 @@ struct polite {
     struct polite_domain *buckets[BUCKETS];
     struct polite_domain *idle_oldest, *idle_newest;
     size_t idle_count;
+    size_t hand; /* of rules_trim */
     struct polite_totals totals;
     struct wit_url url; /* scratch */
     struct wit_buf origin_name;
@@ -170,9 +173,24 @@ static void domain_destroy(struct polite *p, struct polite_domain *d) {
 
 /* Forget those that have been idle longest, but none whose delay is still running. */
 static void idle_trim(struct polite *p, uint64_t now_ms) {
-    while (p->idle_oldest && p->idle_oldest->next_ms <= now_ms &&
-           (p->idle_count > IDLE_MOST || p->totals.robots_bytes > ROBOTS_MOST_BYTES))
-        domain_destroy(p, p->idle_oldest);
+    for (struct polite_domain *d = p->idle_oldest, *newer; d && p->idle_count > IDLE_MOST;
+         d = newer) {
+        newer = d->newer;
+        if (d->next_ms <= now_ms)
+            domain_destroy(p, d);
+    }
+}
+
+/* Rules of other origins go, wherever they are, until there is room: whoever needs them again asks
+ * again. A hand that goes round, so that all are hit in turn. */
+static void rules_trim(struct polite *p, const struct polite_origin *keep) {
+    for (size_t i = 0; i < BUCKETS && p->totals.robots_bytes > ROBOTS_MOST_BYTES; i++) {
+        p->hand = (p->hand + 1) % BUCKETS;
+        for (struct polite_domain *d = p->buckets[p->hand]; d; d = d->next_in_bucket)
+            for (struct polite_origin *o = d->origins; o; o = o->next)
+                if (o != keep && o->state == ORIGIN_ALLOWED && o->robots)
+                    origin_forget_rules(p, o);
+    }
 }
 
 /* The user's limits for the domain, or for everybody. */
@@ -281,6 +299,9 @@ int polite_push(struct polite *p, struct crawl_task *t, uint64_t now_ms) {
         st = wit_url_origin(&p->url, &p->origin_name);
     if (st < 0)
         return st;
+    /* The rules are asked for what stands in the address, so it must be what is asked for. */
+    if (!wit_str_eq(wit_url_href(&p->url), crawl_task_address(t)))
+        return WIT_EFORMAT;
     struct wit_str target = wit_url_target(&p->url);
     struct polite_domain *d = domain_of(p, wit_domain_registrable(wit_url_host(&p->url)), now_ms);
     struct polite_origin *o = d ? origin_of(p, d, wit_buf_view(&p->origin_name)) : NULL;
@@ -364,19 +385,42 @@ static uint64_t overload_wait_ms(const struct wit_crawler_config *cfg, unsigned 
     return wait_ms < cfg->max_wait_ms ? wait_ms : cfg->max_wait_ms;
 }
 
+static void domain_rest(struct polite *p, struct polite_domain *d, uint64_t retry_after_ms,
+                        uint64_t now_ms) {
+    bool again = now_ms >= d->rest_ms; /* else it answers a request that left before the rest */
+    uint64_t rest_ms = now_ms + overload_wait_ms(p->cfg, d->overloads, retry_after_ms);
+    if ((again || retry_after_ms) && rest_ms > d->rest_ms)
+        d->rest_ms = rest_ms;
+    if (d->rest_ms > d->next_ms)
+        d->next_ms = d->rest_ms;
+    d->overloads += again;
+}
+
 void polite_done(struct polite *p, struct crawl_task *t, enum polite_answer answer,
                  uint64_t retry_after_ms, uint64_t now_ms) {
     struct polite_domain *d = t->origin->domain;
     task_leave(t);
     d->active--;
-    if (answer == POLITE_OVERLOADED) {
-        uint64_t rest_ms = now_ms + overload_wait_ms(p->cfg, d->overloads++, retry_after_ms);
-        if (rest_ms > d->next_ms)
-            d->next_ms = rest_ms;
-    } else {
+    if (answer == POLITE_OVERLOADED)
+        domain_rest(p, d, retry_after_ms, now_ms);
+    else
         d->overloads = 0;
-    }
     domain_settle(p, d);
+}
+
+void polite_robots_overloaded(struct polite *p, struct polite_origin *o, uint64_t retry_after_ms,
+                              uint64_t now_ms) {
+    domain_rest(p, o->domain, retry_after_ms, now_ms);
+    domain_settle(p, o->domain);
+}
+
+uint64_t polite_robots_hop(struct polite *p, struct polite_origin *o, uint64_t now_ms) {
+    struct polite_domain *d = o->domain;
+    uint64_t at_ms = d->next_ms > now_ms ? d->next_ms : now_ms;
+    d->active--; /* slot_take counts it again */
+    slot_take(d, at_ms);
+    domain_settle(p, d);
+    return at_ms;
 }
 
 /* ---- robots.txt ----------------------------------------------------------------------------- */
@@ -393,9 +437,9 @@ static void rules_arrived(struct polite *p, struct polite_origin *o, enum origin
 void polite_robots_allow(struct polite *p, struct polite_origin *o,
                          struct wit_crawler_robots *robots, size_t robots_bytes, uint64_t now_ms) {
     o->robots = robots;
-    o->robots_bytes = robots_bytes;
+    o->robots_bytes = robots ? ROBOTS_MEMORY_FACTOR * robots_bytes : 0;
     o->expires_ms = now_ms + RULES_LIFE_MS;
-    p->totals.robots_bytes += robots_bytes;
+    p->totals.robots_bytes += o->robots_bytes;
     int64_t delay_ms = robots ? wit_crawler_robots_crawl_delay_ms(robots, p->agent) : -1;
     if (delay_ms > CRAWL_DELAY_MOST_MS)
         delay_ms = CRAWL_DELAY_MOST_MS;
@@ -405,7 +449,9 @@ void polite_robots_allow(struct polite *p, struct polite_origin *o,
     if (!d->fixed && d->last_ms + d->crawl_delay_ms > d->next_ms)
         d->next_ms =
             d->last_ms + d->crawl_delay_ms; /* the new delay counts from the last request */
+    d->overloads = 0;
     rules_arrived(p, o, ORIGIN_ALLOWED);
+    rules_trim(p, o);
 }
 
 void polite_robots_deny(struct polite *p, struct polite_origin *o, const char *reason,
@@ -420,6 +466,13 @@ void polite_robots_retry(struct polite *p, struct polite_origin *o, uint64_t wai
     if (now_ms + wait_ms > o->domain->next_ms)
         o->domain->next_ms = now_ms + wait_ms;
     rules_arrived(p, o, ORIGIN_UNKNOWN);
+}
+
+void polite_robots_again(struct polite *p, struct polite_origin *o, uint64_t wait_ms,
+                         uint64_t now_ms) {
+    unsigned tries = o->tries;
+    polite_robots_retry(p, o, wait_ms, now_ms);
+    o->tries = tries;
 }
 
 struct polite_totals polite_totals(const struct polite *p) {

@@ -42,8 +42,8 @@ uint64_t polite_due_ms(const struct polite *p); /* UINT64_MAX: not by the passin
 enum polite_answer { POLITE_FINE, POLITE_OVERLOADED };
 /**
  * A fetch ended; the task is the caller's. OVERLOADED (429, 503): the whole domain rests for
- * retry_after_ms, or if that is 0 for 15 times retry_ms, doubled with each such answer in a row, at
- * most max_wait_ms.
+ * retry_after_ms, or if that is 0 for 15 times retry_ms, doubled with each such answer that comes
+ * after such a rest, at most max_wait_ms.
  */
 void polite_done(struct polite *p, struct crawl_task *t, enum polite_answer answer,
                  uint64_t retry_after_ms, uint64_t now_ms);
@@ -61,6 +61,18 @@ void polite_robots_deny(struct polite *p, struct polite_origin *o, const char *r
                         uint64_t now_ms);
 /* Ask again, not before so long. */
 void polite_robots_retry(struct polite *p, struct polite_origin *o, uint64_t wait_ms,
+                         uint64_t now_ms);
+
+/* Its server said 429 or 503 to the request for robots.txt: the domain rests as polite_done has it.
+ * Before allow, deny or retry. */
+void polite_robots_overloaded(struct polite *p, struct polite_origin *o, uint64_t retry_after_ms,
+                              uint64_t now_ms);
+/* Its robots.txt is elsewhere: when the next request for it may start. It keeps the slot, and other
+ * requests to the domain wait their delay behind it. */
+uint64_t polite_robots_hop(struct polite *p, struct polite_origin *o, uint64_t now_ms);
+
+/* Ask again, and this one did not count as a try. */
+void polite_robots_again(struct polite *p, struct polite_origin *o, uint64_t wait_ms,
                          uint64_t now_ms);
 
 struct polite_totals {

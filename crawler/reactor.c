@@ -23,7 +23,9 @@ struct reactor {
     struct reactor_config cfg;
     struct wit_net *net;
     struct polite *polite;
-    struct due_heap later; /* tasks that wait for their next try */
+    struct due_heap later;    /* tasks that wait for their next try */
+    struct due_heap hops;     /* robots.txt that are elsewhere, and wait for their turn */
+    struct crawl_list unread; /* pages that arrived while every extractor was in use */
     struct crawl_mailbox inbox;
     struct wit_url url, base; /* scratch */
     uint32_t active;          /* requests at the client */
@@ -37,6 +39,7 @@ struct robots_fetch {
     struct polite_origin *origin;
     unsigned hops;
     struct wit_buf url;
+    struct due_item due;
 };
 
 static void pump(struct reactor *r);
@@ -210,30 +213,53 @@ static bool content_is_html(struct wit_str headers, struct wit_str *charset) {
            wit_str_eq_nocase(type, WIT_STR("application/xhtml+xml"));
 }
 
-static struct wit_crawler_extractor *extractor_get(struct reactor *r) {
-    void *pooled = NULL;
-    if (wit_queue_try_pop(r->cfg.extractors, &pooled) == 0)
-        return pooled;
-    return wit_crawler_extractor_create();
-}
-
-static void page_arrived(struct reactor *r, struct crawl_task *t,
-                         struct wit_net_response *response) {
-    struct wit_crawler_page_source from = { .url = crawl_task_address(t),
-                                            .agent = wit_str_from(r->cfg.crawl->user_agent) };
-    if (!content_is_html(response->headers, &from.charset)) {
-        task_refuse(r, t, "not_html");
-        return;
-    }
-    t->directives = directives_of(r, response->headers);
-    t->extractor = extractor_get(r);
-    int st = t->extractor ? wit_crawler_page_extract(t->extractor, &from,
-                                                     wit_buf_view(&response->body), &t->page, NULL)
-                          : WIT_ENOMEM;
+/* Extractors are as many as there are: what a page holds can be large, and the coordinator may be
+ * behind. A page that finds none waits with its body, which counts as held; false then. */
+static bool page_extract(struct reactor *r, struct crawl_task *t) {
+    void *extractor;
+    const struct wit_crawler_page_source from = {
+        .url = crawl_task_address(t),
+        .charset = wit_buf_view(&t->headers),
+        .agent = wit_str_from(r->cfg.crawl->user_agent),
+    };
+    if (wit_queue_try_pop(r->cfg.extractors, &extractor) < 0)
+        return false;
+    t->extractor = extractor;
+    int st = wit_crawler_page_extract(t->extractor, &from, wit_buf_view(&t->body), &t->page, NULL);
+    wit_net_body_release(r->net, t->body.len);
+    wit_buf_finish(&t->body);
     if (st < 0)
         task_refuse(r, t, st == WIT_ENOMEM ? "no_memory" : "bad_page");
     else
         task_return(r, t, CRAWL_ARRIVED, NULL);
+    return true;
+}
+
+static void unread_extract(struct reactor *r) {
+    for (struct crawl_task *t; (t = crawl_list_pop(&r->unread));) {
+        if (!page_extract(r, t)) {
+            crawl_list_push_front(&r->unread, t);
+            return;
+        }
+    }
+}
+
+static void page_arrived(struct reactor *r, struct crawl_task *t,
+                         struct wit_net_response *response) {
+    struct wit_str charset;
+    if (!content_is_html(response->headers, &charset)) {
+        task_refuse(r, t, "not_html");
+        return;
+    }
+    t->directives = directives_of(r, response->headers);
+    if (wit_buf_append_str(&t->headers, charset) < 0) {
+        task_refuse(r, t, "no_memory");
+        return;
+    }
+    t->body = response->body; /* ours until it is read */
+    response->body = (struct wit_buf)WIT_BUF_INIT(0);
+    if (r->unread.first || !page_extract(r, t))
+        crawl_list_push(&r->unread, t);
 }
 
 /* ---- requests ------------------------------------------------------------------------------- */
@@ -304,31 +330,37 @@ static void robots_fetch_destroy(struct robots_fetch *f) {
     free(f);
 }
 
-/* RFC 9309, 2.3.1: 4xx allows everything, what can't be reached denies everything. */
-static void robots_decide(struct reactor *r, struct polite_origin *o,
+/* An answer that says that there are no rules: 4xx (RFC 9309, 2.3.1.3), another 2xx, or a redirect
+ * that leads nowhere. Anything else, a broken answer too, says nothing, and nothing is no
+ * permission. */
+static bool is_no_rules(const char *reason, int status) {
+    return wit_str_starts_with(wit_str_from(reason), WIT_STR("http_")) && status >= 200 &&
+           status < 500 && !wit_net_reason_heals(reason);
+}
+
+static void robots_decide(struct reactor *r, struct polite_origin *o, const char *reason,
                           const struct wit_net_response *response) {
     const struct wit_crawler_config *cfg = r->cfg.crawl;
     uint64_t now_ms = wit_clock_ms();
-    const char *reason = response->reason;
+    uint64_t asked_ms = is_overload(response->status) ? retry_after_of(response) : 0;
     struct wit_crawler_robots *robots = NULL;
+    if (is_overload(response->status))
+        polite_robots_overloaded(r->polite, o, asked_ms, now_ms);
     if (!reason &&
         wit_crawler_robots_parse(response->body.data, response->body.len, &robots, NULL) < 0)
         reason = "no_memory";
     if (!reason) {
         polite_robots_allow(r->polite, o, robots, response->body.len, now_ms);
-        return;
-    }
-    bool heals = wit_net_reason_heals(reason);
-    if (!heals && response->status >= 200) {
+    } else if (is_no_rules(reason, response->status)) {
         polite_robots_allow(r->polite, o, NULL, 0, now_ms);
-        return;
-    }
-    uint64_t wait_ms = retry_wait_ms(r, polite_origin_tries(o)),
-             asked_ms = retry_after_of(response);
-    if (heals && polite_origin_tries(o) < cfg->retries && asked_ms <= cfg->max_wait_ms)
-        polite_robots_retry(r->polite, o, asked_ms > wait_ms ? asked_ms : wait_ms, now_ms);
-    else /* without an answer the host itself is the trouble, and its name says more */
+    } else if (strcmp(reason, "no_memory") == 0) { /* ours, so it does not count as a try */
+        polite_robots_again(r->polite, o, NO_MEMORY_WAIT_MS, now_ms);
+    } else if (polite_origin_tries(o) < cfg->retries && asked_ms <= cfg->max_wait_ms &&
+               (wit_net_reason_heals(reason) || response->status)) {
+        polite_robots_retry(r->polite, o, retry_wait_ms(r, polite_origin_tries(o)), now_ms);
+    } else { /* without an answer the host itself is the trouble, and its name says more */
         polite_robots_deny(r->polite, o, response->status ? "robots_unreachable" : reason, now_ms);
+    }
 }
 
 static void on_robots(void *user, struct wit_net_response *response);
@@ -346,27 +378,42 @@ static int robots_ask(struct robots_fetch *f) {
     return st;
 }
 
+/* Asks for it again where the answer leads, when its domain's delay is over. False with the reason
+ * that stands instead. */
+static bool robots_follow(struct robots_fetch *f, const struct wit_net_response *response,
+                          const char **reason) {
+    struct reactor *r = f->reactor;
+    struct wit_buf location = WIT_BUF_INIT(WIT_URL_MAX_BYTES);
+    if (!is_redirect(response->status) || f->hops >= HOPS_MOST)
+        return false;
+    int st = location_of(r, wit_buf_view(&f->url), response, &location);
+    if (st >= 0) {
+        wit_buf_finish(&f->url);
+        f->url = location;
+        f->hops++;
+        st = due_heap_put(&r->hops, &f->due,
+                          polite_robots_hop(r->polite, f->origin, wit_clock_ms()));
+    } else {
+        wit_buf_finish(&location);
+    }
+    if (st == WIT_ENOMEM)
+        *reason = "no_memory";
+    return st >= 0;
+}
+
 static void on_robots(void *user, struct wit_net_response *response) {
     struct robots_fetch *f = user;
     struct reactor *r = f->reactor;
+    const char *reason = response->reason;
     r->active--;
     if (atomic_load(&r->stopping)) {
         robots_fetch_destroy(f);
         return;
     }
-    struct wit_buf location = WIT_BUF_INIT(WIT_URL_MAX_BYTES);
-    if (is_redirect(response->status) && f->hops < HOPS_MOST &&
-        location_of(r, wit_buf_view(&f->url), response, &location) == 0) {
-        wit_buf_finish(&f->url);
-        f->url = location;
-        f->hops++;
-        if (robots_ask(f) == 0)
-            return;
-    } else {
-        wit_buf_finish(&location);
+    if (!robots_follow(f, response, &reason)) {
+        robots_decide(r, f->origin, reason, response);
+        robots_fetch_destroy(f);
     }
-    robots_decide(r, f->origin, response);
-    robots_fetch_destroy(f);
     pump(r);
 }
 
@@ -382,13 +429,28 @@ static void robots_start(struct reactor *r, struct polite_origin *o) {
         robots_ask(f) == 0)
         return;
     robots_fetch_destroy(f);
-    polite_robots_deny(r->polite, o, "no_memory", wit_clock_ms());
+    polite_robots_again(r->polite, o, NO_MEMORY_WAIT_MS, wit_clock_ms());
 }
 
 /* ---- the loop ------------------------------------------------------------------------------- */
 
 static struct crawl_task *task_of(struct due_item *item) {
     return (struct crawl_task *)((char *)item - offsetof(struct crawl_task, due));
+}
+
+static struct robots_fetch *hop_of(struct due_item *item) {
+    return (struct robots_fetch *)((char *)item - offsetof(struct robots_fetch, due));
+}
+
+static void hops_ask(struct reactor *r, uint64_t now_ms) {
+    for (struct due_item *item; (item = due_heap_first(&r->hops)) && item->at_ms <= now_ms;) {
+        struct robots_fetch *f = hop_of(item);
+        due_heap_remove(&r->hops, item);
+        if (robots_ask(f) == 0)
+            continue;
+        polite_robots_again(r->polite, f->origin, NO_MEMORY_WAIT_MS, now_ms);
+        robots_fetch_destroy(f);
+    }
 }
 
 /* What waited long enough queues again. */
@@ -405,6 +467,8 @@ static void pump(struct reactor *r) {
     uint64_t now_ms = wit_clock_ms(), alarm_ms = UINT64_MAX;
     if (atomic_load(&r->stopping))
         return;
+    unread_extract(r);
+    hops_ask(r, now_ms);
     later_queue(r, now_ms);
     while (r->active < r->cfg.max_in_flight) {
         enum polite_step step = polite_next(r->polite, now_ms, &turn);
@@ -419,9 +483,10 @@ static void pump(struct reactor *r) {
     }
     if (r->active < r->cfg.max_in_flight)
         alarm_ms = polite_due_ms(r->polite);
-    const struct due_item *later = due_heap_first(&r->later);
-    if (later && later->at_ms < alarm_ms)
-        alarm_ms = later->at_ms;
+    const struct due_item *waiting[] = { due_heap_first(&r->later), due_heap_first(&r->hops) };
+    for (size_t i = 0; i < WIT_COUNT_OF(waiting); i++)
+        if (waiting[i] && waiting[i]->at_ms < alarm_ms)
+            alarm_ms = waiting[i]->at_ms;
     wit_net_alarm(r->net, alarm_ms);
 }
 
@@ -503,6 +568,10 @@ void reactor_push(struct reactor *r, struct crawl_task *t) {
     wit_net_wake(r->net);
 }
 
+void reactor_wake(struct reactor *r) {
+    wit_net_wake(r->net);
+}
+
 void reactor_body_release(struct reactor *r, size_t bytes) {
     wit_net_body_release(r->net, bytes);
 }
@@ -525,7 +594,14 @@ void reactor_destroy(struct reactor *r) {
         due_heap_remove(&r->later, item);
         crawl_task_destroy(task_of(item));
     }
+    for (struct due_item *item; (item = due_heap_first(&r->hops));) {
+        due_heap_remove(&r->hops, item);
+        robots_fetch_destroy(hop_of(item));
+    }
+    for (struct crawl_task *t; (t = crawl_list_pop(&r->unread));)
+        crawl_task_destroy(t);
     due_heap_finish(&r->later);
+    due_heap_finish(&r->hops);
     polite_destroy(r->polite);
     crawl_mailbox_finish(&r->inbox);
     wit_url_finish(&r->url);

@@ -13,7 +13,7 @@ struct reactor;
 struct reactor_config {
     const struct wit_crawler_config *crawl; /* borrowed */
     struct crawl_mailbox *results;          /* outlives the reactor */
-    struct wit_queue *extractors;           /* a pool for all reactors; outlives them */
+    struct wit_queue *extractors;           /* all that there are; outlives the reactors */
     uint32_t max_in_flight;                 /* of this reactor */
     size_t max_held_bytes;
 };
@@ -22,9 +22,11 @@ struct reactor_config {
 int reactor_create(const struct reactor_config *cfg, struct reactor **out, struct wit_error *err);
 /* Any thread. The task is the reactor's until it is in the mailbox. */
 void reactor_push(struct reactor *r, struct crawl_task *t);
+/* There are extractors again. Any thread. */
+void reactor_wake(struct reactor *r);
 /* A task that came back is destroyed: its body counts as held no longer. Any thread. */
 void reactor_body_release(struct reactor *r, size_t bytes);
-/* Ends the thread; nothing comes back any more. Once, then destroy. */
+/* Ends the thread; nothing comes back any more. What came back stays valid until destroy. */
 void reactor_stop(struct reactor *r);
 /* Tasks that came back with a body must be destroyed before. NULL is fine. */
 void reactor_destroy(struct reactor *r);

@@ -14,8 +14,14 @@ int refusal_log_open(struct refusal_log *log, const char *dir, struct wit_error 
     if (wit_path_join(folder, dir, "crawl") < 0 ||
         wit_path_join(log->path, folder, "refused.jsonl") < 0)
         return wit_error_set(err, WIT_ELIMIT, "path is too long: %s", dir);
-    log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    return log->fd < 0 ? wit_error_errno(err, errno, "cannot open %s", log->path) : 0;
+    log->fd = open(log->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (log->fd < 0)
+        return wit_error_errno(err, errno, "cannot open %s", log->path);
+    char last = '\n'; /* a line that was cut must not swallow the next one */
+    off_t end = lseek(log->fd, 0, SEEK_END);
+    if (end > 0 && pread(log->fd, &last, 1, end - 1) == 1 && last != '\n')
+        return wit_buf_append_byte(&log->lines, '\n');
+    return 0;
 }
 
 static int lines_write(struct refusal_log *log, struct wit_error *err) {

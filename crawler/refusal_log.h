@@ -1,7 +1,7 @@
 /*
  * refusal_log.h: DIR/crawl/refused.jsonl: a line for each page and image that ended otherwise:
  * {"subject","url","reason"}. For people: nothing reads it back. A line is there before the refusal
- * is committed, so none is missing; after a kill some may stand twice, and the last may be cut.
+ * is committed, so none is missing; after a kill some may stand twice and one may be cut short.
  */
 #ifndef CRAWLER_REFUSAL_LOG_H
 #define CRAWLER_REFUSAL_LOG_H

@@ -58,7 +58,8 @@ struct wit_crawler_progress {
 struct wit_crawler_config {
     const char *dir; /* holds collect/ and crawl/, with crawl/refused.jsonl; made if absent */
 
-    /* Where to begin, and where pages may lie: URL prefixes, or with none the registrable domains
+    /* Where to begin, and where pages may lie: prefixes of URLs as
+     * wit_url_href writes them, up to a '/', or with none the registrable domains
      * of the seeds. Images may come from anywhere. A seed that an earlier run read changes nothing,
      * one that was refused is asked for again. */
     const struct wit_str *seeds;
@@ -94,8 +95,9 @@ struct wit_crawler_config {
     uint32_t max_wait_ms;   /* a Retry-After beyond this is not waited for: the URL is refused */
     uint32_t commit_ms;     /* at most so much work is lost by a kill */
 
-    /* Is this image wanted for this text? Called once for each candidate found, and in each run
-     * again for those of earlier runs, in one thread. NULL wants all. A failure ends the crawl. */
+    /* Is this image wanted for this text? Called for each candidate found, for those of earlier
+     * runs too, and again for those whose images had to wait; in one thread. NULL wants all. A
+     * failure ends the crawl. */
     int (*judge)(void *user, const struct wit_shards_candidate *candidate, bool *want,
                  struct wit_error *err);
     /* Now and then, in the caller's thread; may be NULL. */

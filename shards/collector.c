@@ -438,8 +438,8 @@ int wit_shards_collector_commit(struct wit_shards_collector *c, struct wit_error
 
 /* ---- reading back ---------------------------------------------------------------------------- */
 
-int wit_shards_candidates_each(const char *dir, wit_shards_candidate_fn fn, void *user,
-                               struct wit_error *err) {
+int wit_shards_candidates_from(const char *dir, uint64_t *position, wit_shards_candidate_fn fn,
+                               void *user, struct wit_error *err) {
     char path[WIT_PATH_MAX];
     struct collect_commit commit;
     struct segment_reader reader;
@@ -452,16 +452,26 @@ int wit_shards_candidates_each(const char *dir, wit_shards_candidate_fn fn, void
     st = segment_reader_open(&reader, path, SEGMENT_CANDIDATES, commit.candidates, err);
     if (st < 0)
         return st;
+    if (*position)
+        reader.offset = *position;
     while ((st = segment_reader_next(&reader, &frame, err)) > 0) {
         struct wit_shards_candidate cand;
         st = collect_candidate_decode(frame.head, &cand, err);
-        if (st < 0)
+        if (st < 0) {
             wit_error_wrap(err, "%s: byte %llu", path, (unsigned long long)frame.offset);
-        else
-            st = fn(user, &cand, err);
+            break;
+        }
+        st = fn(user, &cand, err);
+        *position = reader.offset;
         if (st != 0)
             break;
     }
     segment_reader_close(&reader);
     return st;
+}
+
+int wit_shards_candidates_each(const char *dir, wit_shards_candidate_fn fn, void *user,
+                               struct wit_error *err) {
+    uint64_t position = 0;
+    return wit_shards_candidates_from(dir, &position, fn, user, err);
 }

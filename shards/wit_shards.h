@@ -126,6 +126,10 @@ typedef int (*wit_shards_candidate_fn)(void *user, const struct wit_shards_candi
                                        struct wit_error *err);
 int wit_shards_candidates_each(const char *dir, wit_shards_candidate_fn fn, void *user,
                                struct wit_error *err);
+/* The same from a position in the log: 0, or what an earlier call left there. It is moved behind the
+ * last candidate that fn was called for. */
+int wit_shards_candidates_from(const char *dir, uint64_t *position, wit_shards_candidate_fn fn,
+                               void *user, struct wit_error *err);
 
 /* ---- sealing -------------------------------------------------------------------------------- */
 
