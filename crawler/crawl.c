@@ -10,7 +10,7 @@
  * the candidates in the collector's log, the judge, and the outcomes in its index; a run that goes
  * on reads the log once at its start.
  */
-#include "frontier.h"
+#include "crawl_report.h"
 #include "key_set.h"
 #include "reactor.h"
 #include "refusal_log.h"
@@ -110,6 +110,11 @@ static int config_check(const struct wit_crawler_config *cfg, struct wit_error *
         if (cfg->hosts[i].concurrency == 0)
             return wit_error_set(err, WIT_EINVAL, "host '%s': concurrency must be at least 1",
                                  cfg->hosts[i].name);
+    for (size_t i = 0; i < cfg->scope_count; i++)
+        if (wit_str_find_byte(cfg->scope[i], '/', WIT_STR("https://").len) < 0)
+            return wit_error_set(err, WIT_EINVAL,
+                                 "scope '%.*s' must reach to a '/' behind the host",
+                                 WIT_STR_FMT(cfg->scope[i]));
     if (cfg->max_image_bytes > WIT_SHARDS_MAX_IMAGE_BYTES)
         return wit_error_set(err, WIT_EINVAL, "an image has at most %zu bytes, not %zu",
                              WIT_SHARDS_MAX_IMAGE_BYTES, cfg->max_image_bytes);
@@ -532,80 +537,7 @@ static void finish(struct crawl *c) {
     wit_url_finish(&c->url);
 }
 
-/* ---- the report ----------------------------------------------------------------------------- */
-
-const char *wit_crawler_subject_name(enum wit_crawler_subject s) {
-    static const char *const names[] = { "page", "image", "candidate" };
-    return (size_t)s < WIT_COUNT_OF(names) ? names[s] : "unknown";
-}
-
-static int refusal_note(void *user, enum wit_crawler_subject subject, struct wit_str reason,
-                        uint64_t count) {
-    struct wit_crawler_report *report = user;
-    struct wit_crawler_refusal *grown =
-        wit_realloc_array(report->refusals, report->refusal_count + 1, sizeof *grown);
-    if (!grown)
-        return WIT_ENOMEM;
-    report->refusals = grown;
-    struct wit_crawler_refusal *r = &grown[report->refusal_count++];
-    *r = (struct wit_crawler_refusal){ .subject = subject, .count = count };
-    snprintf(r->reason, sizeof r->reason, "%.*s", WIT_STR_FMT(reason));
-    return 0;
-}
-
-struct image_reasons {
-    struct wit_crawler_report *report;
-    int status;
-};
-
-static void image_refusal_note(void *user, struct wit_str reason, uint64_t urls) {
-    struct image_reasons *r = user;
-    if (r->status >= 0)
-        r->status = refusal_note(r->report, WIT_CRAWLER_IMAGE, reason, urls);
-}
-
-static int refusal_order(const void *x, const void *y) {
-    const struct wit_crawler_refusal *a = x, *b = y;
-    if (a->subject != b->subject)
-        return a->subject < b->subject ? -1 : 1;
-    return strcmp(a->reason, b->reason);
-}
-
-static int report_fill(struct crawl *c, struct wit_crawler_report *report, struct wit_error *err) {
-    struct frontier_totals f = frontier_totals(c->frontier);
-    struct wit_shards_collected s = wit_shards_collector_totals(c->collector);
-    struct wit_crawler_report filled = {
-        .pages = f.read,
-        .pages_left = f.waiting + f.taken,
-        .pages_refused = f.refused,
-        .candidates = s.candidates,
-        .images = s.images,
-        .image_bytes = s.image_bytes,
-        .images_refused = s.refusals,
-        .fetched_bytes = c->fetched_bytes,
-        .scope_changed = frontier_scope_changed(c->frontier),
-    };
-    struct image_reasons images = { .report = &filled };
-    int st = frontier_reasons(c->frontier, refusal_note, &filled, err);
-    if (st >= 0)
-        st = wit_shards_collector_reasons(c->collector, image_refusal_note, &images, err);
-    if (st >= 0 && (st = images.status) < 0)
-        no_memory(err);
-    if (st < 0) {
-        wit_crawler_report_finish(&filled);
-        return st;
-    }
-    if (filled.refusal_count)
-        qsort(filled.refusals, filled.refusal_count, sizeof *filled.refusals, refusal_order);
-    wit_crawler_report_finish(report);
-    *report = filled;
-    return 0;
-}
-
-void wit_crawler_report_finish(struct wit_crawler_report *report) {
-    free(report->refusals);
-    *report = (struct wit_crawler_report)WIT_CRAWLER_REPORT_INIT;
-}
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_report *report,
                     struct wit_error *err) {
@@ -621,7 +553,9 @@ int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_rep
         struct wit_error late = WIT_ERROR_INIT;
         int kept = commit(&c, &late);
         if (kept >= 0)
-            kept = report_fill(&c, report, &late);
+            kept = crawl_report_fill(report, c.frontier, c.collector, &late);
+        if (kept >= 0)
+            report->fetched_bytes = c.fetched_bytes;
         if (kept < 0) {
             st = kept;
             if (err)

@@ -164,6 +164,10 @@ int crawl_run_host(struct crawl_run *run, const char *name, uint64_t delay_ms, u
         wit_error_wrap(err, "host '%s'", name);
         return st;
     }
+    if (!wit_str_eq_nocase(host, wit_str_from(name)))
+        return wit_error_set(err, WIT_EINVAL,
+                             "host '%s' is not the name of a host alone: '%.*s' would be", name,
+                             WIT_STR_FMT(host));
     struct wit_str domain = wit_domain_registrable(host);
     if (!wit_str_eq(domain, host))
         return wit_error_set(err, WIT_EINVAL,

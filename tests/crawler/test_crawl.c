@@ -501,6 +501,14 @@ static void the_server_sees_the_delay(void **state) {
     world_stop(&w);
 }
 
+static const struct wit_crawler_host all_at_once = { "127.0.0.2", 0, 64 };
+
+static void note_most(void *user, const struct wit_crawler_progress *p) {
+    struct world *w = user;
+    if (p->in_flight > w->wanted)
+        w->wanted = (unsigned)p->in_flight;
+}
+
 static void unreachable_robots_deny(void **state) {
     static const struct answer pages[] = { { "/robots.txt", .status = 503 },
                                            { "/start", .type = HTML, .body = "hello" } };
@@ -511,7 +519,17 @@ static void unreachable_robots_deny(void **state) {
         { "/r2", .type = "text/plain", .body = "User-agent: witbot\nDisallow: /start" },
         { "/start", .type = HTML, .body = "hello" },
     };
+    static const struct answer broken[] = {
+        { "/robots.txt", .headers = "Content-Encoding: gzip\r\n", .type = "text/plain",
+          .body = "User-agent: *\nDisallow: /" },
+        { "/start", .type = HTML, .body = "hello" },
+    };
     struct world w;
+    world_start(&w, broken, WIT_COUNT_OF(broken), NULL, 0);
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(refused(&w, WIT_CRAWLER_PAGE, "robots_unreachable"), 1);
+    assert_int_equal(asked(&w.pages, "/start"), 0);
+    world_stop(&w);
     world_start(&w, pages, WIT_COUNT_OF(pages), NULL, 0);
     w.cfg.max_wait_ms = 50;
     must(wit_crawler_run(&w.cfg, &w.report, &err));
@@ -523,9 +541,43 @@ static void unreachable_robots_deny(void **state) {
     must(wit_crawler_run(&w.cfg, &w.report, &err));
     assert_int_equal(w.report.pages, 1);
     world_stop(&w);
+    struct test_seen seen[8];
     world_start(&w, moved, WIT_COUNT_OF(moved), NULL, 0);
+    w.cfg.host_count = 0;
+    w.cfg.delay_ms = 80;
     must(wit_crawler_run(&w.cfg, &w.report, &err));
     assert_int_equal(refused(&w, WIT_CRAWLER_PAGE, "robots_denied"), 1);
+    assert_int_equal(test_server_seen(w.pages.server, seen, 8), 2);
+    assert_true(seen[1].at_ms - seen[0].at_ms + 15 >= 80); /* the hop waits as any request */
+    world_stop(&w);
+}
+
+/* ---- more images than may wait in memory ---------------------------------------------------- */
+
+static void images_beyond_the_ceiling_wait_in_the_log(void **state) {
+    enum { IMAGES = 30000, CEILING = 20000 };
+    struct wit_buf body = WIT_BUF_INIT(4 << 20);
+    struct answer pages[] = { { "/start", .type = HTML, .body = "" } };
+    struct world w;
+    for (int i = 0; i < IMAGES; i++)
+        assert_int_equal(wit_buf_printf(&body, "<img src='{I}/n%d' alt='no %d'>", i, i), 0);
+    assert_int_equal(wit_buf_terminate(&body), 0);
+    world_start(&w, pages, 0, NULL, 0);
+    w.pages.count = 1;
+    w.pages.answers = pages;
+    pages[0].body = body.data;
+    for (size_t i = 0; i < WIT_COUNT_OF(w.pages.bodies); i++)
+        w.pages.bodies[i].max = 4 << 20;
+    site_fill(&w.pages, "http://127.0.0.2:1", "");
+    w.cfg.progress = note_most;
+    w.cfg.retries = 0;
+    w.cfg.hosts = &all_at_once;
+    w.cfg.host_count = 1;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.candidates, IMAGES);
+    assert_int_equal(refused(&w, WIT_CRAWLER_IMAGE, "connect_refused"), IMAGES);
+    assert_true(w.wanted <= CEILING + 1);
+    wit_buf_finish(&body);
     world_stop(&w);
 }
 
@@ -564,6 +616,7 @@ int main(void) {
         cmocka_unit_test(the_judge_decides_and_may_change_its_mind),
         cmocka_unit_test(the_server_sees_the_delay),
         cmocka_unit_test(unreachable_robots_deny),
+        cmocka_unit_test(images_beyond_the_ceiling_wait_in_the_log),
         cmocka_unit_test(wrong_settings_are_named),
     };
     return cmocka_run_group_tests_name("crawl", tests, NULL, NULL);

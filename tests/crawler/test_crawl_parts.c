@@ -501,6 +501,61 @@ static void strangers_are_forgotten_but_not_their_delays(void **state) {
     polite_destroy(f.p);
 }
 
+static void rules_have_a_ceiling(void **state) {
+    enum { ORIGINS = 400, BODY_BYTES = 500 << 10 };
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    f.cfg.delay_ms = 0;
+    begin(&f);
+    /* subdomains that all have tasks waiting, so none of them is idle */
+    for (int i = 0; i < 2 * ORIGINS; i++) {
+        char url[64];
+        snprintf(url, sizeof url, "http://s%d.spam.test/", i % ORIGINS);
+        push(&f, url, 0);
+    }
+    for (int i = 0; i < ORIGINS; i++) {
+        struct wit_crawler_robots *robots = NULL;
+        expect(&f, (uint64_t)i, POLITE_ROBOTS);
+        must(wit_crawler_robots_parse("User-agent: *\nAllow: /\n", 24, &robots, &err));
+        polite_robots_allow(f.p, f.turn.origin, robots, BODY_BYTES, (uint64_t)i);
+        assert_true(polite_totals(f.p).robots_bytes <= (size_t)72 << 20);
+        expect(&f, (uint64_t)i, POLITE_FETCH);
+        done(&f, f.turn.task, (uint64_t)i);
+    }
+    polite_destroy(f.p);
+}
+
+static void a_burst_of_overload_counts_once(void **state) {
+    static const struct wit_crawler_host own = { "x.test", 0, 8 };
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    struct crawl_task *running[8];
+    f.cfg.hosts = &own;
+    f.cfg.host_count = 1;
+    begin(&f);
+    for (int i = 0; i < 9; i++)
+        push(&f, "http://x.test/a", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    polite_robots_allow(f.p, f.turn.origin, NULL, 0, 0);
+    for (int i = 0; i < 8; i++) {
+        expect(&f, 0, POLITE_FETCH);
+        running[i] = f.turn.task;
+    }
+    for (int i = 0; i < 8; i++) {
+        polite_done(f.p, running[i], POLITE_OVERLOADED, 0, 100 + (uint64_t)i);
+        crawl_task_destroy(running[i]);
+    }
+    assert_int_equal(polite_due_ms(f.p), 100 + 15 * 2000);
+    polite_destroy(f.p);
+}
+
+static void an_address_must_be_canonical(void **state) {
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    begin(&f);
+    struct crawl_task *t = crawl_task_create(WIT_CRAWLER_IMAGE, WIT_STR("http://x.test/./a"));
+    assert_int_equal(polite_push(f.p, t, 0), WIT_EFORMAT);
+    crawl_task_destroy(t);
+    polite_destroy(f.p);
+}
+
 static void what_is_no_address_stays_the_callers(void **state) {
     struct fixture f = { .cfg = wit_crawler_config_default() };
     begin(&f);
@@ -529,6 +584,9 @@ int main(void) {
         cmocka_unit_test(overload_rests_the_domain),
         cmocka_unit_test(rules_are_asked_for_again),
         cmocka_unit_test(strangers_are_forgotten_but_not_their_delays),
+        cmocka_unit_test(rules_have_a_ceiling),
+        cmocka_unit_test(a_burst_of_overload_counts_once),
+        cmocka_unit_test(an_address_must_be_canonical),
         cmocka_unit_test(what_is_no_address_stays_the_callers),
     };
     return cmocka_run_group_tests_name("crawl_parts", tests, NULL, NULL);

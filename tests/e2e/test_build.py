@@ -147,13 +147,14 @@ class BuildTest(unittest.TestCase):
         self.assertEqual(self.run_wit("shards", "verify", self.dir / "killed").returncode, 0)
 
     def test_interrupted_it_says_so(self):
-        p = self.start("ctrl-c")
-        time.sleep(0.25)
+        slow = (self.dir / "job.yaml").read_text().replace("delay_ms: 0", "delay_ms: 100")
+        (self.dir / "slow.yaml").write_text(slow)  # a minute and more
+        p = self.start("ctrl-c", job="slow.yaml")
+        time.sleep(1.5)
         p.send_signal(signal.SIGINT)
-        _, err = p.communicate(timeout=60)
-        if p.returncode != 0:  # it may have been done already
-            self.assertEqual(p.returncode, 130)
-            self.assertIn("the same command goes on", err)
+        _, err = p.communicate(timeout=10)
+        self.assertEqual(p.returncode, 130, err)
+        self.assertIn("the same command goes on", err)
         self.assertEqual(self.build("ctrl-c")["hash"], self.hash)
 
     def test_a_full_disk_leaves_a_sentence_and_a_state(self):
