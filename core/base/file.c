@@ -113,7 +113,8 @@ int wit_dir_sync(const char *path, struct wit_error *err) {
     return st;
 }
 
-int wit_file_write_atomic(const char *path, struct wit_str data, struct wit_error *err) {
+/* `path` names a regular file or nothing: the new file takes the name when it is whole. */
+static int file_replace(const char *path, struct wit_str data, struct wit_error *err) {
     char temporary[WIT_PATH_MAX], parent[WIT_PATH_MAX];
     int len = snprintf(temporary, sizeof temporary, "%s.tmp", path);
     if (len < 0 || (size_t)len >= sizeof temporary)
@@ -134,6 +135,37 @@ int wit_file_write_atomic(const char *path, struct wit_str data, struct wit_erro
         return st;
     }
     return wit_dir_sync(dirname(parent), err);
+}
+
+/* A device or a pipe: what stands there stays, its reader gets the bytes. */
+static int file_write_through(const char *path, struct wit_str data, struct wit_error *err) {
+    int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return wit_error_errno(err, errno, "cannot open %s", path);
+    int st = wit_fd_write_all(fd, data.data, data.len, path, err);
+    if (close(fd) < 0 && st >= 0)
+        st = wit_error_errno(err, errno, "cannot close %s", path);
+    return st;
+}
+
+int wit_file_write_atomic(const char *path, struct wit_str data, struct wit_error *err) {
+    struct stat info;
+    if (stat(path, &info) < 0) {
+        if (errno != ENOENT)
+            return wit_error_errno(err, errno, "cannot stat %s", path);
+        return file_replace(path, data, err);
+    }
+    if (S_ISDIR(info.st_mode))
+        return wit_error_set(err, WIT_EIO, "cannot write %s: it is a directory", path);
+    if (!S_ISREG(info.st_mode)) /* a rename would put a file in the place of /dev/stdout */
+        return file_write_through(path, data, err);
+    /* A rename replaces a link, not what it leads to: write beside its target. */
+    char *target = realpath(path, NULL);
+    if (!target)
+        return wit_error_errno(err, errno, "cannot resolve %s", path);
+    int st = file_replace(target, data, err);
+    free(target);
+    return st;
 }
 
 int wit_file_size(const char *path, uint64_t *bytes, struct wit_error *err) {

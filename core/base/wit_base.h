@@ -381,7 +381,9 @@ void wit_json_put_null(struct wit_json_writer *w);
 
 /* Append the whole file to buf (its ceiling bounds the size). ENOTFOUND, EIO, ELIMIT, ENOMEM. */
 int wit_file_read(const char *path, struct wit_buf *buf, struct wit_error *err);
-/* Write path.tmp, fsync, rename over path, fsync the directory. The old file stays on failure. */
+/* Write path.tmp, fsync, rename over path, fsync the directory. The old file stays on failure. A
+ * link to a file stays one: its target is replaced. A device or a pipe is written through, neither
+ * atomic nor synced; a directory is WIT_EIO. */
 int wit_file_write_atomic(const char *path, struct wit_str data, struct wit_error *err);
 int wit_file_size(const char *path, uint64_t *bytes, struct wit_error *err);
 bool wit_file_exists(const char *path);

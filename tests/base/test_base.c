@@ -1,10 +1,12 @@
 /* test_base.c: buffers, strings, hashes, random numbers, JSON, files, queues. */
 #include "base/wit_base.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -285,6 +287,70 @@ static void files_are_replaced_whole(void **state) {
     free(dir);
 }
 
+static void assert_text(const char *path, const char *expected) {
+    struct wit_buf text = WIT_BUF_INIT(100);
+    assert_int_equal(wit_file_read(path, &text, NULL), 0);
+    assert_true(wit_str_eq(wit_buf_view(&text), wit_str_from(expected)));
+    wit_buf_finish(&text);
+}
+
+/* As root, a rename once put a regular file in the place of /dev/stdout. */
+static void what_is_no_file_is_not_replaced(void **state) {
+    char *dir = temporary_directory(), path[WIT_PATH_MAX], target[WIT_PATH_MAX], got[8];
+    struct wit_error err = WIT_ERROR_INIT;
+    struct wit_strings names;
+    struct stat info;
+
+    assert_int_equal(wit_path_join(path, dir, "pipe"), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int fd = open(path, O_RDONLY | O_NONBLOCK); /* so that the writer does not wait for a reader */
+    assert_true(fd >= 0);
+    assert_int_equal(wit_file_write_atomic(path, WIT_STR("hello"), &err), 0);
+    assert_int_equal(read(fd, got, sizeof got), 5);
+    assert_memory_equal(got, "hello", 5);
+    close(fd);
+    assert_int_equal(lstat(path, &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
+
+    assert_int_equal(wit_path_join(path, dir, "folder"), 0);
+    assert_int_equal(wit_dir_make(path, &err), 0);
+    assert_int_equal(wit_file_write_atomic(path, WIT_STR("x"), &err), WIT_EIO);
+    assert_non_null(strstr(err.text, "it is a directory"));
+
+    assert_int_equal(wit_path_join(target, dir, "folder/target"), 0);
+    assert_int_equal(wit_file_write_atomic(target, WIT_STR("old"), &err), 0);
+    assert_int_equal(wit_path_join(path, dir, "link"), 0);
+    assert_int_equal(symlink("folder/target", path), 0);
+    assert_int_equal(wit_file_write_atomic(path, WIT_STR("new"), &err), 0);
+    assert_int_equal(lstat(path, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_text(target, "new");
+
+    assert_int_equal(wit_dir_list(dir, &names, &err), 0);
+    assert_int_equal(names.count, 3); /* no .tmp is left */
+    wit_strings_finish(&names);
+    assert_int_equal(wit_dir_remove(dir, &err), 0);
+    free(dir);
+}
+
+/* /dev/fd/N and /dev/stdout are links to what no path names. */
+static void an_open_pipe_is_written_through(void **state) {
+    struct wit_error err = WIT_ERROR_INIT;
+    char path[64], got[8];
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[1]);
+    if (!wit_file_exists(path)) {
+        print_message("skipped: there is no /dev/fd\n");
+    } else {
+        assert_int_equal(wit_file_write_atomic(path, WIT_STR("hello"), &err), 0);
+        assert_int_equal(read(ends[0], got, sizeof got), 5);
+        assert_memory_equal(got, "hello", 5);
+    }
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void lines_have_a_ceiling(void **state) {
     static const char text[] = "one\r\n\nlonger than ten bytes\nlast";
     FILE *f = fmemopen((void *)(uintptr_t)text, sizeof text - 1, "r");
@@ -371,6 +437,8 @@ int main(void) {
         cmocka_unit_test(json_writer_replaces_invalid_utf8),
         cmocka_unit_test(json_errors_name_the_place),
         cmocka_unit_test(files_are_replaced_whole),
+        cmocka_unit_test(what_is_no_file_is_not_replaced),
+        cmocka_unit_test(an_open_pipe_is_written_through),
         cmocka_unit_test(lines_have_a_ceiling),
         cmocka_unit_test(counters_list_by_name),
         cmocka_unit_test(queue_hands_every_item_over_once),
