@@ -280,6 +280,8 @@ static int totals_check(const struct manifest *said, struct wit_error *err) {
 
 static int root_get(const struct wit_json *root, struct manifest *m, struct wit_error *err) {
     struct members o = { .object = root, .where = "" };
+    const struct wit_json *recipe = wit_json_get(root, "recipe");
+    m->has_recipe = recipe && wit_json_type_of(recipe) != WIT_JSON_NULL;
     m->hash = get_hash(&o, "hash");
     m->sum = get_hash(&o, "sum");
     m->samples = get_count(&o, "samples", INT64_MAX);

@@ -26,6 +26,7 @@ struct manifest {
     size_t count;
     struct wit_str recipe; /* for encoding only: borrowed, a JSON value or empty */
     struct wit_str tool;   /* likewise: program and version */
+    bool has_recipe;       /* when decoded: it isn't null */
     /* lineage: what it was made from and what that left out */
     struct wit_hash128 collect, inputs;
     uint32_t next_run;

@@ -336,6 +336,12 @@ static int seal_all(struct seal *s, bool *changed, struct wit_error *err) {
     s->new.count = count;
     s->results = NULL;
     manifest_total(&s->new);
+    /* Logs only grow, so these are not the ones that the dataset came from, or keep() is wrong. */
+    if (s->new.samples == 0 && s->had_old && s->old.samples > 0)
+        return wit_error_set(err, WIT_ENOTFOUND,
+                             "%s/collect gives no sample and the dataset has %llu: it stays as it "
+                             "is",
+                             s->dir, (unsigned long long)s->old.samples);
     *changed = !s->had_old || !same_shards(&s->old, &s->new);
     s->new.next_run += *changed;
     s->new.sealed_at_s = wit_clock_wall_s();
@@ -383,7 +389,7 @@ int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
     if (st < 0)
         return st;
     if (!wit_file_exists(path))
-        return wit_error_set(err, WIT_ENOTFOUND, "%s/collect holds nothing to seal", dir);
+        return wit_error_set(err, WIT_ENOTFOUND, "there is nothing to seal: %s is not there", path);
     if (pthread_mutex_init(&s.lock, NULL) != 0)
         return wit_error_set(err, WIT_ENOMEM, "no memory to seal %s", dir);
     st = lock_fd = collect_lock(dir, err);
@@ -391,6 +397,12 @@ int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
         st = collect_commit_load(dir, &s.join.commit, err);
     if (st >= 0)
         st = old_load(&s, err);
+    if (st >= 0 && cfg->guard_recipe && s.old.has_recipe && cfg->recipe.len == 0)
+        st = wit_error_set(err, WIT_EEXIST,
+                           "%s/dataset.json was sealed with a recipe, which chose its pairs: the "
+                           "same job of 'wit build' seals it again; with dataset.json removed "
+                           "first, every pair is kept",
+                           dir);
     if (st < 0)
         goto out;
     s.new.recipe = cfg->recipe;

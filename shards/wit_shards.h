@@ -146,6 +146,9 @@ struct wit_shards_seal_config {
      * keep() depends on beside the logs: a seal whose logs and recipe are those of the last one is
      * taken as unchanged. */
     struct wit_str recipe;
+    /* Refuse (WIT_EEXIST) to seal without a recipe what was sealed with one: every pair would come
+     * back. */
+    bool guard_recipe;
     struct wit_str tool;           /* program and version, stored as "wit" */
     const volatile int *interrupt; /* not 0: stop with WIT_ECANCELED; may be NULL */
 };
@@ -165,10 +168,13 @@ struct wit_shards_seal_report {
  * Turn DIR/collect into shards under DIR/shards and DIR/dataset.json. Idempotent: killed anywhere
  * and called again it gives the same dataset. The old dataset.json stays valid until the last
  * rename. A prefix whose content did not change keeps its file; the others are written anew as run
- * n + 1. Memory: about 112 bytes for each image in the logs, 32 for each candidate that has one,
- * and the texts of one prefix per thread (docs/formats/shard.md).
- * @return 0; WIT_EEXIST (a collector is open on DIR), WIT_ENOSPC, WIT_ECORRUPT (names log and
- *         byte), WIT_ECANCELED, WIT_EINVAL (recipe is not JSON) ...; all leave the old dataset
+ * n + 1. A dataset with samples is never replaced by one without: remove its dataset.json first.
+ * Memory: about 112 bytes for each image in the logs, 32 for each candidate that has one, and the
+ * texts of one prefix per thread (docs/formats/shard.md).
+ * @return 0; WIT_ENOTFOUND (no DIR/collect, or no sample comes out of it where the dataset has
+ *         some), WIT_EEXIST (a collector is open on DIR; guard_recipe), WIT_ENOSPC, WIT_ECORRUPT
+ *         (names log and byte), WIT_ECANCELED, WIT_EINVAL (recipe is not JSON) ...; all leave the
+ *         old dataset
  */
 int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
                     struct wit_shards_seal_report *report, struct wit_error *err);

@@ -478,6 +478,7 @@ static int verb_seal(const struct options *o, struct wit_error *err) {
     cfg.shard_bytes = o->shard_bytes;
     cfg.shard_bits = o->has_bits ? (int)o->bits : -1;
     cfg.threads = (unsigned)o->threads;
+    cfg.guard_recipe = true;
     cfg.tool = WIT_STR("wit " WIT_VERSION);
     cfg.interrupt = cli_interrupt_flag();
     int st = wit_shards_seal(o->dir, &cfg, &report, err);

@@ -421,6 +421,56 @@ static void test_empty_collection(void **state) {
     scratch_remove(dir);
 }
 
+/* Logs that are gone, or new and empty, take nothing from the dataset that is there. */
+static void test_a_dataset_is_not_emptied(void **state) {
+    const struct collection c = { .seed = 5, .urls = 30, .images = 30, .candidates = 100 };
+    struct wit_shards_collector *collector = NULL;
+    struct wit_shards_seal_report report;
+    char dir[WIT_PATH_MAX], collect[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(collection_run(&c, 0, collection_steps(&c), 1, dir, &err));
+    must(seal_simple(dir, 1, 1, &report, &err));
+    const uint64_t samples = report.samples;
+    assert_true(samples > 0);
+    must(wit_path_join(collect, dir, "collect"));
+    must(wit_dir_remove(collect, &err));
+    assert_int_equal(seal_simple(dir, 1, 1, &report, &err), WIT_ENOTFOUND);
+    assert_non_null(strstr(err.text, collect));
+    assert_false(wit_file_exists(collect));
+    verify_clean(dir, samples);
+    must(wit_shards_collector_open(dir, &collector, &err));
+    wit_shards_collector_close(collector);
+    assert_int_equal(seal_simple(dir, 1, 1, &report, &err), WIT_ENOTFOUND);
+    assert_non_null(strstr(err.text, collect));
+    verify_clean(dir, samples);
+    scratch_remove(dir);
+}
+
+/* A seal that keeps every pair does not undo one that chose, unless it is meant to. */
+static void test_recipe_is_guarded(void **state) {
+    const struct collection c = { .seed = 6, .urls = 150, .images = 120, .candidates = 900 };
+    struct wit_shards_seal_config cfg = wit_shards_seal_config_default();
+    struct wit_shards_seal_report rare, report;
+    char dir[WIT_PATH_MAX], path[WIT_PATH_MAX];
+    cfg.guard_recipe = true;
+    scratch_make(dir);
+    must(collection_run(&c, 0, collection_steps(&c), 1, dir, &err));
+    seal_rare(dir, 1, &rare);
+    assert_true(rare.dropped_pairs > 0);
+    assert_int_equal(wit_shards_seal(dir, &cfg, &report, &err), WIT_EEXIST);
+    assert_non_null(strstr(err.text, "recipe"));
+    verify_clean(dir, rare.samples);
+    seal_rare(dir, 1, &report);
+    assert_false(report.changed);
+    must(manifest_path(path, dir, &err));
+    assert_int_equal(remove(path), 0);
+    must(wit_shards_seal(dir, &cfg, &report, &err));
+    assert_int_equal(report.dropped_pairs, 0);
+    must(wit_shards_seal(dir, &cfg, &report, &err));
+    assert_false(report.changed);
+    scratch_remove(dir);
+}
+
 /* A damaged shard is made anew once it has been removed; a damaged dataset.json at once. */
 static void test_seal_heals(void **state) {
     const struct collection c = { .seed = 3, .urls = 50, .images = 50, .candidates = 200 };
@@ -513,6 +563,8 @@ int main(void) {
         cmocka_unit_test(test_growing_counts),
         cmocka_unit_test(test_failing_keep_ends_the_seal),
         cmocka_unit_test(test_many_captions),
+        cmocka_unit_test(test_a_dataset_is_not_emptied),
+        cmocka_unit_test(test_recipe_is_guarded),
         cmocka_unit_test(test_seal_heals),
         cmocka_unit_test(test_readers_and_releases),
     };

@@ -130,10 +130,27 @@ static void test_verify_names_the_file(void **state) {
     scratch_remove(dir);
 }
 
+static void test_seal_keeps_a_balanced_dataset(void **state) {
+    const struct collection c = { .seed = 42, .urls = 20, .images = 20, .candidates = 60 };
+    struct wit_shards_seal_config cfg = wit_shards_seal_config_default();
+    struct wit_shards_seal_report report;
+    struct wit_buf out = WIT_BUF_INIT(1 << 20);
+    scratch_make(dir);
+    must(collection_run(&c, 0, collection_steps(&c), 1, dir, &err));
+    cfg.recipe = WIT_STR("{\"per_query\":20}");
+    must(wit_shards_seal(dir, &cfg, &report, &err));
+    assert_int_equal(run(&out, "seal ."), 1);
+    assert_non_null(strstr(out.data, "wit build"));
+    assert_int_equal(run(&out, "verify ."), 0);
+    wit_buf_finish(&out);
+    scratch_remove(dir);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verbs),
         cmocka_unit_test(test_verify_names_the_file),
+        cmocka_unit_test(test_seal_keeps_a_balanced_dataset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
