@@ -1,5 +1,5 @@
 /* wit filter: match captions against an allowlist, count entries, balance pairs. Streams of JSON
- * lines in, JSON lines (or a counts file) out. */
+ * lines in, JSON lines (or a counts file) out. No state is kept, so an interrupt just ends it. */
 #include "cli.h"
 #include "wit_filter.h"
 
@@ -135,8 +135,6 @@ static int each_caption(struct job *j, bool need_url, bool keep_in_step, caption
         }
         if (st >= 0)
             code = flush(j, false);
-        if (cli_interrupted())
-            code = CLI_INTERRUPTED;
     }
     if (st < 0)
         code = cli_fail("filter", &err);
@@ -334,7 +332,6 @@ int cmd_filter(int argc, char **argv) {
         return code < 0 ? CLI_DONE : code;
     struct job job = { .opt = &opt, .out = WIT_BUF_INIT(WIT_FILTER_COUNTS_MAX_BYTES) };
     struct wit_error err = WIT_ERROR_INIT;
-    cli_catch_interrupts();
     code = job_open(&job, &err) < 0 ? cli_fail("filter", &err) : verb->run(&job);
     job_finish(&job);
     return code;

@@ -5,8 +5,11 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static char scratch[64];
 
@@ -160,6 +163,39 @@ static void wrong_use_is_refused(void **state) {
     assert_int_equal(wit("allowlist show --help"), 0);
 }
 
+enum { FED_LINES = 64 * 1024 /* more than it takes at once */ };
+
+/* A caught SIGINT once restarted the read, and a second one was needed. */
+static void one_interrupt_ends_the_wait_for_input(void **state) {
+    char list[WIT_PATH_MAX], sentence[256];
+    int in[2], err[2], status;
+    put("list.txt", wit_str_from(lists));
+    assert_int_equal(wit_path_join(list, scratch, "list.txt"), 0);
+    assert_int_equal(pipe(in), 0);
+    assert_int_equal(pipe(err), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        signal(SIGINT, SIG_DFL);
+        dup2(in[0], 0);
+        dup2(open("/dev/null", O_WRONLY), 1);
+        dup2(err[1], 2);
+        close(in[1]);
+        execl(getenv("WIT"), "wit", "filter", "match", "--allowlist", list, (char *)NULL);
+        _exit(127);
+    }
+    close(err[1]);
+    for (int i = 0; i < FED_LINES; i++)
+        assert_int_equal(write(in[1], "[]\n", 3), 3);
+    assert_true(read(err[0], sentence, sizeof sentence) > 0); /* it reads */
+    assert_int_equal(kill(child, SIGINT), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+    close(err[0]);
+    close(in[0]);
+    close(in[1]);
+}
+
 static void a_list_is_built_and_shown(void **state) {
     put("in", WIT_STR(""));
     put("words", WIT_STR("layer\nlayer mask\nlayer\n"));
@@ -183,6 +219,7 @@ int main(void) {
         cmocka_unit_test(count_and_balance_work_together),
         cmocka_unit_test(balance_keeps_about_its_share_and_depends_on_the_seed),
         cmocka_unit_test(wrong_use_is_refused),
+        cmocka_unit_test(one_interrupt_ends_the_wait_for_input),
         cmocka_unit_test(a_list_is_built_and_shown),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
