@@ -2,6 +2,7 @@
 #include "collection.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +34,27 @@ static int run(struct wit_buf *out, const char *args) {
     int status = pclose(pipe);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
+}
+
+/* The wait status of `wit <command> <verb> <arg>` when nobody reads its stdout. */
+static int run_into_closed_pipe(const char *command, const char *verb, const char *arg) {
+    int ends[2], status;
+    const char *wit = getenv("WIT");
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        signal(SIGPIPE, SIG_DFL); /* whatever started this test may ignore it */
+        dup2(ends[1], 1);
+        dup2(ends[1], 2);
+        close(ends[0]);
+        execlp(wit ? wit : "wit", "wit", command, verb, arg, (char *)NULL);
+        _exit(127);
+    }
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
 }
 
 /* Every line of stdout is a JSON object; the number of those with this schema. A sentence on stderr
@@ -78,6 +100,10 @@ static void test_verbs(void **state) {
     const char *first = strstr(out.data, "\"key\":\"");
     assert_non_null(first);
     snprintf(key, sizeof key, "%.32s", first + 7);
+    int status = run_into_closed_pipe("shards", "ls", dir);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE);
+    status = run_into_closed_pipe("train", "check", "--help");
+    assert_true(WIFEXITED(status)); /* a long job is not killed by it */
     assert_int_equal(run(&out, ". --shards --json"), 0);
     assert_int_equal(count_schema(&out, "wit.shards.shard/1"), 4);
     assert_int_equal(run(&out, "stat . --json"), 0);
