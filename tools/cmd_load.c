@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 static const char help[] =
-    "usage: wit load DIR [--batch N] [--size N] [--steps N | --epochs N] [--show] [--json] ...\n"
+    "usage: wit load DIR [--batch N] [--size N] [--steps N | --epochs N] [--json] ...\n"
     "       wit load DIR --bench ...\n"
     "       wit load DIR --plan [--world W --rank R --batch B --epoch E --seed S --start K]\n"
     "       wit load image F --transform eval|train|none [--size N] --out X.npy ...\n"
