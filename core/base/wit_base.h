@@ -107,20 +107,22 @@ void *wit_realloc_array(void *old, size_t n, size_t size); /* old stays valid on
 
 /* ---- little- and big-endian loads and stores ---------------------------------------------- */
 
+/* The casts in what is inline are for C++, which takes no void * without one. */
+
 static inline uint16_t wit_load_be16(const void *p) {
-    const uint8_t *b = p;
+    const uint8_t *b = (const uint8_t *)p;
     return (uint16_t)(b[0] << 8 | b[1]);
 }
 static inline uint16_t wit_load_le16(const void *p) {
-    const uint8_t *b = p;
+    const uint8_t *b = (const uint8_t *)p;
     return (uint16_t)(b[1] << 8 | b[0]);
 }
 static inline uint32_t wit_load_be32(const void *p) {
-    const uint8_t *b = p;
+    const uint8_t *b = (const uint8_t *)p;
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 static inline uint32_t wit_load_le32(const void *p) {
-    const uint8_t *b = p;
+    const uint8_t *b = (const uint8_t *)p;
     return (uint32_t)b[3] << 24 | (uint32_t)b[2] << 16 | (uint32_t)b[1] << 8 | b[0];
 }
 static inline uint64_t wit_load_be64(const void *p) {
@@ -130,11 +132,11 @@ static inline uint64_t wit_load_le64(const void *p) {
     return (uint64_t)wit_load_le32((const uint8_t *)p + 4) << 32 | wit_load_le32(p);
 }
 static inline void wit_store_le16(void *p, uint16_t v) {
-    uint8_t *b = p;
+    uint8_t *b = (uint8_t *)p;
     b[0] = (uint8_t)v, b[1] = (uint8_t)(v >> 8);
 }
 static inline void wit_store_le32(void *p, uint32_t v) {
-    uint8_t *b = p;
+    uint8_t *b = (uint8_t *)p;
     b[0] = (uint8_t)v, b[1] = (uint8_t)(v >> 8), b[2] = (uint8_t)(v >> 16),
     b[3] = (uint8_t)(v >> 24);
 }
@@ -143,7 +145,7 @@ static inline void wit_store_le64(void *p, uint64_t v) {
     wit_store_le32((uint8_t *)p + 4, (uint32_t)(v >> 32));
 }
 static inline void wit_store_be32(void *p, uint32_t v) {
-    uint8_t *b = p;
+    uint8_t *b = (uint8_t *)p;
     b[3] = (uint8_t)v, b[2] = (uint8_t)(v >> 8), b[1] = (uint8_t)(v >> 16),
     b[0] = (uint8_t)(v >> 24);
 }
@@ -166,7 +168,7 @@ struct wit_str {
 #define WIT_STR_FMT(s) (int)(s).len, (s).data ? (s).data : ""
 
 static inline struct wit_str wit_str_of(const void *data, size_t len) {
-    return (struct wit_str){ data, len };
+    return (struct wit_str){ (const char *)data, len };
 }
 static inline struct wit_str wit_str_from(const char *cstr) {
     return (struct wit_str){ cstr, cstr ? strlen(cstr) : 0 };

@@ -1,5 +1,5 @@
 """What is installed can be used: every public header compiles by itself with the flags of pkg-config,
-and a program links with the shared and the static library and runs."""
+as C and as C++, and a program links with the shared and the static library and runs."""
 
 import os
 import pathlib
@@ -68,6 +68,16 @@ class InstallTest(unittest.TestCase):
             with self.subTest(header=header.name):
                 self.compile(f'#include "{header.relative_to(self.include)}"\n'
                              "int main(void) { return 0; }\n", *self.flags("--cflags"))
+
+    @unittest.skipUnless(shutil.which("c++"), "there is no C++ compiler")
+    def test_headers_are_cpp_too(self):
+        path = self.dir / "test.cpp"
+        for header in sorted(self.include.rglob("*.h")):
+            with self.subTest(header=header.name):
+                path.write_text(f'#include "{header.relative_to(self.include)}"\n')
+                subprocess.run(["c++", "-std=c++17", "-Wall", "-Wextra", "-Werror",
+                                "-fsyntax-only", path, *self.flags("--cflags")],
+                               check=True, timeout=120)
 
     def test_a_program_links_shared_and_static(self):
         shared = self.compile(PROGRAM, *self.flags("--cflags", "--libs"))
