@@ -422,7 +422,10 @@ struct verify_user {
 static void on_fault(void *user, const struct wit_shards_fault *fault) {
     struct verify_user *u = user;
     if (!u->json) {
-        printf("%s: %s\n", fault->file, fault->text);
+        if (strstr(fault->text, fault->file)) /* most sentences name it, with its folder */
+            puts(fault->text);
+        else
+            printf("%s: %s\n", fault->file, fault->text);
         return;
     }
     line_begin(&u->line, "wit.shards.fault/1");

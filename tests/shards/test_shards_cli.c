@@ -148,6 +148,12 @@ static void test_verify_names_the_file(void **state) {
     assert_int_equal(run(&out, "verify ."), 1);
     assert_non_null(strstr(out.data, file));
     assert_non_null(strstr(out.data, "cut"));
+    struct wit_str text = wit_buf_view(&out);
+    ptrdiff_t end = wit_str_find_byte(text, '\n', 0);
+    ptrdiff_t name = wit_str_find(text, wit_str_from(file), 0);
+    assert_true(name >= 0 && name < end);
+    name = wit_str_find(text, wit_str_from(file), (size_t)name + 1);
+    assert_true(name < 0 || name > end); /* a line names it once */
     assert_int_equal(run(&out, "verify . --json"), 1);
     assert_true(count_schema(&out, "wit.shards.fault/1") > 0);
     assert_int_equal(run(&out, "ls ."), 1);
