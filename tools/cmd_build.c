@@ -167,6 +167,8 @@ static int stage_crawl(struct build *b, struct wit_error *err) {
         cfg->user_agent = job->user_agent;
     cfg->contact = job->contact;
     int st = crawl_lists(b, job, err);
+    if (st < 0)
+        wit_error_wrap(err, "%s: crawl", b->job_path);
     return st < 0 ? st : crawl_run(&b->crawl, &b->selection, &b->crawled, err);
 }
 

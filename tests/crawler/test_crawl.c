@@ -478,7 +478,7 @@ static void the_judge_decides_and_may_change_its_mind(void **state) {
 /* ---- politeness, as the server sees it ------------------------------------------------------ */
 
 static void the_server_sees_the_delay(void **state) {
-    enum { DELAY_MS = 60, SEEN_MOST = 64 };
+    enum { DELAY_MS = 60, SLACK_MS = 50, SEEN_MOST = 64 };
     struct test_seen seen[SEEN_MOST];
     struct world w;
     chain_make();
@@ -494,8 +494,8 @@ static void the_server_sees_the_delay(void **state) {
         assert_true(n > CHAIN && n <= SEEN_MOST);
         for (size_t i = 1; i < n; i++) {
             assert_int_equal(seen[i].running, 1);
-            /* what left in time may arrive a little closer together */
-            assert_true(seen[i].at_ms - seen[i - 1].at_ms + 15 >= DELAY_MS);
+            /* Single requests may arrive late, so that the next seems early: all in all none is. */
+            assert_true(seen[i].at_ms - seen[0].at_ms + SLACK_MS >= i * DELAY_MS);
         }
     }
     world_stop(&w);
@@ -548,7 +548,7 @@ static void unreachable_robots_deny(void **state) {
     must(wit_crawler_run(&w.cfg, &w.report, &err));
     assert_int_equal(refused(&w, WIT_CRAWLER_PAGE, "robots_denied"), 1);
     assert_int_equal(test_server_seen(w.pages.server, seen, 8), 2);
-    assert_true(seen[1].at_ms - seen[0].at_ms + 15 >= 80); /* the hop waits as any request */
+    assert_true(seen[1].at_ms - seen[0].at_ms + 50 >= 80); /* the hop waits as any request */
     world_stop(&w);
 }
 
