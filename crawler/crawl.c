@@ -193,16 +193,25 @@ static int on_logged(void *user, const struct wit_shards_candidate *cand, struct
 
 static int commit(struct crawl *c, struct wit_error *err);
 
-/* Judge a slice of the log where the images of it may have had no room. At its end nothing is left
- * behind: the log is committed first, and nothing is added to it meanwhile. */
-static int log_read(struct crawl *c, struct wit_error *err) {
-    if (!c->log_behind || c->images_out > IMAGES_OUT_MOST / 2)
-        return 0;
-    int st = c->changed ? commit(c, err) : 0;
-    if (st < 0)
-        return st;
+/* 0: the end of what is committed was reached. */
+static int log_slice(struct crawl *c, struct wit_error *err) {
     c->slice = LOG_SLICE;
-    st = wit_shards_candidates_from(c->cfg->dir, &c->log_position, on_logged, c, err);
+    return wit_shards_candidates_from(c->cfg->dir, &c->log_position, on_logged, c, err);
+}
+
+static bool log_may_be_read(const struct crawl *c) {
+    return c->log_behind && c->images_out <= IMAGES_OUT_MOST / 2;
+}
+
+/* Judge a slice of the log where images of it have had no room. At its end nothing is left behind,
+ * once what was added since the last commit has been read too. */
+static int log_read(struct crawl *c, struct wit_error *err) {
+    int st = log_slice(c, err);
+    if (st == 0 && c->changed) {
+        st = commit(c, err);
+        if (st >= 0)
+            st = log_slice(c, err);
+    }
     if (st == 0)
         c->log_behind = false;
     return st < 0 ? st : 0;
@@ -391,12 +400,12 @@ static bool is_interrupted(const struct crawl *c) {
 static int work(struct crawl *c, struct wit_error *err) {
     int st = 0;
     while (st >= 0 && !is_interrupted(c)) {
-        st = log_read(c, err);
+        st = log_may_be_read(c) ? log_read(c, err) : 0;
         if (st >= 0)
             st = pages_send(c, err);
         if (st < 0 || (c->pages_out + c->images_out == 0 && !c->log_behind))
             break;
-        struct crawl_list back = crawl_mailbox_take(&c->results, c->log_behind ? 0 : TICK_MS);
+        struct crawl_list back = crawl_mailbox_take(&c->results, log_may_be_read(c) ? 0 : TICK_MS);
         for (struct crawl_task *t; (t = crawl_list_pop(&back));) {
             if (st >= 0 && !is_interrupted(c))
                 st = task_done(c, t, err);
