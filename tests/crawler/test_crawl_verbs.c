@@ -1,49 +1,24 @@
 /* test_crawl_verbs.c: `wit crawl url`, `robots` and `extract` as a user calls them. */
-#include "base/wit_base.h"
+#include "command.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 
-static char scratch[64];
-
-static int setup(void **state) {
-    snprintf(scratch, sizeof scratch, "/tmp/wit-test-verbs-XXXXXX");
-    return getenv("WIT") && mkdtemp(scratch) ? 0 : -1;
-}
-
-static int teardown(void **state) {
-    return wit_dir_remove(scratch, NULL);
-}
-
-static void put(const char *name, struct wit_str data) {
-    char path[WIT_PATH_MAX];
-    assert_int_equal(wit_path_join(path, scratch, name), 0);
-    assert_int_equal(wit_file_write_atomic(path, data, NULL), 0);
-}
-
-/* `wit crawl <args>` in the scratch directory: exit code, and both outputs as expected; of stderr
- * `err` is a part, "" stands for nothing at all. */
+/* `wit crawl <args>`: exit code, and both outputs as expected; of stderr `err` is a part, "" stands
+ * for nothing at all. */
 static void expect(const char *args, int code, const char *out, const char *err) {
-    char line[2 * WIT_PATH_MAX], path[WIT_PATH_MAX];
+    char line[WIT_PATH_MAX];
     struct wit_buf got = WIT_BUF_INIT(1 << 24);
-    snprintf(line, sizeof line, "cd %s && '%s' crawl %s >out 2>err", scratch, getenv("WIT"), args);
-    int status = system(line);
-    assert_true(WIFEXITED(status));
-    if (WEXITSTATUS(status) != code)
-        fail_msg("%s: exit %d, wanted %d", args, WEXITSTATUS(status), code);
-    assert_int_equal(wit_path_join(path, scratch, "out"), 0);
-    assert_int_equal(wit_file_read(path, &got, NULL), 0);
-    assert_int_equal(wit_buf_terminate(&got), 0);
+    snprintf(line, sizeof line, "crawl %s", args);
+    int exit_code = command_run(line);
+    if (exit_code != code)
+        fail_msg("%s: exit %d, wanted %d", args, exit_code, code);
+    command_get("out", &got);
     if (out)
         assert_string_equal(got.data, out);
-    wit_buf_reset(&got);
-    assert_int_equal(wit_path_join(path, scratch, "err"), 0);
-    assert_int_equal(wit_file_read(path, &got, NULL), 0);
-    assert_int_equal(wit_buf_terminate(&got), 0);
+    command_get("err", &got);
     if (*err ? !strstr(got.data, err) : got.len > 0)
         fail_msg("%s: '%s' is not in: %s", args, err, got.data);
     wit_buf_finish(&got);
@@ -90,8 +65,9 @@ static void url_refuses_what_is_none(void **state) {
 }
 
 static void robots_says_allow_or_deny(void **state) {
-    put("robots.txt", WIT_STR("User-agent: *\nDisallow: /private\nAllow: /private/open$\n\n"
-                              "User-agent: WitBot\nuser-agent: other\nDisallow: /*.gif$\n"));
+    command_put("robots.txt",
+                WIT_STR("User-agent: *\nDisallow: /private\nAllow: /private/open$\n\n"
+                        "User-agent: WitBot\nuser-agent: other\nDisallow: /*.gif$\n"));
     expect("robots --file robots.txt --agent x http://a/ http://a/private/1 /private/open "
            "'https://b:1/private/open?q' '/a.gif'",
            0,
@@ -100,14 +76,14 @@ static void robots_says_allow_or_deny(void **state) {
            "");
     expect("robots --file robots.txt --agent witbot/1.0 /private '/x.GIF' /x.gif /x.gif?y", 0,
            "allow\t/private\nallow\t/x.GIF\ndeny\t/x.gif\nallow\t/x.gif?y\n", "");
-    put("empty", WIT_STR(""));
+    command_put("empty", WIT_STR(""));
     expect("robots --file empty --agent x /a", 0, "allow\t/a\n", "");
-    put("all", WIT_STR("\xEF\xBB\xBFUSER-AGENT:*\rDISALLOW: /"));
+    command_put("all", WIT_STR("\xEF\xBB\xBFUSER-AGENT:*\rDISALLOW: /"));
     expect("robots --file all --agent x /a /robots.txt", 0, "deny\t/a\nallow\t/robots.txt\n", "");
 }
 
 static void robots_names_what_is_wrong(void **state) {
-    put("robots.txt", WIT_STR("User-agent: *\nDisallow: /b\n"));
+    command_put("robots.txt", WIT_STR("User-agent: *\nDisallow: /b\n"));
     expect("robots --file robots.txt --agent x nothing /b", 3, "deny\t/b\n", "nothing");
     expect("robots --file absent --agent x /a", 1, "", "absent");
     expect("robots --file robots.txt /a", 2, "", "--agent");
@@ -117,10 +93,11 @@ static void robots_names_what_is_wrong(void **state) {
 }
 
 static void extract_prints_a_line_a_pair(void **state) {
-    put("page.html", WIT_STR("<base href=img/><img src=a.jpg alt='a \"cat\"\\' title=T>"
-                             "<figure><img src=b.jpg><figcaption>b<br>c</figcaption></figure>"
-                             "<meta property=og:image content=/o.png>"
-                             "<meta property=og:description content=D><img src=c.jpg alt=''>"));
+    command_put("page.html",
+                WIT_STR("<base href=img/><img src=a.jpg alt='a \"cat\"\\' title=T>"
+                        "<figure><img src=b.jpg><figcaption>b<br>c</figcaption></figure>"
+                        "<meta property=og:image content=/o.png>"
+                        "<meta property=og:description content=D><img src=c.jpg alt=''>"));
     expect("extract page.html --base http://h.org/d/p.html", 0,
            "{\"url\":\"http://h.org/d/img/a.jpg\",\"text\":\"a \\\"cat\\\"\\\\\","
            "\"source\":\"alt\"}\n"
@@ -128,19 +105,19 @@ static void extract_prints_a_line_a_pair(void **state) {
            "{\"url\":\"http://h.org/d/img/b.jpg\",\"text\":\"b c\",\"source\":\"figcaption\"}\n"
            "{\"url\":\"http://h.org/o.png\",\"text\":\"D\",\"source\":\"og_description\"}\n",
            "");
-    put("latin.html", WIT_STR("<img src=a alt='\xE9 \xC3\xA9'>"));
+    command_put("latin.html", WIT_STR("<img src=a alt='\xE9 \xC3\xA9'>"));
     expect("extract latin.html --base http://h/", 0,
            "{\"url\":\"http://h/a\",\"text\":\"\xC3\xA9 \xC3\x83\xC2\xA9\",\"source\":\"alt\"}\n",
            "");
     expect("extract --charset UTF8 latin.html --base http://h/", 0,
            "{\"url\":\"http://h/a\",\"text\":\"\xEF\xBF\xBD \xC3\xA9\",\"source\":\"alt\"}\n", "");
-    put("empty.html", WIT_STR(""));
+    command_put("empty.html", WIT_STR(""));
     expect("extract empty.html --base http://h/", 0, "", "");
 }
 
 static void extract_names_what_is_wrong(void **state) {
     struct wit_buf page = WIT_BUF_INIT(1 << 20);
-    put("page.html", WIT_STR("<img src=a alt=b>"));
+    command_put("page.html", WIT_STR("<img src=a alt=b>"));
     expect("extract page.html", 2, "", "--base");
     expect("extract --base http://h/", 2, "", "file");
     expect("extract page.html --base http://h/ --charset klingon", 2, "", "klingon");
@@ -149,7 +126,7 @@ static void extract_names_what_is_wrong(void **state) {
     expect("extract absent.html --base http://h/", 1, "", "absent.html");
     expect("extract --help", 0, NULL, "");
     assert_int_equal(wit_buf_printf(&page, "<img src=a alt='%070000d'>", 0), 0);
-    put("long.html", wit_buf_view(&page));
+    command_put("long.html", wit_buf_view(&page));
     expect("extract long.html --base http://h/", 0, NULL, "'long.html' passed a ceiling");
     wit_buf_finish(&page);
 }
@@ -163,5 +140,5 @@ int main(void) {
         cmocka_unit_test(extract_prints_a_line_a_pair),
         cmocka_unit_test(extract_names_what_is_wrong),
     };
-    return cmocka_run_group_tests_name("crawl_verbs", tests, setup, teardown);
+    return cmocka_run_group_tests_name("crawl_verbs", tests, command_setup, command_teardown);
 }

@@ -6,7 +6,8 @@
 /* Both names of each call are needed, the plain one for liblmdb: no redirection by the headers. */
 #undef _FILE_OFFSET_BITS
 
-#include <dlfcn.h>
+#include "hidden_call.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -33,19 +34,6 @@ static bool has_room(int fd, size_t bytes) {
     errno = ENOSPC;
     return false;
 }
-
-/* The function that the one of this file hides. */
-static uintptr_t hidden(const char *name) {
-    void *address = dlsym(RTLD_NEXT, name);
-    if (!address)
-        abort();
-    return (uintptr_t)address;
-}
-
-typedef ssize_t (*write_fn)(int, const void *, size_t);
-typedef ssize_t (*pwrite_fn)(int, const void *, size_t, off64_t);
-typedef ssize_t (*writev_fn)(int, const struct iovec *, int);
-typedef ssize_t (*pwritev_fn)(int, const struct iovec *, int, off64_t);
 
 static size_t total(const struct iovec *v, int n) {
     size_t bytes = 0;

@@ -10,9 +10,9 @@
 #undef _FILE_OFFSET_BITS
 
 #include "collection.h"
+#include "hidden_call.h"
 #include "manifest.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -43,17 +43,6 @@ static bool must_fail(void) {
     return true;
 }
 
-/* The function that this program's own hides. */
-static uintptr_t hidden(const char *name) {
-    void *address = dlsym(RTLD_NEXT, name);
-    if (!address)
-        abort();
-    return (uintptr_t)address;
-}
-
-typedef ssize_t (*write_fn)(int, const void *, size_t);
-typedef ssize_t (*pwrite_fn)(int, const void *, size_t, off64_t);
-typedef ssize_t (*pwritev_fn)(int, const struct iovec *, int, off64_t);
 typedef int (*sync_fn)(int);
 typedef int (*rename_fn)(const char *, const char *);
 typedef int (*truncate_fn)(int, off64_t);
