@@ -7,8 +7,8 @@
  * say twice is a set at sealing.
  *
  * Images have no queue of their own on disk. Which of them are still to be asked for follows from
- * the candidates in the collector's log, the judge, and the outcomes in its index; a run that goes
- * on reads the log once at its start.
+ * the candidates in the collector's log, the judge, and the outcomes in its index. A run that goes
+ * on reads the log, slice by slice, and so does one that finds more images than may wait in memory.
  */
 #include "crawl_report.h"
 #include "key_set.h"
@@ -163,9 +163,8 @@ static int no_memory(struct wit_error *err) {
 static int image_want(struct crawl *c, struct wit_str url, struct wit_error *err) {
     if (wit_shards_collector_find(c->collector, url) != 0)
         return 0;
-    if (c->images_out >=
-        IMAGES_OUT_MOST) { /* its candidate is in the log, or will be: see log_read */
-        c->log_behind = true;
+    if (c->images_out >= IMAGES_OUT_MOST) {
+        c->log_behind = true; /* its candidate is in the log, or will be: see log_read */
         return 0;
     }
     int added = key_set_add(&c->images, wit_hash128_of(url.data, url.len));

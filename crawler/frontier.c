@@ -46,7 +46,7 @@ struct frontier {
     /* Domains whose turn comes: a ring of as many places as there are domains. */
     struct domain **ring;
     size_t ring_head, ring_count, ring_cap;
-    struct wit_buf record; /* of the last page taken: hops, URL. LMDB's own bytes may move. */
+    struct wit_buf record; /* hops and URL of one page, on its way into or between databases */
     char path[WIT_PATH_MAX];
 };
 
@@ -352,33 +352,25 @@ static int seen_add(struct frontier *f, struct wit_str url, bool again, struct w
 static int page_wait(struct frontier *f, const struct frontier_page *page, bool again,
                      struct wit_error *err) {
     uint8_t id[FRONTIER_ID_BYTES];
-    struct wit_buf record = WIT_BUF_INIT(1 + WIT_URL_MAX_BYTES);
-    struct domain *d;
     int st = begin(f, err);
     if (st >= 0)
         st = seen_add(f, page->url, again, err);
     if (st <= 0)
         return st;
-    d = domain_of(f, wit_hash64_of(page->domain.data, page->domain.len, 0));
-    if (!d || wit_buf_append_byte(&record, (char)(uint8_t)page->hops) < 0 ||
-        wit_buf_append_str(&record, page->url) < 0) {
-        st = no_memory(err);
-        goto out;
-    }
+    struct domain *d = domain_of(f, wit_hash64_of(page->domain.data, page->domain.len, 0));
+    wit_buf_reset(&f->record);
+    if (!d || wit_buf_append_byte(&f->record, (char)(uint8_t)page->hops) < 0 ||
+        wit_buf_append_str(&f->record, page->url) < 0)
+        return no_memory(err);
     id_make(id, d->hash, page->depth, f->next_number++);
-    MDB_val key = { sizeof id, id }, value = { record.len, record.data };
+    MDB_val key = { sizeof id, id }, value = { f->record.len, f->record.data };
     int rc = mdb_put(f->txn, f->waiting, &key, &value, 0);
-    if (rc != 0) {
-        st = fail(f, rc, "change", err);
-        goto out;
-    }
+    if (rc != 0)
+        return fail(f, rc, "change", err);
     d->waiting++;
     f->totals.waiting++;
     ring_push(f, d);
-    st = 1;
-out:
-    wit_buf_finish(&record);
-    return st;
+    return 1;
 }
 
 int frontier_add(struct frontier *f, const struct frontier_page *page, struct wit_error *err) {
