@@ -51,16 +51,16 @@ void selection_close(struct selection *s) {
 
 int selection_judge(struct selection *s, const struct wit_shards_candidate *cand, bool *want,
                     struct wit_error *err) {
-    struct wit_filter_balancer_stat before, after;
+    struct wit_filter_balancer_stat stat;
     bool wanted = false;
-    wit_filter_balancer_stat(s->balancer, &before);
     int st = wit_filter_balancer_offer(s->balancer, cand->url, cand->text, &wanted, err);
     if (st < 0)
         return st;
-    wit_filter_balancer_stat(s->balancer, &after);
+    wit_filter_balancer_stat(s->balancer, &stat);
     /* Caption text has single spaces and none at its ends. */
-    if (after.distinct > before.distinct && wit_str_find_byte(cand->text, ' ', 0) >= 0)
+    if (stat.distinct > s->distinct && wit_str_find_byte(cand->text, ' ', 0) >= 0)
         s->two_words++;
+    s->distinct = stat.distinct;
     *want = wanted || s->all;
     return 0;
 }

@@ -15,7 +15,8 @@ struct selection {
     struct wit_filter_balancer *balancer;
     bool all; /* there is no list */
     uint64_t per_query, seed;
-    uint64_t two_words; /* distinct pairs offered whose text has two words or more */
+    uint64_t distinct;  /* pairs offered so far */
+    uint64_t two_words; /* of those, with a text of two words or more */
     struct wit_buf recipe;
 };
 
