@@ -7,6 +7,8 @@
 #include "segment.h"
 #include "wit_shards.h"
 
+#include <lmdb.h>
+
 /* One log per prefix group: the images of a group share the top four bits of their keys. */
 enum { COLLECT_GROUPS = 16, COLLECT_GROUP_BITS = 4 };
 
@@ -48,5 +50,20 @@ struct collect_image {
 /* The fixed part of an image's head; url, final url, headers and rights follow it. WIT_ELIMIT. */
 int collect_image_encode(const struct collect_image *image, uint8_t head[COLLECT_IMAGE_HEAD_BYTES]);
 int collect_image_decode(struct wit_str head, struct collect_image *out, struct wit_error *err);
+
+/* ---- the index ---- */
+
+enum { COLLECT_STORED = 1, COLLECT_REFUSED = 2 }; /* statuses of a URL; 0: nothing known */
+enum { COLLECT_REASON_MOST_BYTES = 63, COLLECT_OUTCOME_MOST_BYTES = 64 };
+
+/* Value of a URL in the index: its length. A longer reason is cut. */
+size_t collect_outcome_encode(const struct wit_shards_outcome *o,
+                              uint8_t out[COLLECT_OUTCOME_MOST_BYTES]);
+/* What is not there is zero; the reason is a view. */
+void collect_outcome_decode(struct wit_str value, struct wit_shards_outcome *out);
+
+/* The caller's lock must keep other processes out, or flags hold MDB_RDONLY and one read is all. */
+int collect_index_open(const char *dir, unsigned flags, MDB_env **out, struct wit_error *err);
+int collect_index_fail(struct wit_error *err, int rc, const char *dir, const char *what);
 
 #endif

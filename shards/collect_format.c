@@ -131,3 +131,37 @@ int collect_image_decode(struct wit_str head, struct collect_image *out, struct 
     *out = image;
     return 0;
 }
+
+enum { OUTCOME_STORED_BYTES = 1 + 16 + 4 * 4 };
+
+size_t collect_outcome_encode(const struct wit_shards_outcome *o,
+                              uint8_t out[COLLECT_OUTCOME_MOST_BYTES]) {
+    out[0] = (uint8_t)o->status;
+    if (o->status == COLLECT_STORED) {
+        wit_hash128_to_bytes(o->key, out + 1);
+        wit_store_le32(out + 17, o->width_px);
+        wit_store_le32(out + 21, o->height_px);
+        wit_store_le32(out + 25, o->fetched_width_px);
+        wit_store_le32(out + 29, o->fetched_height_px);
+        return OUTCOME_STORED_BYTES;
+    }
+    size_t len =
+        o->reason.len < COLLECT_REASON_MOST_BYTES ? o->reason.len : COLLECT_REASON_MOST_BYTES;
+    if (len)
+        memcpy(out + 1, o->reason.data, len);
+    return 1 + len;
+}
+
+void collect_outcome_decode(struct wit_str value, struct wit_shards_outcome *out) {
+    const uint8_t *p = (const uint8_t *)value.data;
+    *out = (struct wit_shards_outcome){ .status = value.len ? p[0] : 0 };
+    if (out->status == COLLECT_STORED && value.len == OUTCOME_STORED_BYTES) {
+        out->key = wit_hash128_from_bytes(p + 1);
+        out->width_px = wit_load_le32(p + 17);
+        out->height_px = wit_load_le32(p + 21);
+        out->fetched_width_px = wit_load_le32(p + 25);
+        out->fetched_height_px = wit_load_le32(p + 29);
+    } else if (out->status == COLLECT_REFUSED) {
+        out->reason = wit_str_slice(value, 1, value.len);
+    }
+}

@@ -2,9 +2,10 @@
  * collector.c: appends to the logs, keeps the index.
  *
  * DIR/collect holds candidates.log, images-<0..f>.log, index.lmdb and lock. The index has three
- * named databases: `urls` (XXH3-128 of a URL -> u8 status, reason), `reasons` (reason -> u64, how
- * many URLs ended so) and `meta` ("commit" -> struct collect_commit). A commit syncs the logs first and then commits the index: whatever the index
- * says is in the logs. One write transaction lives from commit to commit.
+ * named databases: `urls` (XXH3-128 of a URL -> what came of it), `reasons` (reason -> u64, how
+ * many URLs ended so) and `meta` ("commit" -> struct collect_commit). A commit syncs the logs first
+ * and then commits the index: whatever the index says is in the logs. One write transaction lives
+ * from commit to commit.
  */
 #include "collect.h"
 
@@ -14,12 +15,10 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #define INDEX_MAP_BYTES ((size_t)1 << 37) /* address space, not memory: 2 billion URLs */
-
-enum { URL_STORED = 1, URL_REFUSED = 2 };
-enum { REASON_MOST_BYTES = 63 };
 
 struct wit_shards_collector {
     int lock_fd;
@@ -36,7 +35,7 @@ struct wit_shards_collector {
 
 /* ---- the index ------------------------------------------------------------------------------ */
 
-static int mdb_fail(struct wit_error *err, int rc, const char *dir, const char *what) {
+int collect_index_fail(struct wit_error *err, int rc, const char *dir, const char *what) {
     if (rc > 0)
         return wit_error_errno(err, rc, "cannot %s the index %s/collect/index.lmdb", what, dir);
     int status = rc == MDB_MAP_FULL ? WIT_ENOSPC : WIT_ECORRUPT;
@@ -44,7 +43,7 @@ static int mdb_fail(struct wit_error *err, int rc, const char *dir, const char *
                          mdb_strerror(rc));
 }
 
-static int index_open(const char *dir, unsigned flags, MDB_env **out, struct wit_error *err) {
+int collect_index_open(const char *dir, unsigned flags, MDB_env **out, struct wit_error *err) {
     char path[WIT_PATH_MAX];
     MDB_env *env = NULL;
     int st = collect_path(path, dir, "index.lmdb", err);
@@ -63,7 +62,7 @@ static int index_open(const char *dir, unsigned flags, MDB_env **out, struct wit
     }
     if (env)
         mdb_env_close(env);
-    return mdb_fail(err, rc, dir, "open");
+    return collect_index_fail(err, rc, dir, "open");
 }
 
 static MDB_val commit_key(void) {
@@ -79,7 +78,7 @@ static int commit_read(MDB_txn *txn, MDB_dbi meta, const char *dir, struct colle
     if (rc == MDB_NOTFOUND)
         return 0;
     if (rc != 0)
-        return mdb_fail(err, rc, dir, "read");
+        return collect_index_fail(err, rc, dir, "read");
     if (value.mv_size != COLLECT_COMMIT_BYTES)
         return wit_error_set(err, WIT_ECORRUPT, "%s/collect/index.lmdb holds no commit", dir);
     collect_commit_get(value.mv_data, out);
@@ -97,7 +96,7 @@ int collect_commit_load(const char *dir, struct collect_commit *out, struct wit_
     int st = collect_path(path, dir, "index.lmdb", err);
     if (st < 0 || !wit_file_exists(path))
         return st;
-    st = index_open(dir, MDB_RDONLY, &env, err);
+    st = collect_index_open(dir, MDB_RDONLY, &env, err);
     if (st < 0)
         return st;
     int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
@@ -106,7 +105,7 @@ int collect_commit_load(const char *dir, struct collect_commit *out, struct wit_
     if (rc == 0)
         st = commit_read(txn, meta, dir, out, err);
     else if (rc != MDB_NOTFOUND)
-        st = mdb_fail(err, rc, dir, "read");
+        st = collect_index_fail(err, rc, dir, "read");
     if (txn)
         mdb_txn_abort(txn);
     mdb_env_close(env);
@@ -120,12 +119,12 @@ static int begin(struct wit_shards_collector *c, struct wit_error *err) {
     if (c->txn)
         return 0;
     int rc = mdb_txn_begin(c->env, NULL, 0, &c->txn);
-    return rc ? mdb_fail(err, rc, c->dir, "change") : 0;
+    return rc ? collect_index_fail(err, rc, c->dir, "change") : 0;
 }
 
 static int index_begin(struct wit_shards_collector *c, struct collect_commit *commit,
                        struct wit_error *err) {
-    int st = index_open(c->dir, 0, &c->env, err);
+    int st = collect_index_open(c->dir, 0, &c->env, err);
     if (st >= 0)
         st = begin(c, err);
     if (st < 0)
@@ -136,20 +135,18 @@ static int index_begin(struct wit_shards_collector *c, struct collect_commit *co
     if (rc == 0)
         rc = mdb_dbi_open(c->txn, "meta", MDB_CREATE, &c->meta);
     if (rc != 0)
-        return mdb_fail(err, rc, c->dir, "open");
+        return collect_index_fail(err, rc, c->dir, "open");
     return commit_read(c->txn, c->meta, c->dir, commit, err);
 }
 
-static int url_put(struct wit_shards_collector *c, struct wit_str url, uint8_t status,
-                   struct wit_str reason, struct wit_error *err) {
-    uint8_t key_bytes[16], value_bytes[1 + REASON_MOST_BYTES] = { status };
-    size_t len = reason.len < REASON_MOST_BYTES ? reason.len : REASON_MOST_BYTES;
+static int url_put(struct wit_shards_collector *c, struct wit_str url,
+                   const struct wit_shards_outcome *outcome, struct wit_error *err) {
+    uint8_t key_bytes[16], value_bytes[COLLECT_OUTCOME_MOST_BYTES];
     wit_hash128_to_bytes(wit_hash128_of(url.data, url.len), key_bytes);
-    if (len)
-        memcpy(value_bytes + 1, reason.data, len);
-    MDB_val key = { sizeof key_bytes, key_bytes }, value = { 1 + len, value_bytes };
+    MDB_val key = { sizeof key_bytes, key_bytes }, value = { 0, value_bytes };
+    value.mv_size = collect_outcome_encode(outcome, value_bytes);
     int rc = mdb_put(c->txn, c->urls, &key, &value, 0);
-    return rc ? mdb_fail(err, rc, c->dir, "change") : 0;
+    return rc ? collect_index_fail(err, rc, c->dir, "change") : 0;
 }
 
 /* The reason that stands for a URL, cut as url_put keeps it; empty when it is not a refused one. */
@@ -158,7 +155,7 @@ static struct wit_str reason_of(struct wit_shards_collector *c, struct wit_str u
     wit_hash128_to_bytes(wit_hash128_of(url.data, url.len), key_bytes);
     MDB_val key = { sizeof key_bytes, key_bytes }, value;
     if (mdb_get(c->txn, c->urls, &key, &value) != 0 || value.mv_size < 2 ||
-        *(const uint8_t *)value.mv_data != URL_REFUSED)
+        *(const uint8_t *)value.mv_data != COLLECT_REFUSED)
         return wit_str_of(NULL, 0);
     return wit_str_of((const char *)value.mv_data + 1, value.mv_size - 1);
 }
@@ -167,23 +164,37 @@ static struct wit_str reason_of(struct wit_shards_collector *c, struct wit_str u
 static int reason_count(struct wit_shards_collector *c, struct wit_str reason, bool more,
                         struct wit_error *err) {
     uint8_t count[8];
-    char name[REASON_MOST_BYTES]; /* the reason may lie in a page of the index that changes */
-    size_t len = reason.len < REASON_MOST_BYTES ? reason.len : REASON_MOST_BYTES;
+    char name[COLLECT_REASON_MOST_BYTES]; /* the reason may lie in a page of the index that changes
+                                           */
+    size_t len = reason.len < COLLECT_REASON_MOST_BYTES ? reason.len : COLLECT_REASON_MOST_BYTES;
     if (len == 0)
         return 0;
     memcpy(name, reason.data, len);
     MDB_val key = { len, name }, value;
     int rc = mdb_get(c->txn, c->reasons, &key, &value);
     if (rc != 0 && rc != MDB_NOTFOUND)
-        return mdb_fail(err, rc, c->dir, "read");
+        return collect_index_fail(err, rc, c->dir, "read");
     uint64_t n = rc == 0 && value.mv_size == sizeof count ? wit_load_le64(value.mv_data) : 0;
     wit_store_le64(count, more ? n + 1 : n - (n > 0));
     value = (MDB_val){ sizeof count, count };
     rc = mdb_put(c->txn, c->reasons, &key, &value, 0);
-    return rc ? mdb_fail(err, rc, c->dir, "change") : 0;
+    return rc ? collect_index_fail(err, rc, c->dir, "change") : 0;
 }
 
 /* ---- opening and closing -------------------------------------------------------------------- */
+
+/* 0 or an errno. Who only looks whether it is held (wit_shards_collector_is_open) has it for an
+ * instant, so one refusal is not believed. */
+static int lock_take(int fd) {
+    const struct timespec instant = { .tv_nsec = 5000000 };
+    for (int tries = 0;; tries++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK || tries == 3)
+            return errno;
+        nanosleep(&instant, NULL);
+    }
+}
 
 int collect_lock(const char *dir, struct wit_error *err) {
     char path[WIT_PATH_MAX], holder[32] = "";
@@ -193,8 +204,8 @@ int collect_lock(const char *dir, struct wit_error *err) {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0)
         return wit_error_errno(err, errno, "cannot open %s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        int cause = errno;
+    int cause = lock_take(fd);
+    if (cause) {
         ssize_t n = read(fd, holder, sizeof holder - 1);
         holder[n > 0 ? strcspn(holder, "\n") : 0] = '\0';
         close(fd);
@@ -209,6 +220,16 @@ int collect_lock(const char *dir, struct wit_error *err) {
     if (ftruncate(fd, 0) < 0 || pwrite(fd, holder, (size_t)n, 0) < 0)
         wit_log_debug("shards", "%s: the process number could not be noted", path);
     return fd;
+}
+
+bool wit_shards_collector_is_open(const char *dir) {
+    char path[WIT_PATH_MAX];
+    int fd = collect_path(path, dir, "lock", NULL) < 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool held = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    close(fd);
+    return held;
 }
 
 /* Logs without an index would be cut to nothing: refuse, since somebody removed the index. */
@@ -346,6 +367,12 @@ int wit_shards_collector_add_image(struct wit_shards_collector *c,
     if (image->url.len == 0 || image->bytes.len == 0)
         return wit_error_set(err, WIT_EINVAL, "an image needs a URL and bytes");
     record.key = wit_hash128_of(image->bytes.data, image->bytes.len);
+    const struct wit_shards_outcome outcome = { .status = COLLECT_STORED,
+                                                .key = record.key,
+                                                .width_px = image->info.width,
+                                                .height_px = image->info.height,
+                                                .fetched_width_px = image->info.width,
+                                                .fetched_height_px = image->info.height };
     if (collect_image_encode(&record, head) < 0)
         return wit_error_set(err, WIT_ELIMIT,
                              "an image of %zu bytes, or one of its fields, is over its ceiling",
@@ -355,12 +382,12 @@ int wit_shards_collector_add_image(struct wit_shards_collector *c,
     unsigned group = (unsigned)(record.key.hi >> (64 - COLLECT_GROUP_BITS));
     st = segment_writer_append(&c->images[group], FRAME_IMAGE, pieces, WIT_COUNT_OF(pieces),
                                image->bytes, err);
-    if (st >= 0 && wit_shards_collector_find(c, image->url) == URL_REFUSED) {
+    if (st >= 0 && wit_shards_collector_find(c, image->url) == COLLECT_REFUSED) {
         st = reason_count(c, reason_of(c, image->url), false, err);
         c->totals.refusals--;
     }
     if (st >= 0)
-        st = url_put(c, image->url, URL_STORED, WIT_STR(""), err);
+        st = url_put(c, image->url, &outcome, err);
     if (st >= 0) {
         c->totals.images++;
         c->totals.image_bytes += image->bytes.len;
@@ -370,21 +397,39 @@ int wit_shards_collector_add_image(struct wit_shards_collector *c,
 
 int wit_shards_collector_add_refusal(struct wit_shards_collector *c, struct wit_str url,
                                      struct wit_str reason, struct wit_error *err) {
+    const struct wit_shards_outcome outcome = { .status = COLLECT_REFUSED, .reason = reason };
     int st = begin(c, err);
     if (st < 0)
         return st;
     int known = wit_shards_collector_find(c, url);
-    if (known == URL_STORED) /* what is stored stays stored */
+    if (known == COLLECT_STORED) /* what is stored stays stored */
         return 0;
-    if (known == URL_REFUSED)
+    if (known == COLLECT_REFUSED)
         st = reason_count(c, reason_of(c, url), false, err);
     if (st >= 0)
-        st = url_put(c, url, URL_REFUSED, reason, err);
+        st = url_put(c, url, &outcome, err);
     if (st >= 0)
         st = reason_count(c, reason, true, err);
     if (st >= 0)
-        c->totals.refusals += known != URL_REFUSED;
+        c->totals.refusals += known != COLLECT_REFUSED;
     return keep_failure(c, st);
+}
+
+int wit_shards_collector_forget_refusal(struct wit_shards_collector *c, struct wit_str url,
+                                        struct wit_error *err) {
+    uint8_t key_bytes[16];
+    int st = begin(c, err);
+    if (st < 0 || wit_shards_collector_find(c, url) != COLLECT_REFUSED)
+        return st;
+    st = reason_count(c, reason_of(c, url), false, err);
+    wit_hash128_to_bytes(wit_hash128_of(url.data, url.len), key_bytes);
+    MDB_val key = { sizeof key_bytes, key_bytes };
+    int rc = st < 0 ? 0 : mdb_del(c->txn, c->urls, &key, NULL);
+    if (rc != 0)
+        st = collect_index_fail(err, rc, c->dir, "change");
+    if (st >= 0)
+        c->totals.refusals--;
+    return st < 0 ? keep_failure(c, st) : 1;
 }
 
 int wit_shards_collector_reasons(struct wit_shards_collector *c, wit_shards_reason_fn fn,
@@ -400,7 +445,7 @@ int wit_shards_collector_reasons(struct wit_shards_collector *c, wit_shards_reas
             fn(user, wit_str_of(key.mv_data, key.mv_size), wit_load_le64(value.mv_data));
     if (cursor)
         mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? 0 : mdb_fail(err, rc, c->dir, "read");
+    return rc == MDB_NOTFOUND ? 0 : collect_index_fail(err, rc, c->dir, "read");
 }
 
 int wit_shards_collector_find(struct wit_shards_collector *c, struct wit_str url) {
@@ -433,7 +478,7 @@ int wit_shards_collector_commit(struct wit_shards_collector *c, struct wit_error
         rc = mdb_txn_commit(c->txn);
         c->txn = NULL; /* freed, whatever came of it */
     }
-    return rc ? keep_failure(c, mdb_fail(err, rc, c->dir, "commit")) : 0;
+    return rc ? keep_failure(c, collect_index_fail(err, rc, c->dir, "commit")) : 0;
 }
 
 /* ---- reading back ---------------------------------------------------------------------------- */

@@ -101,6 +101,9 @@ int wit_shards_collector_add_image(struct wit_shards_collector *c,
  * 63 bytes are kept. A later reason replaces it, a later image too; an image stays. */
 int wit_shards_collector_add_refusal(struct wit_shards_collector *c, struct wit_str url,
                                      struct wit_str reason, struct wit_error *err);
+/* A refused URL is as if it had never been asked for: 1; 0: it was not refused. */
+int wit_shards_collector_forget_refusal(struct wit_shards_collector *c, struct wit_str url,
+                                        struct wit_error *err);
 /* How many URLs ended without an image for each reason, in byte order; uncommitted ones too. */
 typedef void (*wit_shards_reason_fn)(void *user, struct wit_str reason, uint64_t urls);
 int wit_shards_collector_reasons(struct wit_shards_collector *c, wit_shards_reason_fn fn,
@@ -119,6 +122,8 @@ struct wit_shards_collected {
 };
 struct wit_shards_collected wit_shards_collector_totals(const struct wit_shards_collector *c);
 void wit_shards_collector_close(struct wit_shards_collector *c); /* does not commit */
+/* Does a live process, this one too, hold DIR/collect? */
+bool wit_shards_collector_is_open(const char *dir);
 
 /* Every committed candidate in log order (repeats included). fn returns 0 to go on; another value
  * stops and is returned. Usable while a collector is open on the same directory in this process. */
@@ -130,6 +135,24 @@ int wit_shards_candidates_each(const char *dir, wit_shards_candidate_fn fn, void
  * last candidate that fn was called for. */
 int wit_shards_candidates_from(const char *dir, uint64_t *position, wit_shards_candidate_fn fn,
                                void *user, struct wit_error *err);
+
+/* What came of a candidate's image. */
+struct wit_shards_outcome {
+    int status; /* as wit_shards_collector_find: 1 stored, 2 refused, 0 not asked for yet */
+    struct wit_str reason;  /* of a refused one */
+    struct wit_hash128 key; /* of a stored one; zero if an earlier version stored it */
+    uint32_t width_px, height_px, fetched_width_px, fetched_height_px; /* as stored, as it came */
+};
+typedef int (*wit_shards_outcome_fn)(void *user, const struct wit_shards_candidate *cand,
+                                     const struct wit_shards_outcome *outcome,
+                                     struct wit_error *err);
+/**
+ * Every committed candidate in log order with what came of its image. fn returns 0 to go on; another
+ * value stops and is returned. Views last for the call.
+ * @return 0; WIT_EEXIST (a collector is open on DIR), WIT_ENOTFOUND (no DIR/collect), WIT_ECORRUPT
+ */
+int wit_shards_outcomes_each(const char *dir, wit_shards_outcome_fn fn, void *user,
+                             struct wit_error *err);
 
 /* ---- sealing -------------------------------------------------------------------------------- */
 
