@@ -11,9 +11,11 @@
  * on reads the log, slice by slice, and so does one that finds more images than may wait in memory.
  */
 #include "crawl_report.h"
+#include "crawl_status.h"
 #include "key_set.h"
 #include "reactor.h"
 #include "refusal_log.h"
+#include "refusal_table.h"
 #include "text/wit_text.h"
 
 #include <stdlib.h>
@@ -48,7 +50,11 @@ struct crawl {
     size_t pages_out, images_out;
     struct key_set scope_domains; /* of the seeds, where there is no scope */
     struct wit_url url;
-    uint64_t fetched_bytes;
+    struct crawl_status status;
+    bool paused;
+    /* Of this run. */
+    uint64_t run_pages, run_images, run_refused, fetched_bytes;
+    struct refusal_table run_refusals;
     uint64_t committed_ms, progress_ms;
     bool changed; /* since the last commit */
 };
@@ -297,6 +303,25 @@ static int links_follow(struct crawl *c, const struct crawl_task *t, struct wit_
     return st;
 }
 
+/* By name in the log, by number for who looks. */
+static int refusal_note(struct crawl *c, const struct crawl_task *t, const char *reason,
+                        struct wit_error *err) {
+    const struct refusal_line line = { .subject = t->subject,
+                                       .url = wit_buf_view(&t->url),
+                                       .depth = t->depth,
+                                       .reason = wit_str_from(reason) };
+    c->run_refused++;
+    if (refusal_table_add(&c->run_refusals, line.subject, line.reason, 1) < 0)
+        return no_memory(err);
+    return refusal_log_add(&c->refusals, &line, err);
+}
+
+/* Our own want of memory is nothing that a page or an image can be refused for: a page stays taken
+ * and an image's candidate in the log, so the next run asks again. */
+static bool is_ours(const struct crawl_task *t) {
+    return t->outcome == CRAWL_REFUSED && strcmp(t->reason, "no_memory") == 0;
+}
+
 static int page_done(struct crawl *c, struct crawl_task *t, struct wit_error *err) {
     int st = 0;
     const char *reason = t->reason;
@@ -306,14 +331,15 @@ static int page_done(struct crawl *c, struct crawl_task *t, struct wit_error *er
         st = page_add(c, wit_buf_view(&t->location), t->depth, t->hops, err);
     } else if (t->outcome == CRAWL_ARRIVED) {
         reason = NULL;
+        c->run_pages++;
         st = pairs_keep(c, t, err);
         if (st >= 0)
             st = links_follow(c, t, err);
     }
-    if (st >= 0)
+    if (st >= 0 && !is_ours(t))
         st = frontier_done(c->frontier, t->id, wit_buf_view(&t->url), reason, err);
-    if (st >= 0 && reason)
-        st = refusal_log_add(&c->refusals, WIT_CRAWLER_PAGE, wit_buf_view(&t->url), reason, err);
+    if (st >= 0 && reason && !is_ours(t))
+        st = refusal_note(c, t, reason, err);
     if (t->extractor && wit_queue_try_push(c->extractors, t->extractor) == 0) {
         t->extractor = NULL;
         for (unsigned i = 0; i < c->cfg->reactors; i++)
@@ -343,11 +369,12 @@ static int image_done(struct crawl *c, struct crawl_task *t, struct wit_error *e
             .headers = wit_buf_view(&t->headers),
             .rights = wit_buf_view(&t->rights),
         };
+        c->run_images++;
         st = wit_shards_collector_add_image(c->collector, &image, err);
-    } else {
+    } else if (!is_ours(t)) {
         st = wit_shards_collector_add_refusal(c->collector, url, wit_str_from(t->reason), err);
         if (st >= 0)
-            st = refusal_log_add(&c->refusals, WIT_CRAWLER_IMAGE, url, t->reason, err);
+            st = refusal_note(c, t, t->reason, err);
     }
     key_set_remove(&c->images, wit_hash128_of(url.data, url.len));
     crawl_task_destroy(t);
@@ -363,56 +390,119 @@ static int task_done(struct crawl *c, struct crawl_task *t, struct wit_error *er
     return t->subject == WIT_CRAWLER_PAGE ? page_done(c, t, err) : image_done(c, t, err);
 }
 
-static int commit(struct crawl *c, struct wit_error *err) {
+static void progress_fill(struct crawl *c, struct wit_crawler_progress *out) {
+    struct frontier_totals f = frontier_totals(c->frontier);
+    struct wit_shards_collected s = wit_shards_collector_totals(c->collector);
+    refusal_table_sort_by_count(&c->run_refusals);
+    *out = (struct wit_crawler_progress){
+        .pages = f.read,
+        .images = s.images,
+        .pages_refused = f.refused,
+        .images_refused = s.refusals,
+        .candidates = s.candidates,
+        .image_bytes = s.image_bytes,
+        .queued_pages = f.waiting,
+        .in_flight = c->pages_out + c->images_out,
+        .paused = c->paused,
+        .run_pages = c->run_pages,
+        .run_images = c->run_images,
+        .run_refused = c->run_refused,
+        .fetched_bytes = c->fetched_bytes,
+        .refusals = c->run_refusals.rows,
+        .refusal_count = c->run_refusals.count,
+    };
+    for (unsigned i = 0; c->reactors && i < c->cfg->reactors; i++)
+        out->hosts += c->reactors[i] ? reactor_hosts(c->reactors[i]) : 0;
+}
+
+/* Everything that came so far is kept, and the status says `state`. */
+static int commit_as(struct crawl *c, const char *state, struct wit_error *err) {
+    struct wit_crawler_progress p;
     int st = refusal_log_sync(&c->refusals, err);
     if (st >= 0)
         st = wit_shards_collector_commit(c->collector, err);
     if (st >= 0)
         st = frontier_commit(c->frontier, err);
+    if (st >= 0) {
+        progress_fill(c, &p);
+        st = crawl_status_write(&c->status, state, &p, err);
+    }
     c->committed_ms = wit_clock_ms();
     c->changed = false;
     return st;
 }
 
+static int commit(struct crawl *c, struct wit_error *err) {
+    return commit_as(c, "running", err);
+}
+
 static void progress_tell(struct crawl *c) {
     uint64_t now_ms = wit_clock_ms();
+    struct wit_crawler_progress p;
     if (!c->cfg->progress || now_ms - c->progress_ms < PROGRESS_MS)
         return;
-    struct frontier_totals f = frontier_totals(c->frontier);
-    struct wit_shards_collected s = wit_shards_collector_totals(c->collector);
-    const struct wit_crawler_progress p = { .pages = f.read,
-                                            .images = s.images,
-                                            .refused = f.refused + s.refusals,
-                                            .candidates = s.candidates,
-                                            .queued_pages = f.waiting,
-                                            .in_flight = c->pages_out + c->images_out,
-                                            .image_bytes = s.image_bytes };
+    progress_fill(c, &p);
     c->progress_ms = now_ms;
     c->cfg->progress(c->cfg->user, &p);
+}
+
+/* Does what DIR/crawl/pause asks for. */
+static void pause_look(struct crawl *c) {
+    bool paused = crawl_status_is_paused(&c->status, wit_clock_ms());
+    if (paused == c->paused)
+        return;
+    c->paused = paused;
+    c->changed = true; /* the status tells */
+    for (unsigned i = 0; i < c->cfg->reactors; i++)
+        reactor_pause(c->reactors[i], paused);
 }
 
 static bool is_interrupted(const struct crawl *c) {
     return c->cfg->interrupt && *c->cfg->interrupt;
 }
 
+/* Start what may start. */
+static int tasks_send(struct crawl *c, struct wit_error *err) {
+    int st = log_may_be_read(c) ? log_read(c, err) : 0;
+    return st < 0 ? st : pages_send(c, err);
+}
+
+static bool is_done(const struct crawl *c) {
+    return c->pages_out + c->images_out == 0 && !c->log_behind && !c->paused;
+}
+
+static int commit_if_due(struct crawl *c, struct wit_error *err) {
+    bool due = c->changed && wit_clock_ms() - c->committed_ms >= c->cfg->commit_ms;
+    return due ? commit(c, err) : 0;
+}
+
+/* What came back, until it is empty or the run ends. */
+static int results_take(struct crawl *c, struct crawl_list *back, struct wit_error *err) {
+    int st = 0;
+    for (struct crawl_task *t; (t = crawl_list_pop(back));) {
+        if (st >= 0 && !is_interrupted(c))
+            st = task_done(c, t, err);
+        else /* it was not, then: the next run asks again */
+            crawl_task_destroy(t);
+        if (st >= 0)
+            st = commit_if_due(c, err);
+    }
+    return st;
+}
+
 /* Until nothing is on its way and nothing may start. */
 static int work(struct crawl *c, struct wit_error *err) {
     int st = 0;
     while (st >= 0 && !is_interrupted(c)) {
-        st = log_may_be_read(c) ? log_read(c, err) : 0;
-        if (st >= 0)
-            st = pages_send(c, err);
-        if (st < 0 || (c->pages_out + c->images_out == 0 && !c->log_behind))
+        pause_look(c);
+        st = c->paused ? 0 : tasks_send(c, err);
+        if (st < 0 || is_done(c))
             break;
-        struct crawl_list back = crawl_mailbox_take(&c->results, log_may_be_read(c) ? 0 : TICK_MS);
-        for (struct crawl_task *t; (t = crawl_list_pop(&back));) {
-            if (st >= 0 && !is_interrupted(c))
-                st = task_done(c, t, err);
-            else /* it was not, then: the next run asks again */
-                crawl_task_destroy(t);
-            if (st >= 0 && c->changed && wit_clock_ms() - c->committed_ms >= c->cfg->commit_ms)
-                st = commit(c, err);
-        }
+        bool log_waits = log_may_be_read(c) && !c->paused;
+        struct crawl_list back = crawl_mailbox_take(&c->results, log_waits ? 0 : TICK_MS);
+        st = results_take(c, &back, err);
+        if (st >= 0)
+            st = commit_if_due(c, err);
         progress_tell(c);
     }
     return st;
@@ -467,6 +557,51 @@ static int seeds_add(struct crawl *c, struct wit_error *err) {
     return st < 0 ? st : 0;
 }
 
+/* ---- asking again --------------------------------------------------------------------------- */
+
+static bool retry_wants(const char *wanted, struct wit_str reason) {
+    char name[64];
+    if (strcmp(wanted, "all") == 0)
+        return true;
+    if (strcmp(wanted, "may-heal") == 0) {
+        snprintf(name, sizeof name, "%.*s", WIT_STR_FMT(reason));
+        return wit_net_reason_heals(name) || strcmp(name, "robots_unreachable") == 0;
+    }
+    for (const char *end; *wanted; wanted = *end ? end + 1 : end) {
+        end = wanted + strcspn(wanted, ",");
+        if (wit_str_eq(reason, wit_str_of(wanted, (size_t)(end - wanted))))
+            return true;
+    }
+    return false;
+}
+
+/* A line of an earlier run: what has been read or stored since, or was asked for again already, is
+ * no refusal any more and stays as it is. */
+static int refused_again(void *user, const struct refusal_line *line, struct wit_error *err) {
+    struct crawl *c = user;
+    int st;
+    if (!retry_wants(c->cfg->retry_failed, line->reason))
+        return 0;
+    if (line->subject == WIT_CRAWLER_IMAGE) {
+        st = wit_shards_collector_forget_refusal(c->collector, line->url, err);
+    } else {
+        st = wit_url_parse(&c->url, line->url, NULL, NULL);
+        if (st < 0)
+            return st == WIT_ENOMEM ? no_memory(err) : 0;
+        const struct frontier_page page = {
+            .url = line->url,
+            .domain = wit_domain_registrable(wit_url_host(&c->url)),
+            .depth = line->depth,
+        };
+        st = frontier_add_again(c->frontier, &page, err);
+    }
+    return st < 0 ? st : 0;
+}
+
+static int refusals_again(struct crawl *c, struct wit_error *err) {
+    return c->cfg->retry_failed ? refusal_log_each(&c->refusals, refused_again, c, err) : 0;
+}
+
 static int reactors_start(struct crawl *c, struct wit_error *err) {
     const struct wit_crawler_config *cfg = c->cfg;
     struct reactor_config r = {
@@ -514,7 +649,11 @@ static int start(struct crawl *c, struct wit_error *err) {
     if (st >= 0)
         st = refusal_log_open(&c->refusals, c->cfg->dir, err);
     if (st >= 0)
+        st = crawl_status_open(&c->status, c->cfg->dir, err);
+    if (st >= 0)
         st = seeds_add(c, err);
+    if (st >= 0)
+        st = refusals_again(c, err);
     if (st >= 0)
         st = reactors_start(c, err);
     return st < 0 ? st : commit(c, err);
@@ -542,7 +681,17 @@ static void finish(struct crawl *c) {
     wit_shards_collector_close(c->collector);
     key_set_finish(&c->images);
     key_set_finish(&c->scope_domains);
+    refusal_table_finish(&c->run_refusals);
     wit_url_finish(&c->url);
+}
+
+/* Nothing more is kept, but who looks should learn of it, if the disk lets us. */
+static void failed_tell(struct crawl *c) {
+    struct wit_crawler_progress p;
+    if (!c->frontier || !c->collector || !c->status.path[0])
+        return;
+    progress_fill(c, &p);
+    crawl_status_write(&c->status, "failed", &p, NULL);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -559,13 +708,14 @@ int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_rep
     bool interrupted = st == WIT_ECANCELED || (st >= 0 && is_interrupted(&c));
     if (st >= 0 || interrupted) {
         struct wit_error late = WIT_ERROR_INIT;
-        int kept = commit(&c, &late);
+        int kept = commit_as(&c, interrupted ? "interrupted" : "done", &late);
         if (kept >= 0)
             kept = crawl_report_fill(report, c.frontier, c.collector, &late);
         if (kept >= 0)
             report->fetched_bytes = c.fetched_bytes;
         if (kept < 0) {
             st = kept;
+            interrupted = false;
             if (err)
                 *err = late;
         } else if (interrupted) {
@@ -573,6 +723,8 @@ int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_rep
                                "interrupted; what came so far is kept, the same command goes on");
         }
     }
+    if (st < 0 && !interrupted)
+        failed_tell(&c);
     finish(&c);
     return st < 0 ? st : 0;
 }

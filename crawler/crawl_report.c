@@ -1,6 +1,8 @@
 /* crawl_report.c: what a crawl came to, from the frontier and the collector. */
 #include "crawl_report.h"
 
+#include "refusal_table.h"
+
 #include <stdlib.h>
 
 const char *wit_crawler_subject_name(enum wit_crawler_subject s) {
@@ -10,34 +12,18 @@ const char *wit_crawler_subject_name(enum wit_crawler_subject s) {
 
 static int refusal_note(void *user, enum wit_crawler_subject subject, struct wit_str reason,
                         uint64_t count) {
-    struct wit_crawler_report *report = user;
-    struct wit_crawler_refusal *grown =
-        wit_realloc_array(report->refusals, report->refusal_count + 1, sizeof *grown);
-    if (!grown)
-        return WIT_ENOMEM;
-    report->refusals = grown;
-    struct wit_crawler_refusal *r = &grown[report->refusal_count++];
-    *r = (struct wit_crawler_refusal){ .subject = subject, .count = count };
-    snprintf(r->reason, sizeof r->reason, "%.*s", WIT_STR_FMT(reason));
-    return 0;
+    return refusal_table_add(user, subject, reason, count);
 }
 
 struct image_reasons {
-    struct wit_crawler_report *report;
+    struct refusal_table *table;
     int status;
 };
 
 static void image_refusal_note(void *user, struct wit_str reason, uint64_t urls) {
     struct image_reasons *r = user;
     if (r->status >= 0)
-        r->status = refusal_note(r->report, WIT_CRAWLER_IMAGE, reason, urls);
-}
-
-static int refusal_order(const void *x, const void *y) {
-    const struct wit_crawler_refusal *a = x, *b = y;
-    if (a->subject != b->subject)
-        return a->subject < b->subject ? -1 : 1;
-    return strcmp(a->reason, b->reason);
+        r->status = refusal_table_add(r->table, WIT_CRAWLER_IMAGE, reason, urls);
 }
 
 int crawl_report_fill(struct wit_crawler_report *report, struct frontier *frontier,
@@ -54,8 +40,9 @@ int crawl_report_fill(struct wit_crawler_report *report, struct frontier *fronti
         .images_refused = s.refusals,
         .scope_changed = frontier_scope_changed(frontier),
     };
-    struct image_reasons images = { .report = &filled };
-    int st = frontier_reasons(frontier, refusal_note, &filled, err);
+    struct refusal_table refusals = { .rows = NULL };
+    struct image_reasons images = { .table = &refusals };
+    int st = frontier_reasons(frontier, refusal_note, &refusals, err);
     if (st >= 0)
         st = wit_shards_collector_reasons(collector, image_refusal_note, &images, err);
     if (st >= 0)
@@ -63,11 +50,12 @@ int crawl_report_fill(struct wit_crawler_report *report, struct frontier *fronti
     if (st < 0) {
         if (st == WIT_ENOMEM)
             wit_error_set(err, st, "no memory for the report of a crawl");
-        wit_crawler_report_finish(&filled);
+        refusal_table_finish(&refusals);
         return st;
     }
-    if (filled.refusal_count)
-        qsort(filled.refusals, filled.refusal_count, sizeof *filled.refusals, refusal_order);
+    refusal_table_sort_by_name(&refusals);
+    filled.refusals = refusals.rows; /* the report's now */
+    filled.refusal_count = refusals.count;
     wit_crawler_report_finish(report);
     *report = filled;
     return 0;

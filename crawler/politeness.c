@@ -476,5 +476,7 @@ void polite_robots_again(struct polite *p, struct polite_origin *o, uint64_t wai
 }
 
 struct polite_totals polite_totals(const struct polite *p) {
-    return p->totals;
+    struct polite_totals totals = p->totals;
+    totals.busy = totals.domains - p->idle_count;
+    return totals;
 }

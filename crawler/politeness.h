@@ -77,6 +77,7 @@ void polite_robots_again(struct polite *p, struct polite_origin *o, uint64_t wai
 
 struct polite_totals {
     size_t domains, origins, robots_bytes;
+    size_t busy; /* domains with something queued or on its way */
 };
 struct polite_totals polite_totals(const struct polite *p);
 

@@ -29,7 +29,8 @@ struct reactor {
     struct crawl_mailbox inbox;
     struct wit_url url, base; /* scratch */
     uint32_t active;          /* requests at the client */
-    atomic_bool stopping;
+    atomic_bool stopping, paused;
+    atomic_size_t hosts; /* for reactor_hosts */
     pthread_t thread;
     bool running; /* the thread is there */
 };
@@ -468,6 +469,10 @@ static void pump(struct reactor *r) {
     if (atomic_load(&r->stopping))
         return;
     unread_extract(r);
+    if (atomic_load(&r->paused)) { /* reactor_pause wakes it */
+        wit_net_alarm(r->net, UINT64_MAX);
+        return;
+    }
     hops_ask(r, now_ms);
     later_queue(r, now_ms);
     while (r->active < r->cfg.max_in_flight) {
@@ -488,6 +493,7 @@ static void pump(struct reactor *r) {
         if (waiting[i] && waiting[i]->at_ms < alarm_ms)
             alarm_ms = waiting[i]->at_ms;
     wit_net_alarm(r->net, alarm_ms);
+    atomic_store_explicit(&r->hosts, polite_totals(r->polite).busy, memory_order_relaxed);
 }
 
 static void on_wake(void *user) {
@@ -570,6 +576,15 @@ void reactor_push(struct reactor *r, struct crawl_task *t) {
 
 void reactor_wake(struct reactor *r) {
     wit_net_wake(r->net);
+}
+
+void reactor_pause(struct reactor *r, bool paused) {
+    atomic_store(&r->paused, paused);
+    wit_net_wake(r->net);
+}
+
+size_t reactor_hosts(const struct reactor *r) {
+    return atomic_load_explicit(&r->hosts, memory_order_relaxed);
 }
 
 void reactor_body_release(struct reactor *r, size_t bytes) {

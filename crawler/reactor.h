@@ -24,6 +24,10 @@ int reactor_create(const struct reactor_config *cfg, struct reactor **out, struc
 void reactor_push(struct reactor *r, struct crawl_task *t);
 /* There are extractors again. Any thread. */
 void reactor_wake(struct reactor *r);
+/* While it pauses it starts no request; what is on its way goes on. Any thread. */
+void reactor_pause(struct reactor *r, bool paused);
+/* Registrable domains that it has something to do for, as of lately. Any thread. */
+size_t reactor_hosts(const struct reactor *r);
 /* A task that came back is destroyed: its body counts as held no longer. Any thread. */
 void reactor_body_release(struct reactor *r, size_t bytes);
 /* Ends the thread; nothing comes back any more. What came back stays valid until destroy. */

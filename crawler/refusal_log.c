@@ -31,17 +31,21 @@ static int lines_write(struct refusal_log *log, struct wit_error *err) {
     return st;
 }
 
-int refusal_log_add(struct refusal_log *log, enum wit_crawler_subject subject, struct wit_str url,
-                    const char *reason, struct wit_error *err) {
+int refusal_log_add(struct refusal_log *log, const struct refusal_line *line,
+                    struct wit_error *err) {
     struct wit_json_writer w;
     wit_json_writer_init(&w, &log->lines);
     wit_json_object_begin(&w);
     wit_json_key(&w, "subject");
-    wit_json_put_cstr(&w, wit_crawler_subject_name(subject));
+    wit_json_put_cstr(&w, wit_crawler_subject_name(line->subject));
     wit_json_key(&w, "url");
-    wit_json_put_str(&w, url);
+    wit_json_put_str(&w, line->url);
+    if (line->subject == WIT_CRAWLER_PAGE) {
+        wit_json_key(&w, "depth");
+        wit_json_put_u64(&w, line->depth);
+    }
     wit_json_key(&w, "reason");
-    wit_json_put_cstr(&w, reason);
+    wit_json_put_str(&w, line->reason);
     wit_json_object_end(&w);
     int st = wit_json_writer_finish(&w);
     if (st >= 0)
@@ -61,4 +65,49 @@ void refusal_log_close(struct refusal_log *log) {
         close(log->fd);
     log->fd = -1;
     wit_buf_finish(&log->lines);
+}
+
+/* ---- reading back --------------------------------------------------------------------------- */
+
+/* WIT_EFORMAT: not a line of ours, or half of one. The views are the tree's. */
+static int line_parse(const struct wit_json *root, struct refusal_line *out) {
+    struct wit_str subject;
+    int64_t depth = 0;
+    *out = (struct refusal_line){ .subject = WIT_CRAWLER_IMAGE };
+    if (wit_json_string(wit_json_get(root, "subject"), &subject) < 0 ||
+        wit_json_string(wit_json_get(root, "url"), &out->url) < 0 ||
+        wit_json_string(wit_json_get(root, "reason"), &out->reason) < 0)
+        return WIT_EFORMAT;
+    if (wit_str_eq(subject, wit_str_from(wit_crawler_subject_name(WIT_CRAWLER_PAGE))))
+        out->subject = WIT_CRAWLER_PAGE;
+    else if (!wit_str_eq(subject, wit_str_from(wit_crawler_subject_name(WIT_CRAWLER_IMAGE))))
+        return WIT_EFORMAT;
+    if (wit_json_int(wit_json_get(root, "depth"), &depth) == 0 && depth > 0 && depth <= UINT32_MAX)
+        out->depth = (uint32_t)depth;
+    return 0;
+}
+
+int refusal_log_each(const struct refusal_log *log,
+                     int (*fn)(void *user, const struct refusal_line *line, struct wit_error *err),
+                     void *user, struct wit_error *err) {
+    FILE *f = fopen(log->path, "r");
+    struct wit_lines *lines = NULL;
+    struct wit_str text;
+    if (!f)
+        return wit_error_errno(err, errno, "cannot open %s", log->path);
+    int st = wit_lines_open(f, LINES_MOST_BYTES, &lines, err);
+    while (st >= 0 && (st = wit_lines_next(lines, &text, err)) > 0) {
+        struct wit_json *root = NULL;
+        struct refusal_line line;
+        st = wit_json_parse(text, log->path, &root, NULL);
+        if (st >= 0)
+            st = line_parse(root, &line);
+        st = st == 0 ? fn(user, &line, err) : st == WIT_ENOMEM ? st : 0;
+        wit_json_destroy(root);
+        if (st != 0)
+            break;
+    }
+    wit_lines_close(lines);
+    fclose(f);
+    return st;
 }

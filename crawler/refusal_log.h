@@ -1,7 +1,9 @@
 /*
  * refusal_log.h: DIR/crawl/refused.jsonl: a line for each page and image that ended otherwise:
- * {"subject","url","reason"}. For people: nothing reads it back. A line is there before the refusal
- * is committed, so none is missing; after a kill some may stand twice and one may be cut short.
+ * {"subject","url","depth","reason"}, depth of pages only. For people, and for a run that asks
+ * again. A line is there before the refusal is committed, so none is missing; after a kill some may
+ * stand twice and one may be cut short. What was asked for again has several: the last one counts,
+ * if the frontier or the collector still knows a refusal.
  */
 #ifndef CRAWLER_REFUSAL_LOG_H
 #define CRAWLER_REFUSAL_LOG_H
@@ -17,11 +19,23 @@ struct refusal_log {
 #define REFUSAL_LOG_INIT                                                                           \
     { .fd = -1 }
 
+struct refusal_line {
+    enum wit_crawler_subject subject;
+    struct wit_str url, reason;
+    uint32_t depth; /* of a page: links from a seed */
+};
+
 /* DIR/crawl must be there. */
 int refusal_log_open(struct refusal_log *log, const char *dir, struct wit_error *err);
-int refusal_log_add(struct refusal_log *log, enum wit_crawler_subject subject, struct wit_str url,
-                    const char *reason, struct wit_error *err);
+int refusal_log_add(struct refusal_log *log, const struct refusal_line *line,
+                    struct wit_error *err);
 int refusal_log_sync(struct refusal_log *log, struct wit_error *err);
 void refusal_log_close(struct refusal_log *log); /* what was not synced is forgotten */
+
+/* Lines that are in the file now, in order; those that are not whole are skipped. fn returns 0 to
+ * go on; another value ends it and is returned. Views last for the call. */
+int refusal_log_each(const struct refusal_log *log,
+                     int (*fn)(void *user, const struct refusal_line *line, struct wit_error *err),
+                     void *user, struct wit_error *err);
 
 #endif

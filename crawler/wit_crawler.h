@@ -47,12 +47,32 @@ struct wit_crawler_host {
     uint32_t concurrency; /* requests at one time; at least 1 */
 };
 
+enum wit_crawler_subject { WIT_CRAWLER_PAGE, WIT_CRAWLER_IMAGE, WIT_CRAWLER_CANDIDATE };
+const char *wit_crawler_subject_name(enum wit_crawler_subject s); /* "page", "image", "candidate" */
+
+/* How many were refused for one reason. */
+struct wit_crawler_refusal {
+    enum wit_crawler_subject subject;
+    char reason[64];
+    uint64_t count;
+};
+
 struct wit_crawler_progress {
-    uint64_t pages, images;           /* stored */
-    uint64_t refused;                 /* pages and images that ended otherwise */
-    uint64_t candidates;              /* in the log */
-    uint64_t queued_pages, in_flight; /* known and not begun; at the reactors */
+    /* Over all runs. */
+    uint64_t pages, images; /* stored */
+    uint64_t pages_refused, images_refused;
+    uint64_t candidates; /* in the log */
     uint64_t image_bytes;
+    /* Now. */
+    uint64_t queued_pages; /* known and not begun */
+    uint64_t in_flight;    /* pages and images at the reactors, those that wait their turn too */
+    uint64_t hosts;        /* registrable domains that these belong to */
+    bool paused;
+    /* Of this run. */
+    uint64_t run_pages, run_images, run_refused;
+    uint64_t fetched_bytes;
+    const struct wit_crawler_refusal *refusals; /* most frequent first; lent for the call */
+    size_t refusal_count;
 };
 
 struct wit_crawler_config {
@@ -66,6 +86,11 @@ struct wit_crawler_config {
     size_t seed_count;
     const struct wit_str *scope;
     size_t scope_count;
+
+    /* Ask again for what earlier runs refused: "may-heal" (timeouts, lost connections, 408, 429, 5xx
+     * and what robots.txt could not be had for), "all", or reasons by name, parted by commas. NULL:
+     * refusals are final. */
+    const char *retry_failed;
 
     /* Who we are: "<user_agent>/<version> (+<contact>)" is sent, and robots.txt is asked for
      * user_agent, a product token (letters, '-' and '_'). */
@@ -112,16 +137,6 @@ struct wit_crawler_config wit_crawler_config_default(void);
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-enum wit_crawler_subject { WIT_CRAWLER_PAGE, WIT_CRAWLER_IMAGE, WIT_CRAWLER_CANDIDATE };
-const char *wit_crawler_subject_name(enum wit_crawler_subject s); /* "page", "image", "candidate" */
-
-/* How many were refused for one reason, over all runs. */
-struct wit_crawler_refusal {
-    enum wit_crawler_subject subject;
-    char reason[64];
-    uint64_t count;
-};
-
 /* What the directory holds after the run; earlier runs included, except for fetched_bytes. */
 struct wit_crawler_report {
     uint64_t pages;      /* read */
@@ -131,7 +146,7 @@ struct wit_crawler_report {
     uint64_t images, image_bytes, images_refused;
     uint64_t fetched_bytes; /* by this run */
     bool scope_changed;     /* since the last run: links that were left out then are not known */
-    struct wit_crawler_refusal *refusals; /* by subject, then reason */
+    struct wit_crawler_refusal *refusals; /* over all runs; by subject, then reason */
     size_t refusal_count;
 };
 #define WIT_CRAWLER_REPORT_INIT                                                                    \
@@ -149,6 +164,20 @@ void wit_crawler_report_finish(struct wit_crawler_report *report);
  */
 int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_report *report,
                     struct wit_error *err);
+
+/* ---- looking at a crawl, and holding it ------------------------------------------------------ */
+
+/**
+ * How far a crawl is, as one JSON object appended to out: what DIR/crawl/status.json says, with
+ * "state" set right: "running" or "paused", "done", "interrupted", "failed", or "killed" when it
+ * ended without a word. Any process, also while the crawl runs. docs/crawler.md has the members.
+ * @return 0; WIT_ENOTFOUND (no crawl there), WIT_EFORMAT, WIT_EIO, WIT_ENOMEM
+ */
+int wit_crawler_status(const char *dir, struct wit_buf *out, struct wit_error *err);
+
+/* Hold the crawl on DIR, a running one or the next: it starts no request until it is let go on. What
+ * is on its way arrives. WIT_ENOTFOUND (no crawl there), WIT_EIO. */
+int wit_crawler_pause(const char *dir, bool paused, struct wit_error *err);
 
 #ifdef __cplusplus
 }

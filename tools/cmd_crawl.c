@@ -7,6 +7,7 @@
 
 static const char help[] =
     "usage: wit crawl --seeds FILE... --out DIR [options]\n"
+    "       wit crawl status | pause | resume | outcomes DIR\n"
     "       wit crawl url | robots | extract ...   (see wit crawl url --help)\n"
     "\n"
     "Follow links from the seeds within the scope, obey robots.txt, take pairs of image and words\n"
@@ -32,6 +33,9 @@ static const char help[] =
     "  --max-pages N       pages asked for, over all runs (default 0: no limit)\n"
     "  --max-depth N       links from a seed (default 1000)\n"
     "  --retries N         further tries of what may heal (default 2)\n"
+    "  --retry-failed[=R]  ask again for what earlier runs refused: what may heal, or 'all', or\n"
+    "                      reasons parted by commas\n"
+    "  --metrics ADDR      serve numbers for Prometheus, such as at 127.0.0.1:9100\n"
     "  --json              the closing table as a JSON object, progress as JSON lines\n"
     "  --help              this page\n"
     "\n"
@@ -65,7 +69,22 @@ static int host_parse(struct crawl_run *run, const char *text, struct wit_error 
 }
 
 static int options_parse(int argc, char **argv, struct options *o, struct wit_error *err) {
-    enum { SEEDS = 1, OUT, SCOPE, ALLOWLIST, AGENT, CONTACT, HOST, NET, DNS, JSON, HELP, NUMBERS };
+    enum {
+        SEEDS = 1,
+        OUT,
+        SCOPE,
+        ALLOWLIST,
+        AGENT,
+        CONTACT,
+        HOST,
+        NET,
+        DNS,
+        RETRY,
+        METRICS,
+        JSON,
+        HELP,
+        NUMBERS
+    };
     struct wit_crawler_config *cfg = &o->run.cfg;
     uint64_t delay = cfg->delay_ms, concurrency = cfg->concurrency, reactors = cfg->reactors,
              in_flight = cfg->max_in_flight, depth = cfg->max_depth, retries = cfg->retries;
@@ -93,6 +112,8 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         { "host", required_argument, NULL, HOST },
         { "allow-net", required_argument, NULL, NET },
         { "dns", required_argument, NULL, DNS },
+        { "retry-failed", optional_argument, NULL, RETRY },
+        { "metrics", required_argument, NULL, METRICS },
         { "json", no_argument, NULL, JSON },
         { "help", no_argument, NULL, HELP },
         [HELP + WIT_COUNT_OF(numbers)] = { NULL, 0, NULL, 0 },
@@ -130,6 +151,12 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
             break;
         case DNS:
             cfg->dns_servers = optarg;
+            break;
+        case RETRY:
+            cfg->retry_failed = optarg ? optarg : "may-heal";
+            break;
+        case METRICS:
+            o->run.metrics_address = optarg;
             break;
         case JSON:
             o->run.json = true;

@@ -6,6 +6,7 @@
 #define WIT_CRAWL_RUN_H
 
 #include "cli.h"
+#include "metrics.h"
 #include "selection.h"
 #include "wit_crawler.h"
 
@@ -20,7 +21,9 @@ struct crawl_run {
     bool json;
     bool partial;        /* a seed or a file of seeds could not be read; a sentence was printed */
     uint64_t complaints; /* seeds that were left out */
+    const char *metrics_address; /* NULL: no metrics */
     struct wit_progress progress;
+    struct metrics *metrics;     /* while it runs */
     struct selection *selection; /* while it runs */
 };
 

@@ -52,7 +52,7 @@ static void print_json(const struct wit_progress *p, uint64_t now_ms, const char
 }
 
 static void print_line(struct wit_progress *p, uint64_t now_ms, const char *note) {
-    char line[256];
+    char line[768];
     double rate = rate_of(p, now_ms);
     int n = snprintf(line, sizeof line, "%s: %llu", p->what, (unsigned long long)p->done);
     if (p->total)

@@ -1,0 +1,294 @@
+/* cmd_crawl_look.c: `wit crawl status`, `pause`, `resume` and `outcomes`: what a directory holds.
+ */
+#include "cmd_crawl_verbs.h"
+
+#include "wit_crawler.h"
+#include "wit_shards.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+
+enum { STATUS_MOST_BYTES = 1 << 20, ROW_MOST_BYTES = 16 << 20, REASONS_SHOWN = 10 };
+
+/* ---- status ---------------------------------------------------------------------------------- */
+
+static const char status_help[] =
+    "usage: wit crawl status DIR [--json]\n\n"
+    "Say how far the crawl in DIR is, also while it runs: as of its last commit.\n\n"
+    "  --json   the status as one JSON object\n"
+    "  --help   this page\n\n"
+    "exit: 0 done | 1 failed, or no crawl there | 2 bad usage\n";
+
+static uint64_t count_of(const struct wit_json *status, const char *key) {
+    int64_t value = 0;
+    wit_json_int(wit_json_get(status, key), &value);
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+static void rate_print(const struct wit_json *status, struct wit_buf *out) {
+    double seconds = 0;
+    uint64_t ended = count_of(status, "run_pages") + count_of(status, "run_images") +
+                     count_of(status, "run_refused");
+    wit_json_number(wit_json_get(status, "duration"), &seconds);
+    wit_buf_printf(out,
+                   "this run   %.0f s, %" PRIu64 " urls, %.1f/s, %.1f %% ok, %.1f MB fetched\n",
+                   seconds, ended, seconds > 0 ? (double)ended / seconds : 0,
+                   ended ? 100.0 * (double)(ended - count_of(status, "run_refused")) / (double)ended
+                         : 0,
+                   (double)count_of(status, "run_fetched_bytes") / 1e6);
+}
+
+static void refusals_print(const struct wit_json *rows, struct wit_buf *out) {
+    for (size_t i = 0; i < wit_json_size(rows) && i < REASONS_SHOWN; i++) {
+        const struct wit_json *row = wit_json_at(rows, i);
+        struct wit_str subject, reason;
+        if (wit_json_string(wit_json_get(row, "subject"), &subject) == 0 &&
+            wit_json_string(wit_json_get(row, "reason"), &reason) == 0)
+            wit_buf_printf(out, "  refused  %.*s %.*s %" PRIu64 "\n", WIT_STR_FMT(subject),
+                           WIT_STR_FMT(reason), count_of(row, "count"));
+    }
+}
+
+static void status_print(const struct wit_json *status, struct wit_buf *out) {
+    struct wit_str state = WIT_STR("unknown");
+    wit_json_string(wit_json_get(status, "state"), &state);
+    wit_buf_printf(out, "state      %.*s, process %" PRIu64 "\n", WIT_STR_FMT(state),
+                   count_of(status, "pid"));
+    wit_buf_printf(out, "pages      %" PRIu64 " read, %" PRIu64 " refused, %" PRIu64 " queued\n",
+                   count_of(status, "pages"), count_of(status, "pages_refused"),
+                   count_of(status, "pages_queued"));
+    wit_buf_printf(out, "candidates %" PRIu64 " in the log\n", count_of(status, "candidates"));
+    wit_buf_printf(out, "images     %" PRIu64 " stored (%.1f MB), %" PRIu64 " refused\n",
+                   count_of(status, "images"), (double)count_of(status, "image_bytes") / 1e6,
+                   count_of(status, "images_refused"));
+    wit_buf_printf(out, "hosts      %" PRIu64 ", %" PRIu64 " in flight\n",
+                   count_of(status, "hosts"), count_of(status, "in_flight"));
+    rate_print(status, out);
+    refusals_print(wit_json_get(status, "run_refusals"), out);
+}
+
+/* Options of a verb that takes a folder. */
+struct look_options {
+    const char *verb, *help;
+    const char *dir;
+    const char *format; /* --format */
+    bool json, helped;
+};
+
+static int look_parse(int argc, char **argv, struct look_options *o) {
+    static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+                                             { "format", required_argument, NULL, 'f' },
+                                             { "help", no_argument, NULL, 'h' },
+                                             { NULL, 0, NULL, 0 } };
+    optind = 1;
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (c == 'j') {
+            o->json = true;
+        } else if (c == 'f') {
+            o->format = optarg;
+        } else if (c == 'h') {
+            o->helped = true;
+            return cli_write_stdout("crawl", wit_str_from(o->help));
+        } else {
+            return cli_usage_error("crawl", "%s: bad option", o->verb);
+        }
+    }
+    if (argc - optind != 1)
+        return cli_usage_error("crawl", "%s takes one folder, not %d", o->verb, argc - optind);
+    o->dir = argv[optind];
+    return CLI_DONE;
+}
+
+int cmd_crawl_status(int argc, char **argv) {
+    struct look_options o = { .verb = "status", .help = status_help };
+    struct wit_error err = WIT_ERROR_INIT;
+    struct wit_buf text = WIT_BUF_INIT(STATUS_MOST_BYTES), out = WIT_BUF_INIT(STATUS_MOST_BYTES);
+    struct wit_json *status = NULL;
+    int code = look_parse(argc, argv, &o);
+    if (code != CLI_DONE || o.helped)
+        return code;
+    int st = wit_crawler_status(o.dir, &text, &err);
+    if (st >= 0 && !o.json)
+        st = wit_json_parse(wit_buf_view(&text), "status.json", &status, &err);
+    if (st < 0) {
+        code = cli_fail("crawl status", &err);
+    } else if (o.json) {
+        code = cli_write_stdout("crawl status", wit_buf_view(&text));
+    } else {
+        status_print(status, &out);
+        code = cli_write_stdout("crawl status", wit_buf_view(&out));
+    }
+    wit_json_destroy(status);
+    wit_buf_finish(&text);
+    wit_buf_finish(&out);
+    return code;
+}
+
+/* ---- pause, resume ----------------------------------------------------------------------------
+ */
+
+static const char pause_help[] =
+    "usage: wit crawl pause DIR\n"
+    "       wit crawl resume DIR\n\n"
+    "Hold the crawl on DIR, a running one or the next: it starts no request until it is resumed.\n"
+    "What is on its way arrives and is kept.\n\n"
+    "exit: 0 done | 1 failed, or no crawl there | 2 bad usage\n";
+
+static int hold(int argc, char **argv, const char *verb, bool paused) {
+    struct look_options o = { .verb = verb, .help = pause_help };
+    struct wit_error err = WIT_ERROR_INIT;
+    int code = look_parse(argc, argv, &o);
+    if (code != CLI_DONE || o.helped)
+        return code;
+    return wit_crawler_pause(o.dir, paused, &err) < 0 ? cli_fail("crawl", &err) : CLI_DONE;
+}
+
+int cmd_crawl_pause(int argc, char **argv) {
+    return hold(argc, argv, "pause", true);
+}
+
+int cmd_crawl_resume(int argc, char **argv) {
+    return hold(argc, argv, "resume", false);
+}
+
+/* ---- outcomes ---------------------------------------------------------------------------------
+ */
+
+static const char outcomes_help[] =
+    "usage: wit crawl outcomes DIR [--format tsv|jsonl]\n\n"
+    "For each image and caption that was found, in that order, what came of it: url, caption, "
+    "key,\n"
+    "status (success, failed_to_download, failed_to_resize, pending), error_message, width, "
+    "height,\n"
+    "original_width, original_height, page, source. Not while a crawl runs there.\n\n"
+    "  --format F   tsv (with a header line; default) or jsonl\n"
+    "  --help       this page\n\n"
+    "exit: 0 done | 1 failed | 2 bad usage\n";
+
+struct outcome_table {
+    struct wit_buf row;
+    bool jsonl;
+};
+
+/* img2dataset's words; what the bytes were refused for is its "resize". */
+static const char *status_of(const struct wit_shards_outcome *o) {
+    if (o->status == 1)
+        return "success";
+    if (o->status == 0)
+        return "pending";
+    bool bytes = wit_str_starts_with(o->reason, WIT_STR("image_")) ||
+                 wit_str_eq(o->reason, WIT_STR("not_an_image"));
+    return bytes ? "failed_to_resize" : "failed_to_download";
+}
+
+/* A cell ends at a tab and a row at a line end. */
+static void cell_put(struct wit_buf *out, struct wit_str text) {
+    size_t at = out->len;
+    if (wit_buf_append_str(out, text) < 0)
+        return;
+    for (; at < out->len; at++)
+        if (out->data[at] == '\t' || out->data[at] == '\n' || out->data[at] == '\r')
+            out->data[at] = ' ';
+}
+
+static void row_tsv(struct wit_buf *out, const struct wit_shards_candidate *cand,
+                    const struct wit_shards_outcome *o, const char *key) {
+    const uint32_t sizes[] = { o->width_px, o->height_px, o->fetched_width_px,
+                               o->fetched_height_px };
+    cell_put(out, cand->url);
+    wit_buf_append_byte(out, '\t');
+    cell_put(out, cand->text);
+    wit_buf_printf(out, "\t%s\t%s\t", key, status_of(o));
+    cell_put(out, o->reason);
+    for (size_t i = 0; i < WIT_COUNT_OF(sizes); i++) {
+        wit_buf_append_byte(out, '\t');
+        if (sizes[i])
+            wit_buf_printf(out, "%" PRIu32, sizes[i]);
+    }
+    wit_buf_append_byte(out, '\t');
+    cell_put(out, cand->page);
+    wit_buf_printf(out, "\t%s", wit_shards_source_name(cand->source));
+}
+
+static void size_put(struct wit_json_writer *w, const char *key, uint32_t size_px) {
+    wit_json_key(w, key);
+    if (size_px)
+        wit_json_put_u64(w, size_px);
+    else
+        wit_json_put_null(w);
+}
+
+static int row_jsonl(struct wit_buf *out, const struct wit_shards_candidate *cand,
+                     const struct wit_shards_outcome *o, const char *key) {
+    struct wit_json_writer w;
+    wit_json_writer_init(&w, out);
+    wit_json_object_begin(&w);
+    wit_json_key(&w, "url");
+    wit_json_put_str(&w, cand->url);
+    wit_json_key(&w, "caption");
+    wit_json_put_str(&w, cand->text);
+    wit_json_key(&w, "key");
+    wit_json_put_cstr(&w, *key ? key : NULL);
+    wit_json_key(&w, "status");
+    wit_json_put_cstr(&w, status_of(o));
+    wit_json_key(&w, "error_message");
+    if (o->reason.len)
+        wit_json_put_str(&w, o->reason);
+    else
+        wit_json_put_null(&w);
+    size_put(&w, "width", o->width_px);
+    size_put(&w, "height", o->height_px);
+    size_put(&w, "original_width", o->fetched_width_px);
+    size_put(&w, "original_height", o->fetched_height_px);
+    wit_json_key(&w, "page");
+    wit_json_put_str(&w, cand->page);
+    wit_json_key(&w, "source");
+    wit_json_put_cstr(&w, wit_shards_source_name(cand->source));
+    wit_json_object_end(&w);
+    return wit_json_writer_finish(&w);
+}
+
+static int on_outcome(void *user, const struct wit_shards_candidate *cand,
+                      const struct wit_shards_outcome *o, struct wit_error *err) {
+    struct outcome_table *t = user;
+    char key[WIT_HASH128_HEX] = "";
+    int st = 0;
+    if (o->key.hi || o->key.lo)
+        wit_hash128_to_hex(o->key, key);
+    wit_buf_reset(&t->row);
+    if (t->jsonl)
+        st = row_jsonl(&t->row, cand, o, key);
+    else
+        row_tsv(&t->row, cand, o, key);
+    if (st >= 0)
+        st = wit_buf_append_byte(&t->row, '\n');
+    if (st < 0)
+        return wit_error_set(err, st, "cannot write the outcome of '%.*s': %s",
+                             WIT_STR_FMT(cand->url), wit_status_meaning(st));
+    if (cli_interrupted())
+        return wit_error_set(err, WIT_ECANCELED, "interrupted");
+    fwrite(t->row.data, 1, t->row.len, stdout);
+    return ferror(stdout) ? 1 : 0; /* the flush at the end says why */
+}
+
+int cmd_crawl_outcomes(int argc, char **argv) {
+    struct look_options o = { .verb = "outcomes", .help = outcomes_help, .format = "tsv" };
+    struct outcome_table table = { .row = WIT_BUF_INIT(ROW_MOST_BYTES) };
+    struct wit_error err = WIT_ERROR_INIT;
+    int code = look_parse(argc, argv, &o);
+    if (code != CLI_DONE || o.helped)
+        return code;
+    table.jsonl = strcmp(o.format, "jsonl") == 0;
+    if (!table.jsonl && strcmp(o.format, "tsv") != 0)
+        return cli_usage_error("crawl", "outcomes: there is no format '%s': tsv or jsonl",
+                               o.format);
+    cli_catch_interrupts();
+    if (!table.jsonl)
+        fputs("url\tcaption\tkey\tstatus\terror_message\twidth\theight\toriginal_width\t"
+              "original_height\tpage\tsource\n",
+              stdout);
+    int st = wit_shards_outcomes_each(o.dir, on_outcome, &table, &err);
+    int written = cli_write_stdout("crawl outcomes", wit_str_of(NULL, 0));
+    wit_buf_finish(&table.row);
+    return st < 0 ? cli_fail("crawl outcomes", &err) : written;
+}
