@@ -1,9 +1,9 @@
 /*
  * frontier.c: the frontier in LMDB.
  *
- * DIR/crawl/frontier.lmdb has five named databases:
- *   seen     XXH3-128 of a URL -> why it was refused, else nothing: every page ever added
- *   waiting  id -> u8 hops, URL; id = u64 domain, u16 depth, u64 number, all big-endian
+ * Every page ever added is in a set of hashes (seen_set.h), whose recent part and list of files are
+ * in DIR/crawl/frontier.lmdb too, beside five named databases: refused  XXH3-64 of a URL -> why it
+ * was refused waiting  id -> u8 hops, URL; id = u64 domain, u16 depth, u64 number, all big-endian
  *   taken    the same, of pages that are being asked for
  *   reasons  u8 subject, reason -> u64: how many were refused for it
  *   meta     "state" -> u32 version, u64 next number, read, refused, 16 bytes collection, scope
@@ -11,15 +11,15 @@
  */
 #include "frontier.h"
 
+#include "seen_set.h"
 #include "text/wit_text.h"
 
-#include <lmdb.h>
 #include <stdlib.h>
 
 #define MAP_BYTES ((size_t)1 << 38) /* address space, not memory */
 
 enum {
-    VERSION = 2,
+    VERSION = 3,
     STATE_BYTES = 4 + 3 * 8 + 2 * 16,
     REASON_MOST_BYTES = 63,
     DOMAIN_CAP_LEAST = 256
@@ -35,7 +35,8 @@ struct domain {
 struct frontier {
     MDB_env *env;
     MDB_txn *txn; /* open from the first change to the commit */
-    MDB_dbi seen, waiting, taken, reasons, meta;
+    struct seen_set *seen;
+    MDB_dbi refused, waiting, taken, reasons, meta;
     uint64_t next_number;
     struct frontier_totals totals;
     struct frontier_context context;
@@ -228,7 +229,7 @@ static int waiting_count(struct frontier *f, struct wit_error *err) {
 static int env_open(struct frontier *f, struct wit_error *err) {
     int rc = mdb_env_create(&f->env);
     if (rc == 0)
-        rc = mdb_env_set_maxdbs(f->env, 5);
+        rc = mdb_env_set_maxdbs(f->env, 7);
     if (rc == 0)
         rc = mdb_env_set_mapsize(f->env, MAP_BYTES);
     if (rc == 0) /* NOLOCK: the collector's lock admits one process */
@@ -241,7 +242,7 @@ static int env_open(struct frontier *f, struct wit_error *err) {
     const struct {
         const char *name;
         MDB_dbi *dbi;
-    } dbs[] = { { "seen", &f->seen },
+    } dbs[] = { { "refused", &f->refused },
                 { "waiting", &f->waiting },
                 { "taken", &f->taken },
                 { "reasons", &f->reasons },
@@ -269,8 +270,11 @@ int frontier_open(const char *dir, const struct frontier_context *context, struc
         st = domains_grow(f) < 0 ? no_memory(err) : 0;
     if (st >= 0)
         st = env_open(f, err);
+    const struct seen_set_config seen = { .folder = folder };
     if (st >= 0)
         st = state_read(f, err);
+    if (st >= 0)
+        st = seen_set_open(&seen, f->txn, &f->seen, err);
     if (st >= 0)
         st = taken_back(f, err);
     if (st >= 0)
@@ -285,6 +289,7 @@ int frontier_open(const char *dir, const struct frontier_context *context, struc
 void frontier_close(struct frontier *f) {
     if (!f)
         return;
+    seen_set_close(f->seen);
     if (f->txn)
         mdb_txn_abort(f->txn);
     if (f->env)
@@ -299,9 +304,13 @@ void frontier_close(struct frontier *f) {
 
 /* ---- pages ---------------------------------------------------------------------------------- */
 
-static MDB_val seen_key(struct wit_str url, uint8_t hash[16]) {
-    wit_hash128_to_bytes(wit_hash128_of(url.data, url.len), hash);
-    return (MDB_val){ 16, hash };
+static uint64_t url_hash(struct wit_str url) {
+    return wit_hash64_of(url.data, url.len, 0);
+}
+
+static MDB_val hash_key(uint64_t hash, uint8_t bytes[8]) {
+    wit_store_be64(bytes, hash);
+    return (MDB_val){ 8, bytes };
 }
 
 /* n more (or fewer) that ended for this reason. */
@@ -323,30 +332,34 @@ static int reason_count(struct frontier *f, enum wit_crawler_subject subject, co
     return rc ? fail(f, rc, "change", err) : 0;
 }
 
-/* Note the URL as seen. 1: it shall wait; 0: it was known, and not refused or not wanted `again`.
- */
-static int seen_add(struct frontier *f, struct wit_str url, bool again, struct wit_error *err) {
-    uint8_t hash[16];
+/* A page that was refused waits again: 1; 0: it was not refused, or for its target's sake. */
+static int refusal_forget(struct frontier *f, uint64_t hash, struct wit_error *err) {
+    uint8_t bytes[8];
     char reason[REASON_MOST_BYTES + 1];
-    MDB_val key = seen_key(url, hash), value = { 0, NULL };
-    int rc = mdb_put(f->txn, f->seen, &key, &value, MDB_NOOVERWRITE);
-    if (rc == 0)
-        return 1;
-    if (rc != MDB_KEYEXIST)
-        return fail(f, rc, "change", err);
-    if (!again || value.mv_size == 0 || value.mv_size > REASON_MOST_BYTES)
+    MDB_val key = hash_key(hash, bytes), value;
+    int rc = mdb_get(f->txn, f->refused, &key, &value);
+    if (rc == MDB_NOTFOUND)
         return 0;
+    if (rc != 0 || value.mv_size > REASON_MOST_BYTES)
+        return fail(f, rc ? rc : MDB_CORRUPTED, "read", err);
     memcpy(reason, value.mv_data, value.mv_size);
     reason[value.mv_size] = 0;
     if (strcmp(reason, FRONTIER_REDIRECTED) == 0) /* its target has been seen in its place */
         return 0;
-    value = (MDB_val){ 0, NULL };
-    rc = mdb_put(f->txn, f->seen, &key, &value, 0);
+    rc = mdb_del(f->txn, f->refused, &key, NULL);
     if (rc != 0)
         return fail(f, rc, "change", err);
     f->totals.refused--;
     int st = reason_count(f, WIT_CRAWLER_PAGE, reason, -1, err);
     return st < 0 ? st : 1;
+}
+
+/* Note the URL as seen. 1: it shall wait; 0: it was known, and not refused or not wanted `again`.
+ */
+static int seen_add(struct frontier *f, struct wit_str url, bool again, struct wit_error *err) {
+    uint64_t hash = url_hash(url);
+    int st = seen_set_add(f->seen, f->txn, hash, err);
+    return st == 0 && again ? refusal_forget(f, hash, err) : st;
 }
 
 static int page_wait(struct frontier *f, const struct frontier_page *page, bool again,
@@ -441,11 +454,11 @@ int frontier_take(struct frontier *f, uint32_t most, uint32_t max_depth, struct 
 /* The reason stands with the URL, so that a page can be asked for again. */
 static int refusal_note(struct frontier *f, struct wit_str url, const char *reason,
                         struct wit_error *err) {
-    uint8_t hash[16];
+    uint8_t bytes[8];
     char text[REASON_MOST_BYTES + 1];
     snprintf(text, sizeof text, "%s", reason);
-    MDB_val key = seen_key(url, hash), value = { strlen(text), text };
-    int rc = mdb_put(f->txn, f->seen, &key, &value, 0);
+    MDB_val key = hash_key(url_hash(url), bytes), value = { strlen(text), text };
+    int rc = mdb_put(f->txn, f->refused, &key, &value, 0);
     if (rc != 0)
         return fail(f, rc, "change", err);
     return reason_count(f, WIT_CRAWLER_PAGE, text, 1, err);
@@ -492,12 +505,15 @@ int frontier_commit(struct frontier *f, struct wit_error *err) {
     wit_hash128_to_bytes(f->context.collection, state + 28);
     wit_hash128_to_bytes(f->context.scope, state + 44);
     MDB_val key = state_key(), value = { sizeof state, state };
+    st = seen_set_commit_begin(f->seen, f->txn, err);
+    if (st < 0)
+        return st;
     int rc = mdb_put(f->txn, f->meta, &key, &value, 0);
     if (rc == 0) {
         rc = mdb_txn_commit(f->txn);
         f->txn = NULL; /* freed, whatever came of it */
     }
-    return rc ? fail(f, rc, "commit", err) : 0;
+    return rc ? fail(f, rc, "commit", err) : seen_set_commit_end(f->seen, err);
 }
 
 struct frontier_totals frontier_totals(const struct frontier *f) {
