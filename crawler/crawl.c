@@ -222,10 +222,23 @@ static int log_read(struct crawl *c, struct wit_error *err) {
     return st < 0 ? st : 0;
 }
 
-static bool pages_may_start(const struct crawl *c) {
+/* Pages that may still be asked for, over all runs. */
+static uint64_t pages_budget(const struct crawl *c) {
     struct frontier_totals t = frontier_totals(c->frontier);
-    bool limited = c->cfg->max_pages && t.taken + t.read + t.refused >= c->cfg->max_pages;
-    return !limited && c->pages_out < PAGES_OUT_MOST;
+    uint64_t asked = t.taken + t.read + t.refused;
+    if (c->cfg->max_pages == 0)
+        return UINT64_MAX;
+    return asked < c->cfg->max_pages ? c->cfg->max_pages - asked : 0;
+}
+
+/* When nothing of a round is on its way any more, the next begins. 0: there is none. */
+static int round_begin(struct crawl *c, struct wit_error *err) {
+    struct frontier_limits limits;
+    int st = frontier_round(c->frontier, pages_budget(c), &limits, err);
+    if (st <= 0 || limits.depth_most > c->cfg->max_depth)
+        return st < 0 ? st : 0;
+    frontier_limit(c->frontier, &limits);
+    return 1;
 }
 
 /* A domain's share of the pages at the reactors: enough for the quickest that the settings allow.
@@ -238,12 +251,12 @@ static uint32_t domain_pages_most(const struct wit_crawler_config *cfg) {
     return DOMAIN_FLIGHTS * most;
 }
 
-static int pages_send(struct crawl *c, struct wit_error *err) {
+/* Pages that may start now; 0 when there is none. */
+static int pages_start(struct crawl *c, struct wit_error *err) {
     struct frontier_taken page;
-    int st = 0;
-    while (st >= 0 && pages_may_start(c) &&
-           (st = frontier_take(c->frontier, c->domain_pages_most, c->cfg->max_depth, &page, err)) >
-               0) {
+    int st = 0, started = 0;
+    while (c->pages_out < PAGES_OUT_MOST && pages_budget(c) &&
+           (st = frontier_take(c->frontier, c->domain_pages_most, &page, err)) > 0) {
         struct crawl_task *t = crawl_task_create(WIT_CRAWLER_PAGE, page.url);
         if (!t)
             return no_memory(err);
@@ -251,7 +264,15 @@ static int pages_send(struct crawl *c, struct wit_error *err) {
         t->depth = page.depth;
         t->hops = page.hops;
         task_send(c, t);
+        started = 1;
     }
+    return st < 0 ? st : started;
+}
+
+static int pages_send(struct crawl *c, struct wit_error *err) {
+    int st = pages_start(c, err);
+    while (st == 0 && c->cfg->rounds && c->pages_out == 0 && (st = round_begin(c, err)) > 0)
+        st = pages_start(c, err);
     return st < 0 ? st : 0;
 }
 
@@ -328,7 +349,7 @@ static int page_done(struct crawl *c, struct crawl_task *t, struct wit_error *er
     c->pages_out--;
     if (t->outcome == CRAWL_REDIRECTED) { /* its target is a page like any other */
         reason = FRONTIER_REDIRECTED;
-        st = page_add(c, wit_buf_view(&t->location), t->depth, t->hops, err);
+        st = page_add(c, wit_buf_view(&t->location), t->depth + c->cfg->rounds, t->hops, err);
     } else if (t->outcome == CRAWL_ARRIVED) {
         reason = NULL;
         c->run_pages++;
@@ -537,9 +558,19 @@ static int scope_begin(struct crawl *c, struct wit_hash128 *hash, struct wit_err
 }
 
 static int frontier_begin(struct crawl *c, struct wit_error *err) {
-    struct frontier_context context = { .collection = wit_shards_collector_id(c->collector) };
+    struct frontier_context context = { .collection = wit_shards_collector_id(c->collector),
+                                        .rounds = c->cfg->rounds };
+    struct frontier_limits limits = FRONTIER_NO_LIMITS;
     int st = scope_begin(c, &context.scope, err);
-    return st < 0 ? st : frontier_open(c->cfg->dir, &context, &c->frontier, err);
+    if (st >= 0)
+        st = frontier_open(c->cfg->dir, &context, &c->frontier, err);
+    if (st < 0)
+        return st;
+    if (c->cfg->rounds)
+        limits.number_most = 0; /* nothing before the first round begins */
+    limits.depth_most = c->cfg->max_depth;
+    frontier_limit(c->frontier, &limits);
+    return 0;
 }
 
 static int seeds_add(struct crawl *c, struct wit_error *err) {

@@ -41,6 +41,7 @@ struct frontier {
     struct frontier_totals totals;
     struct frontier_context context;
     bool scope_changed;
+    struct frontier_limits limits;
     /* Domains by hash: open addressing, never removed from. About 64 bytes each, ring included. */
     struct domain **domains;
     size_t domain_count, domain_cap;
@@ -259,6 +260,7 @@ int frontier_open(const char *dir, const struct frontier_context *context, struc
     if (!f)
         return no_memory(err);
     f->context = *context;
+    f->limits = (struct frontier_limits)FRONTIER_NO_LIMITS;
     f->record = (struct wit_buf)WIT_BUF_INIT(1 + WIT_URL_MAX_BYTES);
     int st = 0;
     if (wit_path_join(folder, dir, "crawl") < 0 ||
@@ -375,7 +377,10 @@ static int page_wait(struct frontier *f, const struct frontier_page *page, bool 
     if (!d || wit_buf_append_byte(&f->record, (char)(uint8_t)page->hops) < 0 ||
         wit_buf_append_str(&f->record, page->url) < 0)
         return no_memory(err);
-    id_make(id, d->hash, page->depth, f->next_number++);
+    /* another hash than that of the set of seen URLs, so that it doesn't inherit its collisions */
+    uint64_t number =
+        f->context.rounds ? wit_hash64_of(page->url.data, page->url.len, 1) : f->next_number++;
+    id_make(id, d->hash, page->depth, number);
     MDB_val key = { sizeof id, id }, value = { f->record.len, f->record.data };
     int rc = mdb_put(f->txn, f->waiting, &key, &value, 0);
     if (rc != 0)
@@ -399,9 +404,18 @@ static uint32_t id_depth(const uint8_t *id) {
     return (uint32_t)id[8] << 8 | id[9];
 }
 
-/* Move the first page of the domain from waiting to taken: 1; 0 when it is too deep. */
-static int first_take(struct frontier *f, const struct domain *d, uint32_t max_depth,
-                      struct frontier_taken *out, struct wit_error *err) {
+static uint64_t id_number(const uint8_t *id) {
+    return wit_load_be64(id + 10);
+}
+
+static bool is_within(const struct frontier_limits *limits, const MDB_val *id) {
+    return id_depth(id->mv_data) <= limits->depth_most &&
+           id_number(id->mv_data) <= limits->number_most;
+}
+
+/* Move the first page of the domain from waiting to taken: 1; 0 when it is beyond the limits. */
+static int first_take(struct frontier *f, const struct domain *d, struct frontier_taken *out,
+                      struct wit_error *err) {
     MDB_cursor *cursor = NULL;
     uint8_t from[FRONTIER_ID_BYTES];
     MDB_val key = { sizeof from, from }, value;
@@ -410,7 +424,7 @@ static int first_take(struct frontier *f, const struct domain *d, uint32_t max_d
     if (rc == 0)
         rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     if (rc == 0 && key.mv_size == FRONTIER_ID_BYTES && id_domain(key.mv_data) == d->hash &&
-        id_depth(key.mv_data) > max_depth) {
+        !is_within(&f->limits, &key)) {
         mdb_cursor_close(cursor);
         return 0;
     }
@@ -429,17 +443,17 @@ static int first_take(struct frontier *f, const struct domain *d, uint32_t max_d
     return 1;
 }
 
-int frontier_take(struct frontier *f, uint32_t most, uint32_t max_depth, struct frontier_taken *out,
+int frontier_take(struct frontier *f, uint32_t most, struct frontier_taken *out,
                   struct wit_error *err) {
     int st = begin(f, err);
     while (st >= 0 && f->ring_count) {
         struct domain *d = ring_pop(f);
         if (d->taken >= most) /* frontier_done gives it its turn back */
             continue;
-        st = first_take(f, d, max_depth, out, err);
+        st = first_take(f, d, out, err);
         if (st < 0)
             break;
-        if (st == 0) /* all that it has is too deep */
+        if (st == 0) /* nor is any other of it within the limits, until they change */
             continue;
         d->waiting--;
         d->taken++;
@@ -450,6 +464,94 @@ int frontier_take(struct frontier *f, uint32_t most, uint32_t max_depth, struct 
     }
     return st;
 }
+
+void frontier_limit(struct frontier *f, const struct frontier_limits *limits) {
+    f->limits = *limits;
+    for (size_t i = 0; i < f->domain_cap; i++) /* those that had nothing within the old ones */
+        if (f->domains[i])
+            ring_push(f, f->domains[i]);
+}
+
+/* ---- rounds --------------------------------------------------------------------------------- */
+
+static int waiting_each(struct frontier *f, void (*fn)(void *user, const uint8_t *id), void *user,
+                        struct wit_error *err) {
+    MDB_cursor *cursor = NULL;
+    MDB_val key, value;
+    int rc = mdb_cursor_open(f->txn, f->waiting, &cursor);
+    while (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+        if (key.mv_size == FRONTIER_ID_BYTES)
+            fn(user, key.mv_data);
+    if (cursor)
+        mdb_cursor_close(cursor);
+    return rc == 0 || rc == MDB_NOTFOUND ? 0 : fail(f, rc, "read", err);
+}
+
+struct least_depth {
+    uint32_t depth;
+    uint64_t pages;
+};
+
+static void depth_note(void *user, const uint8_t *id) {
+    struct least_depth *l = user;
+    if (id_depth(id) < l->depth)
+        *l = (struct least_depth){ .depth = id_depth(id) };
+    l->pages += id_depth(id) == l->depth;
+}
+
+/* The n-th lowest number of a depth, found by 16 bits a pass, so in 512 KiB for any count. */
+enum { PASS_BITS = 16, PASS_BINS = 1 << PASS_BITS };
+
+struct number_pass {
+    uint32_t depth;
+    unsigned shift;  /* of the bits of this pass */
+    uint64_t prefix; /* what the bits above them must be */
+    uint64_t bins[PASS_BINS];
+};
+
+static void number_note(void *user, const uint8_t *id) {
+    struct number_pass *p = user;
+    uint64_t number = id_number(id);
+    bool above = p->shift + PASS_BITS == 64 || number >> (p->shift + PASS_BITS) == p->prefix;
+    if (id_depth(id) == p->depth && above)
+        p->bins[number >> p->shift & (PASS_BINS - 1)]++;
+}
+
+static int number_find(struct frontier *f, uint32_t depth, uint64_t n, uint64_t *out,
+                       struct wit_error *err) {
+    struct number_pass *p = calloc(1, sizeof *p);
+    int st = p ? 0 : no_memory(err);
+    for (unsigned pass = 1; st >= 0 && pass <= 64 / PASS_BITS; pass++) {
+        p->depth = depth;
+        p->shift = 64 - pass * PASS_BITS;
+        memset(p->bins, 0, sizeof p->bins);
+        st = waiting_each(f, number_note, p, err);
+        uint64_t bin = 0;
+        while (bin < PASS_BINS - 1 && n > p->bins[bin])
+            n -= p->bins[bin++];
+        p->prefix = p->prefix << PASS_BITS | bin;
+    }
+    if (st >= 0)
+        *out = p->prefix;
+    free(p);
+    return st;
+}
+
+int frontier_round(struct frontier *f, uint64_t budget, struct frontier_limits *out,
+                   struct wit_error *err) {
+    struct least_depth least = { .depth = UINT32_MAX };
+    int st = begin(f, err);
+    if (st >= 0)
+        st = waiting_each(f, depth_note, &least, err);
+    if (st < 0 || least.pages == 0 || budget == 0)
+        return st;
+    *out = (struct frontier_limits){ .depth_most = least.depth, .number_most = UINT64_MAX };
+    if (least.pages > budget)
+        st = number_find(f, least.depth, budget, &out->number_most, err);
+    return st < 0 ? st : 1;
+}
+
+/* ---- pages, further on ----------------------------------------------------------------------- */
 
 /* The reason stands with the URL, so that a page can be asked for again. */
 static int refusal_note(struct frontier *f, struct wit_str url, const char *reason,

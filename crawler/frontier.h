@@ -2,8 +2,8 @@
  * frontier.h: the pages a crawl knows: seen, waiting, taken, done. It is kept in DIR/crawl so that
  * a killed crawl goes on; what a page had in it is the collector's business.
  *
- * Pages wait by registrable domain, in each by depth and then in order of discovery; domains take
- * turns. A page that was taken and not done at the last commit waits again after the next open.
+ * Pages wait by registrable domain, in each by depth and then in order of discovery, or in rounds by
+ * the hash of their URL; domains take turns. A page that was taken and not done at the last commit waits again after the next open.
  * Belongs to one thread. The collector's lock on DIR admits one process.
  */
 #ifndef CRAWLER_FRONTIER_H
@@ -39,6 +39,7 @@ struct frontier;
 struct frontier_context {
     struct wit_hash128 collection; /* wit_shards_collector_id: another one's frontier is refused */
     struct wit_hash128 scope;      /* of the settings that say where pages may lie */
+    bool rounds; /* what a limit leaves out shall not depend on the order of discovery */
 };
 
 /* Open or create DIR/crawl. WIT_EINVAL (the frontier belongs to another collection), WIT_ECORRUPT
@@ -54,9 +55,24 @@ int frontier_add(struct frontier *f, const struct frontier_page *page, struct wi
 /* The same, but a page that was refused waits again, and its refusal no longer counts; one that
  * redirects does not. */
 int frontier_add_again(struct frontier *f, const struct frontier_page *page, struct wit_error *err);
-/* The next page no deeper than max_depth, of a domain that has fewer than `most` taken pages: 1, or
- * 0 when there is none. Deeper ones wait on. max_depth is the same for the frontier's life. */
-int frontier_take(struct frontier *f, uint32_t most, uint32_t max_depth, struct frontier_taken *out,
+/* Which waiting pages may be taken. At first: all. */
+struct frontier_limits {
+    uint32_t depth_most;
+    uint64_t number_most; /* in rounds: hash of the URL */
+};
+#define FRONTIER_NO_LIMITS                                                                         \
+    { UINT32_MAX, UINT64_MAX }
+void frontier_limit(struct frontier *f, const struct frontier_limits *limits);
+/**
+ * The limits of the next round: the pages of the least depth that waits, and of those the `budget`
+ * whose URLs have the lowest hashes. Of the round before, no page may be taken and not done.
+ * @return 1; 0: no page waits, or the budget is 0
+ */
+int frontier_round(struct frontier *f, uint64_t budget, struct frontier_limits *out,
+                   struct wit_error *err);
+/* The next page within the limits, of a domain that has fewer than `most` taken pages: 1, or 0 when
+ * there is none. Others wait on. */
+int frontier_take(struct frontier *f, uint32_t most, struct frontier_taken *out,
                   struct wit_error *err);
 /* A taken page has been read (reason NULL), or ended for a reason, which is counted. `url` is that
  * of the page as it was taken. */

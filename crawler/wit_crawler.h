@@ -111,6 +111,10 @@ struct wit_crawler_config {
     uint32_t max_in_flight; /* requests at one time, all reactors together */
     uint64_t max_pages;     /* pages asked for, over all runs; 0: no limit */
     uint32_t max_depth;     /* links from a seed */
+    /* All pages of one depth before the first of the next; where max_pages cuts, those whose URLs
+     * have the lowest hashes are asked for. So depth is the shortest distance (a redirect counts as
+     * a link), and a limited crawl of the same web finds the same. Slower at the end of each round. */
+    bool rounds;
     size_t max_page_bytes;  /* a longer page is cut there */
     size_t max_image_bytes; /* a longer image is refused */
     size_t max_held_bytes;  /* bodies held at one time, all reactors together (wit_net.h) */

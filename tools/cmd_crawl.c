@@ -32,6 +32,9 @@ static const char help[] =
     "  --max-in-flight N   requests at one time (default 256)\n"
     "  --max-pages N       pages asked for, over all runs (default 0: no limit)\n"
     "  --max-depth N       links from a seed (default 1000)\n"
+    "  --rounds            one depth after the other; where --max-pages cuts, the lowest URL "
+    "hashes\n"
+    "                      are asked for: a limited crawl of the same web finds the same\n"
     "  --retries N         further tries of what may heal (default 2)\n"
     "  --retry-failed[=R]  ask again for what earlier runs refused: what may heal, or 'all', or\n"
     "                      reasons parted by commas\n"
@@ -81,6 +84,7 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         DNS,
         RETRY,
         METRICS,
+        ROUNDS,
         JSON,
         HELP,
         NUMBERS
@@ -114,6 +118,7 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         { "dns", required_argument, NULL, DNS },
         { "retry-failed", optional_argument, NULL, RETRY },
         { "metrics", required_argument, NULL, METRICS },
+        { "rounds", no_argument, NULL, ROUNDS },
         { "json", no_argument, NULL, JSON },
         { "help", no_argument, NULL, HELP },
         [HELP + WIT_COUNT_OF(numbers)] = { NULL, 0, NULL, 0 },
@@ -157,6 +162,9 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
             break;
         case METRICS:
             o->run.metrics_address = optarg;
+            break;
+        case ROUNDS:
+            cfg->rounds = true;
             break;
         case JSON:
             o->run.json = true;

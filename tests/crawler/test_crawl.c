@@ -784,6 +784,65 @@ static void every_candidate_has_its_outcome(void **state) {
     world_stop(&w);
 }
 
+/* ---- rounds ---------------------------------------------------------------------------------- */
+
+/* Thirty pages linked from the start, each to two of thirty more, and answering late by turns:
+ * which of the others are found first depends on that. A limit cuts within them. */
+enum { WIDE = 30, WIDE_LIMIT = 45 };
+static struct answer wide_pages[1 + 2 * WIDE];
+static char wide_text[4 * WIDE][128], wide_start[WIDE * 32];
+
+static void wide_make(unsigned salt) {
+    size_t at = 0;
+    for (unsigned i = 0; i < WIDE; i++) {
+        char *path = wide_text[4 * i], *body = wide_text[4 * i + 1], *leaf = wide_text[4 * i + 2],
+             *words = wide_text[4 * i + 3];
+        at += (size_t)snprintf(wide_start + at, sizeof wide_start - at, "<a href=m%u>m</a>", i);
+        snprintf(path, sizeof wide_text[0], "/m%u", i);
+        snprintf(body, sizeof wide_text[0], "<a href=l%u>l</a><a href=l%u>l</a>", i,
+                 (i * 7 + 1) % WIDE);
+        snprintf(leaf, sizeof wide_text[0], "/l%u", i);
+        snprintf(words, sizeof wide_text[0], "<img src='{I}/same.png' alt='leaf %u'>", i);
+        wide_pages[2 * i] =
+            (struct answer){ path, .type = HTML, .body = body,
+                             .wait_ms = (uint32_t)(wit_mix64(i + 100 * salt) % 150) };
+        wide_pages[2 * i + 1] = (struct answer){ leaf, .type = HTML, .body = words };
+    }
+    wide_pages[2 * WIDE] = (struct answer){ "/start", .type = HTML, .body = wide_start };
+}
+
+static void a_limited_crawl_in_rounds_finds_the_same(void **state) {
+    static const struct answer image = { "/same.png", .type = "image/png", .body = "png:same" };
+    struct wit_hash128 first = { 0, 0 };
+    struct world w;
+    char dir[WIT_PATH_MAX];
+    wide_make(0);
+    world_start(&w, wide_pages, 1 + 2 * WIDE, &image,
+                1); /* one port for all: it is in the hashes */
+    w.cfg.rounds = true;
+    w.hosts[0].concurrency = WIDE;
+    w.cfg.dir = dir;
+    for (unsigned salt = 0; salt < 4; salt++) {
+        struct wit_shards_seal_report sealed;
+        scratch_make(dir);
+        wide_make(salt); /* nobody asks now: the server's threads wait */
+        w.cfg.max_pages = WIDE_LIMIT;
+        w.cfg.reactors = 1 + salt % 2;
+        must(wit_crawler_run(&w.cfg, &w.report, &err));
+        assert_int_equal(w.report.pages, WIDE_LIMIT);
+        assert_int_equal(w.report.pages_left, 1 + 2 * WIDE - WIDE_LIMIT);
+        for (unsigned i = 0; i < WIDE; i++) /* the whole of the second round */
+            assert_int_equal(asked(&w.pages, wide_text[4 * i]), salt + 1);
+        must(seal_simple(dir, 1, 0, &sealed, &err));
+        assert_int_equal(sealed.pairs, WIDE_LIMIT - 1 - WIDE);
+        if (salt == 0)
+            first = sealed.hash;
+        assert_true(wit_hash128_eq(sealed.hash, first));
+        scratch_remove(dir);
+    }
+    world_stop(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_site_gives_what_it_allows),
@@ -801,6 +860,7 @@ int main(void) {
         cmocka_unit_test(the_status_tells_how_a_run_ended),
         cmocka_unit_test(a_paused_crawl_starts_nothing),
         cmocka_unit_test(every_candidate_has_its_outcome),
+        cmocka_unit_test(a_limited_crawl_in_rounds_finds_the_same),
     };
     return cmocka_run_group_tests_name("crawl", tests, NULL, NULL);
 }

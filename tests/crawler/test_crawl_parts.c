@@ -79,8 +79,7 @@ static void set_agrees_with_a_list(void **state) {
 
 /* ---- frontier ------------------------------------------------------------------------------- */
 
-static const struct frontier_context context = { { 1, 2 }, { 3, 4 } };
-static uint32_t max_depth = 1000;
+static const struct frontier_context context = { .collection = { 1, 2 }, .scope = { 3, 4 } };
 
 static int page_add(struct frontier *f, const char *url, const char *domain, uint32_t depth) {
     const struct frontier_page page = { .url = wit_str_from(url),
@@ -92,7 +91,7 @@ static int page_add(struct frontier *f, const char *url, const char *domain, uin
 }
 
 static void take(struct frontier *f, uint32_t most, const char *want, struct frontier_taken *out) {
-    int st = frontier_take(f, most, max_depth, out, &err);
+    int st = frontier_take(f, most, out, &err);
     must(st);
     assert_int_equal(st, want != NULL);
     if (want) {
@@ -200,12 +199,13 @@ static void a_refused_page_can_be_asked_for_again(void **state) {
 static void deep_pages_wait_for_another_run(void **state) {
     struct frontier *f = NULL;
     struct frontier_taken taken;
+    const struct frontier_limits shallow = { .depth_most = 1, .number_most = UINT64_MAX };
     char dir[WIT_PATH_MAX];
     scratch_make(dir);
     must(frontier_open(dir, &context, &f, &err));
     page_add(f, "http://a/2", "a", 2);
     page_add(f, "http://b/1", "b", 1);
-    max_depth = 1;
+    frontier_limit(f, &shallow);
     take(f, 9, "http://b/1", &taken);
     take(f, 9, NULL, &taken);
     page_add(f, "http://a/1", "a", 1); /* found later, and not too deep */
@@ -216,12 +216,67 @@ static void deep_pages_wait_for_another_run(void **state) {
     f = NULL;
     must(frontier_open(dir, &context, &f, &err));
     assert_int_equal(frontier_totals(f).waiting, 3);
-    max_depth = 1000;
     take(f, 9, "http://b/1", &taken); /* domains come back by their hashes */
     take(f, 9, "http://a/1", &taken);
     take(f, 9, "http://a/2", &taken);
     frontier_close(f);
     scratch_remove(dir);
+}
+
+/* ---- rounds ---- */
+
+enum { ROUND_PAGES = 500, ROUND_BUDGET = 123 };
+
+static int url_order(const void *a, const void *b) {
+    return strcmp(a, b);
+}
+
+/* Everything that is taken within a budget, round by round, sorted; pages were added in an order
+ * that the seed says. */
+static size_t rounds_take(uint64_t seed, char out[ROUND_PAGES][64]) {
+    const struct frontier_context rounds = { .rounds = true };
+    struct frontier *f = NULL;
+    struct frontier_limits limits;
+    struct frontier_taken page;
+    char dir[WIT_PATH_MAX], url[64], domain[16];
+    uint64_t left = ROUND_BUDGET;
+    uint32_t depth = 0;
+    size_t n = 0;
+    scratch_make(dir);
+    must(frontier_open(dir, &rounds, &f, &err));
+    for (uint64_t i = 0; i < ROUND_PAGES; i++) {
+        uint64_t which = wit_permute(i, ROUND_PAGES, seed);
+        snprintf(url, sizeof url, "http://d%u/%u", (unsigned)(which % 7), (unsigned)which);
+        snprintf(domain, sizeof domain, "d%u", (unsigned)(which % 7));
+        page_add(f, url, domain, which < 30 ? 0 : which < 80 ? 1 : 2);
+    }
+    int st;
+    while ((st = frontier_round(f, left, &limits, &err)) > 0) {
+        frontier_limit(f, &limits);
+        while ((st = frontier_take(f, 1000, &page, &err)) > 0) {
+            assert_true(page.depth >= depth); /* no shallower one was left */
+            depth = page.depth;
+            snprintf(out[n++], 64, "%.*s", WIT_STR_FMT(page.url));
+            must(frontier_done(f, page.id, page.url, NULL, &err));
+            left--;
+        }
+        must(st);
+    }
+    must(st);
+    frontier_close(f);
+    scratch_remove(dir);
+    qsort(out, n, 64, url_order);
+    return n;
+}
+
+static void rounds_do_not_depend_on_the_order_of_discovery(void **state) {
+    static char first[ROUND_PAGES][64], other[ROUND_PAGES][64];
+    assert_int_equal(rounds_take(1, first), ROUND_BUDGET);
+    for (uint64_t seed = 2; seed < 6; seed++) {
+        assert_int_equal(rounds_take(seed, other), ROUND_BUDGET);
+        for (size_t i = 0; i < ROUND_BUDGET; i++)
+            assert_string_equal(first[i], other[i]);
+    }
 }
 
 static void a_frontier_knows_its_collection_and_scope(void **state) {
@@ -575,6 +630,7 @@ int main(void) {
         cmocka_unit_test(what_was_not_committed_never_was),
         cmocka_unit_test(a_refused_page_can_be_asked_for_again),
         cmocka_unit_test(deep_pages_wait_for_another_run),
+        cmocka_unit_test(rounds_do_not_depend_on_the_order_of_discovery),
         cmocka_unit_test(a_frontier_knows_its_collection_and_scope),
         cmocka_unit_test(robots_come_first_and_count_as_a_request),
         cmocka_unit_test(rules_refuse_by_path_and_by_origin),
