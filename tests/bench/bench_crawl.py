@@ -1,7 +1,7 @@
 """Fetching images: wit's crawler beside img2dataset, one core each, a server on another.
 
     .venv/bin/python tests/bench/bench_crawl.py [--images 2000] [--rounds 5] [--build build]
-                                                [--sides wit,img2dataset] [--dir /dev/shm]
+                                                [--sides wit,img2dataset,bare] [--dir /dev/shm]
 
 Both get the same JPEGs (distinct, log-normal sizes: median 60 kB, mean 100 kB) from one nginx on
 loopback and end with a finished dataset of their bytes and captions in memory (tmpfs): wit crawls
@@ -10,6 +10,10 @@ captions and writes tars without decoding. Settings favour the peer: no EXIF, no
 of its threads hardly matters); wit walks each JPEG to its end, hashes it and syncs its logs. After
 each run what was stored is counted, outside of the timing: a run counts only if it has every image,
 byte for byte in sum.
+
+The third side, bare, is a loop of libuv, libcurl and XXH3-128 that writes what comes into one file
+(peer_bare_loop.c): the least that fetching can cost. Beside it stands what wit needs for the crawl
+alone, without the seal.
 
 CPU seconds are those of the process with all its children. Starting Python and its imports costs
 img2dataset seconds that a long run doesn't feel, so there is a second number, "work": what the
@@ -102,6 +106,8 @@ class Inputs:
         url = f"http://127.0.0.1:{port}"
         self.scope = f"{url}/page.html"
         self.seeds, self.list = base / "seeds.txt", base / "list.jsonl"
+        self.urls = base / "urls.txt"
+        self.urls.write_text("".join(f"{url}/images/{name}\n" for name, _ in made))
         self.seeds.write_text(self.scope + "\n")
         with open(base / "site" / "page.html", "w") as page, open(self.list, "w") as rows:
             page.write("<!doctype html><title>pictures</title>\n")
@@ -337,6 +343,21 @@ class Img2dataset(Side):
         return len(sizes), sum(sizes)
 
 
+class Bare(Side):
+    name = "bare"
+
+    def commands(self, inputs):
+        loop = str(pathlib.Path(self.args.build) / "tests" / "bench" / "peer_bare_loop")
+        return [[loop, str(inputs.urls), str(self.out), str(self.args.concurrency)]]
+
+    def stored(self):
+        told = json.loads(self.log.read_text())
+        if os.path.getsize(self.out) != told["bytes"]:
+            sys.exit("bench_crawl: bare's file is not what it told")
+        self.out.unlink()
+        return told["images"], told["bytes"]
+
+
 # ---- report -------------------------------------------------------------------------------------
 
 def say(**fields):
@@ -355,12 +376,19 @@ def report(sides, images):
             work_spread_pct=round(spread_pct(work), 1),
             by_command=[round(1000 * statistics.median(p) / images, 3) for p in zip(*runs)],
             peak_rss_mb=round(max(side.rss[WARMUP:]) / 1e6, 1), n=len(runs))
-    if len(sides) == 2:
-        a, b = (side.name for side in sides)
+    ours = sides[0]
+    for peer in sides[1:]:
         for what, by_side in costs.items():
-            ratios = [y / x for x, y in zip(by_side[a], by_side[b])]
-            say(ratio=f"CPU of {b}/{a}, {what}", median=round(statistics.median(ratios), 2),
-                least=round(min(ratios), 2), most=round(max(ratios), 2))
+            ratios = [y / x for x, y in zip(by_side[ours.name], by_side[peer.name])]
+            say_ratio(f"CPU of {peer.name}/{ours.name}, {what}", ratios)
+        if peer.name == "bare" and ours.name == "wit":
+            say_ratio("CPU of wit's crawl/bare",
+                      [x[0] / y[0] for x, y in zip(ours.cpu[WARMUP:], peer.cpu[WARMUP:])])
+
+
+def say_ratio(name, ratios):
+    say(ratio=name, median=round(statistics.median(ratios), 2), least=round(min(ratios), 2),
+        most=round(max(ratios), 2))
 
 
 def bench(args, base):
@@ -372,7 +400,7 @@ def bench(args, base):
     sizes = sorted(size for _, size in made)
     say(images=inputs.count, bytes=inputs.bytes, mean=inputs.bytes // inputs.count,
         median=sizes[len(sizes) // 2], page_bytes=(base / "site/page.html").stat().st_size)
-    kinds = {"wit": Wit, "img2dataset": Img2dataset}
+    kinds = {"wit": Wit, "img2dataset": Img2dataset, "bare": Bare}
     sides = [kinds[name](args, base) for name in args.sides]
     server = Server(base, port, args.server_core)
     try:
@@ -401,8 +429,8 @@ def main():
     parser.add_argument("--timeout", type=float, default=300, help="seconds for one command")
     args = parser.parse_args()
     args.sides = args.sides.split(",")
-    if not args.sides or set(args.sides) - {"wit", "img2dataset"}:
-        parser.error("--sides takes wit, img2dataset or both")
+    if not args.sides or set(args.sides) - {"wit", "img2dataset", "bare"}:
+        parser.error("--sides takes wit, img2dataset and bare")
     if args.images < 2 or args.rounds < 1:
         parser.error("--images must be at least 2 and --rounds at least 1")
     for stop in (signal.SIGTERM, signal.SIGHUP):  # so that what began is ended and removed
