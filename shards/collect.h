@@ -12,7 +12,11 @@
 /* One log per prefix group: the images of a group share the top four bits of their keys. */
 enum { COLLECT_GROUPS = 16, COLLECT_GROUP_BITS = 4 };
 
-enum { COLLECT_CANDIDATE_HEAD_BYTES = 16, COLLECT_IMAGE_HEAD_BYTES = 56 };
+enum {
+    COLLECT_CANDIDATE_HEAD_BYTES = 16,
+    COLLECT_CANDIDATE_HEAD_MOST = 24, /* of a candidate with extra or digest */
+    COLLECT_IMAGE_HEAD_BYTES = 56
+};
 enum { COLLECT_COMMIT_BYTES = 16 + 8 * (1 + COLLECT_GROUPS + 4) };
 
 /* Frame types. */
@@ -36,9 +40,12 @@ int collect_commit_load(const char *dir, struct collect_commit *out, struct wit_
 void collect_commit_put(const struct collect_commit *c, uint8_t out[COLLECT_COMMIT_BYTES]);
 void collect_commit_get(const uint8_t in[COLLECT_COMMIT_BYTES], struct collect_commit *c);
 
-/* The fixed part of a candidate's head; url, text and page follow it. WIT_ELIMIT. */
+/* The fixed part of a candidate's head; url, text, page, extra and digest follow it. Its length, or
+ * WIT_ELIMIT. */
 int collect_candidate_encode(const struct wit_shards_candidate *c,
-                             uint8_t head[COLLECT_CANDIDATE_HEAD_BYTES]);
+                             uint8_t head[COLLECT_CANDIDATE_HEAD_MOST]);
+/* Has it a URL and a text, or is it an image that a list names alone? */
+bool collect_candidate_complete(const struct wit_shards_candidate *c);
 /* Views into the head. WIT_ECORRUPT. */
 int collect_candidate_decode(struct wit_str head, struct wit_shards_candidate *out,
                              struct wit_error *err);

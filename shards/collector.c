@@ -339,17 +339,22 @@ static int keep_failure(struct wit_shards_collector *c, int st) {
 int wit_shards_collector_add_candidate(struct wit_shards_collector *c,
                                        const struct wit_shards_candidate *cand,
                                        struct wit_error *err) {
-    uint8_t head[COLLECT_CANDIDATE_HEAD_BYTES];
+    uint8_t head[COLLECT_CANDIDATE_HEAD_MOST];
     int st = begin(c, err);
     if (st < 0)
         return st;
-    if (cand->text.len == 0 || cand->url.len == 0)
+    if (!collect_candidate_complete(cand))
         return wit_error_set(err, WIT_EINVAL, "a candidate needs a URL and a text");
-    if (collect_candidate_encode(cand, head) < 0)
-        return wit_error_set(err, WIT_ELIMIT, "a candidate's URL, text or page is over %zu bytes",
+    int fixed = collect_candidate_encode(cand, head);
+    if (fixed < 0)
+        return wit_error_set(err, WIT_ELIMIT, "a field of a candidate is over %zu bytes",
                              WIT_SHARDS_MAX_FIELD_BYTES);
-    const struct wit_str pieces[] = { wit_str_of(head, sizeof head), cand->url, cand->text,
-                                      cand->page };
+    const struct wit_str pieces[] = { wit_str_of(head, (size_t)fixed),
+                                      cand->url,
+                                      cand->text,
+                                      cand->page,
+                                      cand->extra,
+                                      cand->digest };
     st = segment_writer_append(&c->candidates, FRAME_CANDIDATE, pieces, WIT_COUNT_OF(pieces),
                                WIT_STR(""), err);
     if (st >= 0)

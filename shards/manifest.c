@@ -138,8 +138,8 @@ int manifest_encode(const struct manifest *m, struct wit_buf *out) {
     put_lineage(&w, m);
     line_break(&w);
     wit_json_key(&w, "recipe");
-    if (m->recipe.len && w.status == 0)
-        w.status = wit_buf_append_str(out, m->recipe); /* JSON already, checked by the sealer */
+    if (m->recipe.len)
+        wit_json_put_raw(&w, m->recipe); /* checked by the sealer */
     else
         wit_json_put_null(&w);
     int st = wit_json_writer_finish(&w);

@@ -21,10 +21,10 @@ struct place {
     unsigned generation; /* of the bytes: the last generation is the smallest */
 };
 
-/* Words that keep() let through, with the page they stood on. */
+/* Words that keep() let through, with the page they stood on and what a list said beside them. */
 struct said {
     struct record_caption caption;
-    struct wit_str page;
+    struct wit_str page, extra;
 };
 
 struct planner {
@@ -137,7 +137,9 @@ int planner_body(struct planner *p, uint64_t image, void *out, struct wit_error 
 static int said_order(const void *x, const void *y) {
     const struct said *a = x, *b = y;
     int order = record_caption_cmp(&a->caption, &b->caption);
-    return order ? order : wit_str_cmp(a->page, b->page);
+    if (order == 0)
+        order = wit_str_cmp(a->page, b->page);
+    return order ? order : wit_str_cmp(a->extra, b->extra);
 }
 
 /* Copy what the log says about the URL of a place to p->said. */
@@ -155,7 +157,8 @@ static int words_read(struct planner *p, struct wit_str url, uint64_t image,
             return st;
         if (!wit_str_eq(cand.url, url))
             continue; /* another URL with the same hash */
-        if (keep_str(p->arena, &cand.text, err) < 0 || keep_str(p->arena, &cand.page, err) < 0)
+        if (keep_str(p->arena, &cand.text, err) < 0 || keep_str(p->arena, &cand.page, err) < 0 ||
+            keep_str(p->arena, &cand.extra, err) < 0)
             return WIT_ENOMEM;
         st = room((void **)&p->said, p->said_count, &p->said_cap, sizeof *p->said, err);
         if (st < 0)
@@ -163,6 +166,7 @@ static int words_read(struct planner *p, struct wit_str url, uint64_t image,
         p->said[p->said_count++] = (struct said){
             .caption = { .text = cand.text, .source = (uint16_t)cand.source },
             .page = cand.page,
+            .extra = cand.extra,
         };
     }
     return 0;
@@ -179,13 +183,14 @@ static int words_judge(struct planner *p, struct wit_str url, size_t from, bool 
         qsort(s, read, sizeof *s, said_order);
     struct wit_str text = { NULL, 0 };
     for (size_t i = 0; i < read; i++) {
-        if (!wit_str_eq(s[i].caption.text, text)) {
+        if (i == 0 || !wit_str_eq(s[i].caption.text, text)) {
             text = s[i].caption.text;
             const struct wit_shards_candidate cand = {
                 .url = url,
                 .text = text,
                 .source = (enum wit_shards_source)s[i].caption.source,
                 .page = s[i].page,
+                .extra = s[i].extra,
             };
             int st = p->cfg->keep ? p->cfg->keep(p->cfg->user, &cand, &stays, err) : 0;
             if (st < 0)
@@ -295,6 +300,14 @@ static int caption_order(const void *x, const void *y) {
     return record_caption_cmp(x, y);
 }
 
+/* How many captions at the front of the sorted ones say nothing beside others that do. */
+static size_t captions_without_words(const struct planner *p, size_t all) {
+    size_t empty = 0;
+    while (empty < all && p->captions[empty].text.len == 0)
+        empty++;
+    return empty < all ? empty : 0;
+}
+
 /* The set of captions of all places into p->captions, cut at the ceilings. */
 static int captions_gather(struct planner *p, uint32_t *count, struct plan *plan,
                            struct wit_error *err) {
@@ -308,10 +321,9 @@ static int captions_gather(struct planner *p, uint32_t *count, struct plan *plan
         }
     qsort(p->captions, all, sizeof *p->captions, caption_order);
     bool full = false;
-    for (size_t i = 0; i < all; i++) {
+    for (size_t i = captions_without_words(p, all); i < all; i++) {
         /* kept <= i: a repeat is next to what was kept last, unless the ceiling was reached. */
-        if (i > 0 && !full && kept &&
-            record_caption_cmp(&p->captions[kept - 1], &p->captions[i]) == 0)
+        if (!full && kept && record_caption_cmp(&p->captions[kept - 1], &p->captions[i]) == 0)
             continue;
         distinct++;
         size_t more = RECORD_FIELD_BYTES + p->captions[i].text.len;
@@ -337,14 +349,21 @@ static void put_seen(struct wit_json_writer *w, const struct planner *p, size_t 
         const struct record_caption *c =
             bsearch(&s->caption, p->captions, caption_count, sizeof *p->captions, caption_order);
         total++;
-        if (!c || listed == SEEN_MOST)
+        if ((!c && s->caption.text.len) || listed == SEEN_MOST)
             continue;
         listed++;
         wit_json_object_begin(w);
         wit_json_key(w, "caption");
-        wit_json_put_u64(w, (uint64_t)(c - p->captions));
+        if (c)
+            wit_json_put_u64(w, (uint64_t)(c - p->captions));
+        else /* named without words, which it has from elsewhere */
+            wit_json_put_null(w);
         wit_json_key(w, "page");
         wit_json_put_str(w, s->page);
+        if (s->extra.len) {
+            wit_json_key(w, "extra");
+            wit_json_put_raw(w, s->extra);
+        }
         wit_json_object_end(w);
     }
     wit_json_array_end(w);

@@ -63,9 +63,11 @@ const char *wit_shards_source_name(enum wit_shards_source s); /* "alt", ... "unk
 /* One place where an image and words stood together. All views are borrowed for the call. */
 struct wit_shards_candidate {
     struct wit_str url;  /* canonical absolute image URL, before any redirect, no fragment */
-    struct wit_str text; /* UTF-8, not empty */
+    struct wit_str text; /* UTF-8; empty only of WIT_SHARDS_LIST: a list that names images alone */
     enum wit_shards_source source;
-    struct wit_str page; /* URL of the page, or empty */
+    struct wit_str page;   /* URL of the page, or empty */
+    struct wit_str extra;  /* a JSON object: what else a list says of it; or empty */
+    struct wit_str digest; /* "sha256:<hex>": what the image's bytes must hash to; or empty */
 };
 
 /* An image that arrived. */
@@ -89,16 +91,16 @@ struct wit_shards_collector; /* one thread at a time; one collector per director
 int wit_shards_collector_open(const char *dir, struct wit_shards_collector **out,
                               struct wit_error *err);
 /* Append; durable only after the next commit. Repeats are harmless: everything is a set at sealing.
- * WIT_EINVAL (empty URL, text or bytes) and WIT_ELIMIT (a ceiling) add nothing and the collector
- * goes on. After any other failure (WIT_ENOSPC: the disk is full) it takes nothing more: close it,
- * and the same command resumes at the last commit. */
+ * WIT_EINVAL (empty URL, bytes, or text outside a list) and WIT_ELIMIT (a ceiling) add nothing and
+ * the collector goes on. After any other failure (WIT_ENOSPC: the disk is full) it takes nothing
+ * more: close it, and the same command resumes at the last commit. */
 int wit_shards_collector_add_candidate(struct wit_shards_collector *c,
                                        const struct wit_shards_candidate *cand,
                                        struct wit_error *err);
 int wit_shards_collector_add_image(struct wit_shards_collector *c,
                                    const struct wit_shards_fetched *image, struct wit_error *err);
-/* A URL that ended without an image; reason is a counter name such as "http_404", of which the first
- * 63 bytes are kept. A later reason replaces it, a later image too; an image stays. */
+/* A URL that ended without an image; reason is a counter name such as "http_404", of which the
+ * first 63 bytes are kept. A later reason replaces it, a later image too; an image stays. */
 int wit_shards_collector_add_refusal(struct wit_shards_collector *c, struct wit_str url,
                                      struct wit_str reason, struct wit_error *err);
 /* A refused URL is as if it had never been asked for: 1; 0: it was not refused. */
@@ -131,8 +133,8 @@ typedef int (*wit_shards_candidate_fn)(void *user, const struct wit_shards_candi
                                        struct wit_error *err);
 int wit_shards_candidates_each(const char *dir, wit_shards_candidate_fn fn, void *user,
                                struct wit_error *err);
-/* The same from a position in the log: 0, or what an earlier call left there. It is moved behind the
- * last candidate that fn was called for. */
+/* The same from a position in the log: 0, or what an earlier call left there. It is moved behind
+ * the last candidate that fn was called for. */
 int wit_shards_candidates_from(const char *dir, uint64_t *position, wit_shards_candidate_fn fn,
                                void *user, struct wit_error *err);
 
@@ -277,7 +279,8 @@ int wit_shards_key(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
 int wit_shards_find(struct wit_shards_dataset *ds, struct wit_hash128 key, size_t *shard,
                     uint64_t *index, struct wit_error *err);
 /* Origins of a sample, appended to out: one JSON object a line for each URL it came from, by URL:
- * {"url","final_url","fetched_at_s","headers","rights","seen":[{"caption","page"}],"seen_total"}.
+ * {"url","final_url","fetched_at_s","headers","rights","seen":[{"caption","page"}],"seen_total"};
+ * an entry of "seen" has "extra" too where the candidate had it.
  */
 int wit_shards_origin(struct wit_shards_dataset *ds, struct wit_hash128 key, struct wit_buf *out,
                       struct wit_error *err);

@@ -132,6 +132,11 @@ void wit_json_key(struct wit_json_writer *w, const char *key) {
     w->need_comma = false;
 }
 
+void wit_json_put_raw(struct wit_json_writer *w, struct wit_str json) {
+    before_value(w);
+    emit(w, json.data, json.len);
+}
+
 void wit_json_put_str(struct wit_json_writer *w, struct wit_str s) {
     before_value(w);
     emit_string(w, s);

@@ -378,6 +378,7 @@ void wit_json_put_double(struct wit_json_writer *w,
                                        NaN and infinities write null */
 void wit_json_put_bool(struct wit_json_writer *w, bool v);
 void wit_json_put_null(struct wit_json_writer *w);
+void wit_json_put_raw(struct wit_json_writer *w, struct wit_str json); /* a value, written before */
 
 /* ---- files ----------------------------------------------------------------------------------- */
 

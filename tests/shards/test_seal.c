@@ -325,6 +325,67 @@ static void test_two_images_under_one_key(void **state) {
     assert_hash(hashes[0], hashes[1], 0);
 }
 
+static void add_listed(struct wit_shards_collector *c, const char *url, const char *bytes,
+                       const char *text, const char *extra) {
+    const struct wit_shards_fetched f = { .url = wit_str_from(url),
+                                          .final_url = wit_str_from(url),
+                                          .bytes = wit_str_from(bytes),
+                                          .info = { .format = WIT_IMAGE_PNG, .width = 1 } };
+    const struct wit_shards_candidate cand = { .url = wit_str_from(url),
+                                               .text = wit_str_from(text),
+                                               .source = WIT_SHARDS_LIST,
+                                               .extra = wit_str_from(extra) };
+    must(wit_shards_collector_add_image(c, &f, &err));
+    must(wit_shards_collector_add_candidate(c, &cand, &err));
+}
+
+static void origin_is(struct wit_shards_dataset *ds, const char *bytes, const char *seen) {
+    struct wit_buf origin = WIT_BUF_INIT(1 << 16);
+    must(wit_shards_origin(ds, wit_hash128_of(bytes, strlen(bytes)), &origin, &err));
+    must(wit_buf_terminate(&origin));
+    if (!strstr(origin.data, seen))
+        fail_msg("'%s' is not in: %s", seen, origin.data);
+    wit_buf_finish(&origin);
+}
+
+static int keep_words(void *user, const struct wit_shards_candidate *cand, bool *keep,
+                      struct wit_error *e) {
+    *keep = cand->text.len > 0;
+    return 0;
+}
+
+/* A list may name images without words: they are samples, with one caption that is empty. */
+static void test_images_without_words(void **state) {
+    struct wit_shards_seal_config cfg = wit_shards_seal_config_default();
+    struct wit_shards_collector *c = NULL;
+    struct wit_shards_seal_report report;
+    struct wit_shards_dataset *ds = NULL;
+    char dir[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(wit_shards_collector_open(dir, &c, &err));
+    add_listed(c, "http://a/", "alone", "", "{\"id\":\"7\"}");
+    add_listed(c, "http://b/", "worded", "", "{\"id\":\"8\"}");
+    add_listed(c, "http://c/", "worded", "some words", "");
+    must(wit_shards_collector_commit(c, &err));
+    wit_shards_collector_close(c);
+    must(seal_simple(dir, 1, 0, &report, &err));
+    assert_int_equal(report.samples, 2);
+    assert_int_equal(report.pairs, 2);
+    assert_int_equal(report.captions_cut, 0);
+    assert_int_equal(count_captions(dir, wit_hash128_of("alone", 5), WIT_STR("alone")), 1);
+    must(wit_shards_verify(dir, NULL, &(struct wit_shards_verify_report){ .bad = 0 }, &err));
+    must(wit_shards_dataset_open(dir, NULL, &ds, &err));
+    origin_is(ds, "alone", "\"seen\":[{\"caption\":0,\"page\":\"\",\"extra\":{\"id\":\"7\"}}]");
+    origin_is(ds, "worded", "\"seen\":[{\"caption\":null,\"page\":\"\",\"extra\":{\"id\":\"8\"}}]");
+    origin_is(ds, "worded", "\"seen\":[{\"caption\":0,\"page\":\"\"}]");
+    wit_shards_dataset_close(ds);
+    cfg.keep = keep_words; /* is asked about the empty text too */
+    must(wit_shards_seal(dir, &cfg, &report, &err));
+    assert_int_equal(report.samples, 1);
+    assert_int_equal(report.dropped_pairs, 2);
+    scratch_remove(dir);
+}
+
 static void test_words_decide(void **state) {
     struct wit_shards_collector *c = NULL;
     struct wit_shards_seal_report report;
@@ -557,6 +618,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_whole),
         cmocka_unit_test(test_words_decide),
+        cmocka_unit_test(test_images_without_words),
         cmocka_unit_test(test_empty_collection),
         cmocka_unit_test(test_two_images_under_one_key),
         cmocka_unit_test(test_hash_depends_on_content_only),

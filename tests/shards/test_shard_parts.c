@@ -174,27 +174,53 @@ static void segment_round_trip(void **state) {
     scratch_remove(dir);
 }
 
-static void heads_round_trip(void **state) {
+/* What is encoded is decoded, and nothing shorter than it. */
+static void candidate_round_trip(const struct wit_shards_candidate *cand, size_t fixed_bytes) {
     struct wit_buf head = WIT_BUF_INIT(1 << 12);
-    const struct wit_shards_candidate cand = { .url = WIT_STR("http://u"),
-                                               .text = WIT_STR("t\0x"),
-                                               .source = WIT_SHARDS_LIST,
-                                               .page = WIT_STR("") };
     struct wit_shards_candidate back;
-    uint8_t fixed[COLLECT_IMAGE_HEAD_BYTES];
-    must(collect_candidate_encode(&cand, fixed));
-    must(wit_buf_append(&head, fixed, COLLECT_CANDIDATE_HEAD_BYTES));
-    must(wit_buf_append_str(&head, cand.url));
-    must(wit_buf_append_str(&head, cand.text));
+    uint8_t fixed[COLLECT_CANDIDATE_HEAD_MOST];
+    int n = collect_candidate_encode(cand, fixed);
+    assert_int_equal(n, fixed_bytes);
+    must(wit_buf_append(&head, fixed, (size_t)n));
+    const struct wit_str texts[] = { cand->url, cand->text, cand->page, cand->extra, cand->digest };
+    for (size_t i = 0; i < WIT_COUNT_OF(texts); i++)
+        must(wit_buf_append_str(&head, texts[i]));
     must(collect_candidate_decode(wit_buf_view(&head), &back, &err));
-    assert_true(wit_str_eq(back.text, cand.text) && back.source == WIT_SHARDS_LIST);
+    const struct wit_str got[] = { back.url, back.text, back.page, back.extra, back.digest };
+    for (size_t i = 0; i < WIT_COUNT_OF(texts); i++)
+        assert_true(wit_str_eq(got[i], texts[i]));
+    assert_int_equal(back.source, cand->source);
     for (size_t len = 0; len < head.len; len++)
         assert_int_equal(collect_candidate_decode(wit_str_of(head.data, len), &back, &err),
                          WIT_ECORRUPT);
+    head.data[2] |= 2; /* a flag of some later version */
+    assert_int_equal(collect_candidate_decode(wit_buf_view(&head), &back, &err), WIT_ECORRUPT);
+    wit_buf_finish(&head);
+}
+
+static void heads_round_trip(void **state) {
+    const struct wit_shards_candidate plain = { .url = WIT_STR("http://u"),
+                                                .text = WIT_STR("t\0x"),
+                                                .source = WIT_SHARDS_LIST };
+    const struct wit_shards_candidate bare = { .url = WIT_STR("http://u"),
+                                               .source = WIT_SHARDS_LIST };
+    const struct wit_shards_candidate full = { .url = WIT_STR("http://u"),
+                                               .text = WIT_STR("t\n\t"),
+                                               .source = WIT_SHARDS_LIST,
+                                               .page = WIT_STR("http://p"),
+                                               .extra = WIT_STR("{\"a\":1}"),
+                                               .digest = WIT_STR("md5:00") };
+    uint8_t fixed[COLLECT_CANDIDATE_HEAD_MOST];
+    candidate_round_trip(&plain, COLLECT_CANDIDATE_HEAD_BYTES);
+    candidate_round_trip(&bare, COLLECT_CANDIDATE_HEAD_BYTES);
+    candidate_round_trip(&full, COLLECT_CANDIDATE_HEAD_MOST);
     const struct wit_shards_candidate huge = { .url = WIT_STR("u"),
                                                .text = { "t", WIT_SHARDS_MAX_FIELD_BYTES + 1 } };
     assert_int_equal(collect_candidate_encode(&huge, fixed), WIT_ELIMIT);
-    wit_buf_finish(&head);
+    struct wit_shards_candidate wordless = bare;
+    wordless.source = WIT_SHARDS_ALT;
+    assert_false(collect_candidate_complete(&wordless));
+    assert_true(collect_candidate_complete(&bare));
 }
 
 struct reasons {
