@@ -268,6 +268,21 @@ void wit_hasher_reset(struct wit_hasher *h);
 void wit_hasher_update(struct wit_hasher *h, const void *data, size_t len);
 struct wit_hash128 wit_hasher_digest(const struct wit_hasher *h);
 
+/* ---- digests that others publish --------------------------------------------------------------
+ */
+
+/* What lists of images name their bytes by. Our own keys are wit_hash128. */
+enum wit_digest_kind { WIT_DIGEST_MD5 = 1, WIT_DIGEST_SHA1, WIT_DIGEST_SHA256, WIT_DIGEST_SHA512 };
+#define WIT_DIGEST_MAX_BYTES 64
+int wit_digest_find(struct wit_str name, enum wit_digest_kind *out); /* "sha256"; WIT_ENOTFOUND */
+const char *wit_digest_name(enum wit_digest_kind kind);
+size_t wit_digest_bytes(enum wit_digest_kind kind);
+/* Bytes written, or WIT_EUNSUPPORTED (libcrypto was built or configured without it). */
+int wit_digest_of(enum wit_digest_kind kind, struct wit_str data, uint8_t out[WIT_DIGEST_MAX_BYTES],
+                  struct wit_error *err);
+/* Two lower-case digits a byte, and NUL: out has room for 2 * len + 1. */
+void wit_digest_to_hex(struct wit_str digest, char *out);
+
 /* ---- random numbers -------------------------------------------------------------------------- */
 
 /* Philox4x32-10 (Salmon et al., SC 2011): pure function of key and counter, so results depend on

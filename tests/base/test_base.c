@@ -225,6 +225,32 @@ static void json_round_trips_every_byte(void **state) {
     wit_buf_finish(&out);
 }
 
+/* Known answers: RFC 1321 and FIPS 180-4, for "abc". */
+static void digests_are_those_that_others_compute(void **state) {
+    static const struct {
+        const char *name, *hex;
+    } known[] = {
+        { "md5", "900150983cd24fb0d6963f7d28e17f72" },
+        { "sha1", "a9993e364706816aba3e25717850c26c9cd0d89d" },
+        { "sha256", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+        { "sha512", "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+                    "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f" },
+    };
+    uint8_t bytes[WIT_DIGEST_MAX_BYTES];
+    char hex[2 * WIT_DIGEST_MAX_BYTES + 1];
+    enum wit_digest_kind kind;
+    for (size_t i = 0; i < WIT_COUNT_OF(known); i++) {
+        assert_int_equal(wit_digest_find(wit_str_from(known[i].name), &kind), 0);
+        assert_string_equal(wit_digest_name(kind), known[i].name);
+        int n = wit_digest_of(kind, WIT_STR("abc"), bytes, NULL);
+        assert_int_equal(n, wit_digest_bytes(kind));
+        wit_digest_to_hex(wit_str_of(bytes, (size_t)n), hex);
+        assert_string_equal(hex, known[i].hex);
+    }
+    assert_int_equal(wit_digest_find(WIT_STR("SHA256"), &kind), WIT_ENOTFOUND);
+    assert_true(wit_digest_of(WIT_DIGEST_MD5, wit_str_of(NULL, 0), bytes, NULL) == 16);
+}
+
 static void json_writer_replaces_invalid_utf8(void **state) {
     struct wit_buf out = WIT_BUF_INIT(1 << 16);
     struct wit_json_writer w;
@@ -435,6 +461,7 @@ int main(void) {
         cmocka_unit_test(permutation_is_a_bijection),
         cmocka_unit_test(json_round_trips_every_byte),
         cmocka_unit_test(json_writer_replaces_invalid_utf8),
+        cmocka_unit_test(digests_are_those_that_others_compute),
         cmocka_unit_test(json_errors_name_the_place),
         cmocka_unit_test(files_are_replaced_whole),
         cmocka_unit_test(what_is_no_file_is_not_replaced),

@@ -1,0 +1,53 @@
+/* digest.c: cryptographic digests behind wit's own names. The only part that knows libcrypto. */
+#include "wit_base.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+
+static const struct {
+    const char *name;
+    size_t bytes;
+} kinds[] = {
+    [WIT_DIGEST_MD5] = { "md5", 16 },
+    [WIT_DIGEST_SHA1] = { "sha1", 20 },
+    [WIT_DIGEST_SHA256] = { "sha256", 32 },
+    [WIT_DIGEST_SHA512] = { "sha512", 64 },
+};
+
+static_assert(EVP_MAX_MD_SIZE <= WIT_DIGEST_MAX_BYTES, "every digest fits");
+
+int wit_digest_find(struct wit_str name, enum wit_digest_kind *out) {
+    for (size_t i = WIT_DIGEST_MD5; i < WIT_COUNT_OF(kinds); i++)
+        if (wit_str_eq(name, wit_str_from(kinds[i].name))) {
+            *out = (enum wit_digest_kind)i;
+            return 0;
+        }
+    return WIT_ENOTFOUND;
+}
+
+const char *wit_digest_name(enum wit_digest_kind kind) {
+    return kinds[kind].name;
+}
+
+size_t wit_digest_bytes(enum wit_digest_kind kind) {
+    return kinds[kind].bytes;
+}
+
+int wit_digest_of(enum wit_digest_kind kind, struct wit_str data, uint8_t out[WIT_DIGEST_MAX_BYTES],
+                  struct wit_error *err) {
+    size_t n = 0;
+    if (!EVP_Q_digest(NULL, kinds[kind].name, NULL, data.data ? data.data : "", data.len, out, &n))
+        return wit_error_set(err, WIT_EUNSUPPORTED, "libcrypto computes no %s here",
+                             kinds[kind].name);
+    return (int)n;
+}
+
+void wit_digest_to_hex(struct wit_str digest, char *out) {
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < digest.len; i++) {
+        uint8_t byte = (uint8_t)digest.data[i];
+        out[2 * i] = digits[byte >> 4];
+        out[2 * i + 1] = digits[byte & 15];
+    }
+    out[2 * digest.len] = '\0';
+}
