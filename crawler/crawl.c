@@ -29,6 +29,7 @@ enum {
     LINKS_MOST = 10000,     /* followed of one page */
     LOG_SLICE = 5000,       /* candidates of the log judged between looking at what came back */
     DEPTH_MOST = 65535,     /* that the frontier can hold */
+    FEED_SLICE = 1000,      /* items of the feed between looking at what came back */
     IMAGES_OUT_MOST = 20000 /* at the reactors: others wait in the log */
 };
 
@@ -46,6 +47,7 @@ struct crawl {
     uint64_t log_position;
     bool log_behind;
     unsigned slice; /* candidates of the log that may still be judged in this turn */
+    bool feed_ended, feed_changed;
     uint32_t domain_pages_most;
     size_t pages_out, images_out;
     struct key_set scope_domains; /* of the seeds, where there is no scope */
@@ -270,6 +272,8 @@ static int pages_start(struct crawl *c, struct wit_error *err) {
 }
 
 static int pages_send(struct crawl *c, struct wit_error *err) {
+    if (c->cfg->seed_count == 0) /* links of pages that still wait would have no scope */
+        return 0;
     int st = pages_start(c, err);
     while (st == 0 && c->cfg->rounds && c->pages_out == 0 && (st = round_begin(c, err)) > 0)
         st = pages_start(c, err);
@@ -402,6 +406,64 @@ static int image_done(struct crawl *c, struct crawl_task *t, struct wit_error *e
     return st;
 }
 
+/* ---- the feed ------------------------------------------------------------------------------- */
+
+static int feed_item_refuse(struct crawl *c, const struct wit_crawler_feed_item *item,
+                            const char *reason, struct wit_error *err) {
+    const struct refusal_line line = { .subject = WIT_CRAWLER_ROW,
+                                       .url = item->where,
+                                       .reason = wit_str_from(reason) };
+    int st = frontier_count(c->frontier, line.subject, reason, 1, err);
+    if (st >= 0 && refusal_table_add(&c->run_refusals, line.subject, line.reason, 1) < 0)
+        st = no_memory(err);
+    return st < 0 || item->where.len == 0 ? st : refusal_log_add(&c->refusals, &line, err);
+}
+
+static int feed_item_take(struct crawl *c, const struct wit_crawler_feed_item *item,
+                          struct wit_error *err) {
+    if (item->reason)
+        return feed_item_refuse(c, item, item->reason, err);
+    int st = wit_shards_collector_add_candidate(c->collector, &item->candidate, err);
+    if (st == WIT_EINVAL || st == WIT_ELIMIT)
+        return feed_item_refuse(c, item, "row_too_long", err);
+    return st < 0 ? st : candidate_judge(c, &item->candidate, err);
+}
+
+/* Is there room for what the next item may want? */
+static bool feed_may_give(const struct crawl *c) {
+    return c->cfg->feed && !c->feed_ended && !c->log_behind && c->images_out < IMAGES_OUT_MOST;
+}
+
+static int feed_pull(struct crawl *c, struct wit_error *err) {
+    int st = 0;
+    for (unsigned n = 0; n < FEED_SLICE && st >= 0 && feed_may_give(c); n++) {
+        struct wit_crawler_feed_item item = { .reason = NULL };
+        st = c->cfg->feed->next(c->cfg->feed->user, &item, err);
+        if (st > 0)
+            st = feed_item_take(c, &item, err);
+        else
+            c->feed_ended = true;
+        c->changed = true;
+    }
+    return st;
+}
+
+static int feed_begin(struct crawl *c, struct wit_error *err) {
+    const struct wit_crawler_feed *feed = c->cfg->feed;
+    struct wit_crawler_feed_position at;
+    if (!feed)
+        return 0;
+    int st = frontier_feed_begin(c->frontier, feed->identity, &at, &c->feed_changed, err);
+    return st > 0 ? feed->seek(feed->user, &at, err) : st;
+}
+
+static struct wit_crawler_feed_position feed_tell(const struct crawl *c) {
+    struct wit_crawler_feed_position at = { .rows = 0 };
+    if (c->cfg->feed)
+        c->cfg->feed->tell(c->cfg->feed->user, &at);
+    return at;
+}
+
 /* ---- the run -------------------------------------------------------------------------------- */
 
 static int task_done(struct crawl *c, struct crawl_task *t, struct wit_error *err) {
@@ -416,6 +478,7 @@ static void progress_fill(struct crawl *c, struct wit_crawler_progress *out) {
     struct wit_shards_collected s = wit_shards_collector_totals(c->collector);
     refusal_table_sort_by_count(&c->run_refusals);
     *out = (struct wit_crawler_progress){
+        .rows = feed_tell(c).rows,
         .pages = f.read,
         .images = s.images,
         .pages_refused = f.refused,
@@ -439,6 +502,9 @@ static void progress_fill(struct crawl *c, struct wit_crawler_progress *out) {
 /* Everything that came so far is kept, and the status says `state`. */
 static int commit_as(struct crawl *c, const char *state, struct wit_error *err) {
     struct wit_crawler_progress p;
+    struct wit_crawler_feed_position at = feed_tell(c);
+    if (c->cfg->feed)
+        frontier_feed_reached(c->frontier, &at);
     int st = refusal_log_sync(&c->refusals, err);
     if (st >= 0)
         st = wit_shards_collector_commit(c->collector, err);
@@ -485,11 +551,13 @@ static bool is_interrupted(const struct crawl *c) {
 /* Start what may start. */
 static int tasks_send(struct crawl *c, struct wit_error *err) {
     int st = log_may_be_read(c) ? log_read(c, err) : 0;
-    return st < 0 ? st : pages_send(c, err);
+    if (st >= 0)
+        st = pages_send(c, err);
+    return st < 0 ? st : feed_pull(c, err);
 }
 
 static bool is_done(const struct crawl *c) {
-    return c->pages_out + c->images_out == 0 && !c->log_behind && !c->paused;
+    return c->pages_out + c->images_out == 0 && !c->log_behind && !feed_may_give(c) && !c->paused;
 }
 
 static int commit_if_due(struct crawl *c, struct wit_error *err) {
@@ -519,8 +587,8 @@ static int work(struct crawl *c, struct wit_error *err) {
         st = c->paused ? 0 : tasks_send(c, err);
         if (st < 0 || is_done(c))
             break;
-        bool log_waits = log_may_be_read(c) && !c->paused;
-        struct crawl_list back = crawl_mailbox_take(&c->results, log_waits ? 0 : TICK_MS);
+        bool more = !c->paused && (log_may_be_read(c) || feed_may_give(c));
+        struct crawl_list back = crawl_mailbox_take(&c->results, more ? 0 : TICK_MS);
         st = results_take(c, &back, err);
         if (st >= 0)
             st = commit_if_due(c, err);
@@ -559,7 +627,8 @@ static int scope_begin(struct crawl *c, struct wit_hash128 *hash, struct wit_err
 
 static int frontier_begin(struct crawl *c, struct wit_error *err) {
     struct frontier_context context = { .collection = wit_shards_collector_id(c->collector),
-                                        .rounds = c->cfg->rounds };
+                                        .rounds = c->cfg->rounds,
+                                        .keeps_scope = c->cfg->seed_count == 0 };
     struct frontier_limits limits = FRONTIER_NO_LIMITS;
     int st = scope_begin(c, &context.scope, err);
     if (st >= 0)
@@ -686,6 +755,8 @@ static int start(struct crawl *c, struct wit_error *err) {
     if (st >= 0)
         st = refusals_again(c, err);
     if (st >= 0)
+        st = feed_begin(c, err);
+    if (st >= 0)
         st = reactors_start(c, err);
     return st < 0 ? st : commit(c, err);
 }
@@ -742,8 +813,11 @@ int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_rep
         int kept = commit_as(&c, interrupted ? "interrupted" : "done", &late);
         if (kept >= 0)
             kept = crawl_report_fill(report, c.frontier, c.collector, &late);
-        if (kept >= 0)
+        if (kept >= 0) {
             report->fetched_bytes = c.fetched_bytes;
+            report->rows = feed_tell(&c).rows;
+            report->feed_changed = c.feed_changed;
+        }
         if (kept < 0) {
             st = kept;
             interrupted = false;

@@ -26,6 +26,7 @@ static void counts_put(struct wit_json_writer *w, const struct wit_crawler_progr
         const char *key;
         uint64_t value;
     } counts[] = {
+        { "rows", p->rows },
         { "pages", p->pages },
         { "pages_refused", p->pages_refused },
         { "pages_queued", p->queued_pages },

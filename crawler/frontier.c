@@ -7,6 +7,7 @@
  *   taken    the same, of pages that are being asked for
  *   reasons  u8 subject, reason -> u64: how many were refused for it
  *   meta     "state" -> u32 version, u64 next number, read, refused, 16 bytes collection, scope
+ *            "feed" -> 16 bytes identity, u64 rows, the feed's own bytes of its position
  * One write transaction lives from commit to commit, so a kill brings back the last commit whole.
  */
 #include "frontier.h"
@@ -22,7 +23,8 @@ enum {
     VERSION = 3,
     STATE_BYTES = 4 + 3 * 8 + 2 * 16,
     REASON_MOST_BYTES = 63,
-    DOMAIN_CAP_LEAST = 256
+    DOMAIN_CAP_LEAST = 256,
+    FEED_HEAD_BYTES = 16 + 8
 };
 
 /* A domain with pages waiting or taken. */
@@ -42,6 +44,9 @@ struct frontier {
     struct frontier_context context;
     bool scope_changed;
     struct frontier_limits limits;
+    bool has_feed;
+    struct wit_hash128 feed;
+    struct wit_crawler_feed_position feed_position;
     /* Domains by hash: open addressing, never removed from. About 64 bytes each, ring included. */
     struct domain **domains;
     size_t domain_count, domain_cap;
@@ -165,6 +170,8 @@ static int state_read(struct frontier *f, struct wit_error *err) {
     f->next_number = wit_load_le64(p + 4);
     f->totals.read = wit_load_le64(p + 12);
     f->totals.refused = wit_load_le64(p + 20);
+    if (f->context.keeps_scope)
+        f->context.scope = wit_hash128_from_bytes(p + 44);
     f->scope_changed = !wit_hash128_eq(wit_hash128_from_bytes(p + 44), f->context.scope);
     if (!wit_hash128_eq(wit_hash128_from_bytes(p + 28), f->context.collection))
         return wit_error_set(err, WIT_EINVAL,
@@ -591,6 +598,80 @@ int frontier_count(struct frontier *f, enum wit_crawler_subject subject, const c
     return st < 0 ? st : reason_count(f, subject, reason, (int64_t)n, err);
 }
 
+/* ---- the feed ------------------------------------------------------------------------------- */
+
+static MDB_val feed_key(void) {
+    static char name[] = "feed";
+    return (MDB_val){ sizeof name - 1, name };
+}
+
+/* Forget what was refused of one subject. */
+static int reasons_drop(struct frontier *f, enum wit_crawler_subject subject,
+                        struct wit_error *err) {
+    MDB_cursor *cursor = NULL;
+    uint8_t first = (uint8_t)subject;
+    MDB_val key = { 1, &first }, value;
+    int rc = mdb_cursor_open(f->txn, f->reasons, &cursor);
+    if (rc == 0)
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (rc == 0 && key.mv_size && *(const uint8_t *)key.mv_data == (uint8_t)subject) {
+        rc = mdb_cursor_del(cursor, 0);
+        if (rc == 0)
+            rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    if (cursor)
+        mdb_cursor_close(cursor);
+    return rc == 0 || rc == MDB_NOTFOUND ? 0 : fail(f, rc, "change", err);
+}
+
+int frontier_feed_begin(struct frontier *f, struct wit_hash128 identity,
+                        struct wit_crawler_feed_position *out, bool *replaces,
+                        struct wit_error *err) {
+    MDB_val key = feed_key(), value;
+    int st = begin(f, err);
+    if (st < 0)
+        return st;
+    int rc = mdb_get(f->txn, f->meta, &key, &value);
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        return fail(f, rc, "read", err);
+    struct wit_crawler_feed_position at = { .rows = 0 };
+    bool found = rc == 0, same = false;
+    if (found) {
+        const uint8_t *p = value.mv_data;
+        if (value.mv_size < FEED_HEAD_BYTES || value.mv_size > FEED_HEAD_BYTES + sizeof at.bytes)
+            return wit_error_set(err, WIT_ECORRUPT, "%s holds no position of a feed", f->path);
+        same = wit_hash128_eq(wit_hash128_from_bytes(p), identity);
+        at.rows = wit_load_le64(p + 16);
+        at.len = value.mv_size - FEED_HEAD_BYTES;
+        memcpy(at.bytes, p + FEED_HEAD_BYTES, at.len);
+    }
+    if (found && !same)
+        st = reasons_drop(f, WIT_CRAWLER_ROW, err);
+    if (st < 0)
+        return st;
+    f->has_feed = true;
+    f->feed = identity;
+    f->feed_position = same ? at : (struct wit_crawler_feed_position){ .rows = 0 };
+    *out = f->feed_position;
+    *replaces = found && !same;
+    return same;
+}
+
+void frontier_feed_reached(struct frontier *f, const struct wit_crawler_feed_position *at) {
+    f->feed_position = *at;
+}
+
+static int feed_write(struct frontier *f) {
+    uint8_t bytes[FEED_HEAD_BYTES + sizeof f->feed_position.bytes];
+    wit_hash128_to_bytes(f->feed, bytes);
+    wit_store_le64(bytes + 16, f->feed_position.rows);
+    memcpy(bytes + FEED_HEAD_BYTES, f->feed_position.bytes, f->feed_position.len);
+    MDB_val key = feed_key(), value = { FEED_HEAD_BYTES + f->feed_position.len, bytes };
+    return mdb_put(f->txn, f->meta, &key, &value, 0);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
 bool frontier_scope_changed(const struct frontier *f) {
     return f->scope_changed;
 }
@@ -611,6 +692,8 @@ int frontier_commit(struct frontier *f, struct wit_error *err) {
     if (st < 0)
         return st;
     int rc = mdb_put(f->txn, f->meta, &key, &value, 0);
+    if (rc == 0 && f->has_feed)
+        rc = feed_write(f);
     if (rc == 0) {
         rc = mdb_txn_commit(f->txn);
         f->txn = NULL; /* freed, whatever came of it */

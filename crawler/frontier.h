@@ -2,9 +2,10 @@
  * frontier.h: the pages a crawl knows: seen, waiting, taken, done. It is kept in DIR/crawl so that
  * a killed crawl goes on; what a page had in it is the collector's business.
  *
- * Pages wait by registrable domain, in each by depth and then in order of discovery, or in rounds by
- * the hash of their URL; domains take turns. A page that was taken and not done at the last commit waits again after the next open.
- * Belongs to one thread. The collector's lock on DIR admits one process.
+ * Pages wait by registrable domain, in each by depth and then in order of discovery, or in rounds
+ * by the hash of their URL; domains take turns. A page that was taken and not done at the last
+ * commit waits again after the next open. Belongs to one thread. The collector's lock on DIR admits
+ * one process.
  */
 #ifndef CRAWLER_FRONTIER_H
 #define CRAWLER_FRONTIER_H
@@ -39,7 +40,8 @@ struct frontier;
 struct frontier_context {
     struct wit_hash128 collection; /* wit_shards_collector_id: another one's frontier is refused */
     struct wit_hash128 scope;      /* of the settings that say where pages may lie */
-    bool rounds; /* what a limit leaves out shall not depend on the order of discovery */
+    bool rounds;      /* what a limit leaves out shall not depend on the order of discovery */
+    bool keeps_scope; /* no page is asked for: the scope stays that of the last run */
 };
 
 /* Open or create DIR/crawl. WIT_EINVAL (the frontier belongs to another collection), WIT_ECORRUPT
@@ -81,6 +83,13 @@ int frontier_done(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], struc
 /* Count what was refused of something else; frontier_done counts pages itself. */
 int frontier_count(struct frontier *f, enum wit_crawler_subject subject, const char *reason,
                    uint64_t n, struct wit_error *err);
+/* How far the feed of this identity was read: 1, or 0 when it is not begun. In place of another one
+ * (*replaces) it begins, and that one's counts of rows are gone. */
+int frontier_feed_begin(struct frontier *f, struct wit_hash128 identity,
+                        struct wit_crawler_feed_position *out, bool *replaces,
+                        struct wit_error *err);
+/* What the next commit is to hold of it. */
+void frontier_feed_reached(struct frontier *f, const struct wit_crawler_feed_position *at);
 /* Durable from here on. After a failure (of any call) only close may follow. */
 int frontier_commit(struct frontier *f, struct wit_error *err);
 

@@ -37,6 +37,38 @@
 extern "C" {
 #endif
 
+/* ---- other inputs --------------------------------------------------------------------------- */
+
+/* One thing out of a feed: a candidate, or the reason why it is none. Borrowed until the next call.
+ */
+struct wit_crawler_feed_item {
+    struct wit_shards_candidate candidate; /* its URL canonical, as there */
+    const char *reason;   /* not NULL: no candidate; counted, a string that lives on */
+    struct wit_str where; /* of a refusal, for refused.jsonl: "urls.csv:12"; empty: not listed */
+};
+
+/* How far a feed was read. */
+struct wit_crawler_feed_position {
+    uint64_t rows; /* read so far: what people count in this input */
+    size_t len;
+    uint8_t bytes[64]; /* whatever the feed needs to go on */
+};
+
+/* Candidates that come from elsewhere than pages, such as lists (wit_crawler_list.h). The crawl
+ * pulls while it has room for their images, in its own thread. */
+struct wit_crawler_feed {
+    /* 1 with an item, 0 at the end; a failure ends the crawl. */
+    int (*next)(void *user, struct wit_crawler_feed_item *item, struct wit_error *err);
+    /* A position from which everything comes that next has not given; what it gave may come again.
+     */
+    void (*tell)(void *user, struct wit_crawler_feed_position *out);
+    /* Go on there; called before the first next, or never. */
+    int (*seek)(void *user, const struct wit_crawler_feed_position *to, struct wit_error *err);
+    /* Of what is read: a feed with another one is begun at its first item. */
+    struct wit_hash128 identity;
+    void *user;
+};
+
 /* ---- settings ------------------------------------------------------------------------------- */
 
 /* Limits for one host that the user knows: a registrable domain, or an IP literal as URLs spell it
@@ -47,8 +79,13 @@ struct wit_crawler_host {
     uint32_t concurrency; /* requests at one time; at least 1 */
 };
 
-enum wit_crawler_subject { WIT_CRAWLER_PAGE, WIT_CRAWLER_IMAGE, WIT_CRAWLER_CANDIDATE };
-const char *wit_crawler_subject_name(enum wit_crawler_subject s); /* "page", "image", "candidate" */
+enum wit_crawler_subject {
+    WIT_CRAWLER_PAGE,
+    WIT_CRAWLER_IMAGE,
+    WIT_CRAWLER_CANDIDATE,
+    WIT_CRAWLER_ROW /* of the feed that was read last */
+};
+const char *wit_crawler_subject_name(enum wit_crawler_subject s); /* "page", ... "row" */
 
 /* How many were refused for one reason. */
 struct wit_crawler_refusal {
@@ -62,6 +99,7 @@ struct wit_crawler_progress {
     uint64_t pages, images; /* stored */
     uint64_t pages_refused, images_refused;
     uint64_t candidates; /* in the log */
+    uint64_t rows;       /* of the feed */
     uint64_t image_bytes;
     /* Now. */
     uint64_t queued_pages; /* known and not begun */
@@ -81,21 +119,23 @@ struct wit_crawler_config {
     /* Where to begin, and where pages may lie: prefixes of URLs as
      * wit_url_href writes them, up to a '/', or with none the registrable domains
      * of the seeds. Images may come from anywhere. A seed that an earlier run read changes nothing,
-     * one that was refused is asked for again. */
+     * one that was refused is asked for again. Without seeds no page is asked for. */
     const struct wit_str *seeds;
     size_t seed_count;
     const struct wit_str *scope;
     size_t scope_count;
 
-    /* Ask again for what earlier runs refused: "may-heal" (timeouts, lost connections, 408, 429, 5xx
-     * and what robots.txt could not be had for), "all", or reasons by name, parted by commas. NULL:
-     * refusals are final. */
+    /* Ask again for what earlier runs refused: "may-heal" (timeouts, lost connections, 408, 429,
+     * 5xx and what robots.txt could not be had for), "all", or reasons by name, parted by commas.
+     * NULL: refusals are final. */
     const char *retry_failed;
 
     /* Who we are: "<user_agent>/<version> (+<contact>)" is sent, and robots.txt is asked for
      * user_agent, a product token (letters, '-' and '_'). */
     const char *user_agent, *version;
     const char *contact; /* a URL or an address; NULL: none, which a real crawl should not do */
+
+    const struct wit_crawler_feed *feed; /* candidates beside those of pages; may be NULL */
 
     /* Politeness of a registrable domain, unless `hosts` names it or its robots.txt asks for more
      * (Crawl-delay, up to 5 minutes). */
@@ -146,10 +186,12 @@ struct wit_crawler_report {
     uint64_t pages;      /* read */
     uint64_t pages_left; /* known and not asked for: too deep, over max_pages, or interrupted */
     uint64_t pages_refused;
+    uint64_t rows;       /* of the feed, over all runs with it */
     uint64_t candidates; /* logged; a page read twice after a kill logs its own twice */
     uint64_t images, image_bytes, images_refused;
     uint64_t fetched_bytes; /* by this run */
     bool scope_changed;     /* since the last run: links that were left out then are not known */
+    bool feed_changed;      /* it is another one than before, and was begun at its first row */
     struct wit_crawler_refusal *refusals; /* over all runs; by subject, then reason */
     size_t refusal_count;
 };
@@ -179,8 +221,8 @@ int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_rep
  */
 int wit_crawler_status(const char *dir, struct wit_buf *out, struct wit_error *err);
 
-/* Hold the crawl on DIR, a running one or the next: it starts no request until it is let go on. What
- * is on its way arrives. WIT_ENOTFOUND (no crawl there), WIT_EIO. */
+/* Hold the crawl on DIR, a running one or the next: it starts no request until it is let go on.
+ * What is on its way arrives. WIT_ENOTFOUND (no crawl there), WIT_EIO. */
 int wit_crawler_pause(const char *dir, bool paused, struct wit_error *err);
 
 #ifdef __cplusplus

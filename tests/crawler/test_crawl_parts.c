@@ -294,9 +294,70 @@ static void a_frontier_knows_its_collection_and_scope(void **state) {
     assert_true(frontier_scope_changed(f));
     frontier_close(f);
     f = NULL;
+    other.keeps_scope = true; /* no page is asked for: neither is the scope another one */
+    must(frontier_open(dir, &other, &f, &err));
+    assert_false(frontier_scope_changed(f));
+    must(frontier_commit(f, &err));
+    frontier_close(f);
+    f = NULL;
+    must(frontier_open(dir, &context, &f, &err));
+    assert_false(frontier_scope_changed(f));
+    frontier_close(f);
+    f = NULL;
     other.collection.lo++;
     assert_int_equal(frontier_open(dir, &other, &f, &err), WIT_EINVAL);
     assert_non_null(strstr(err.text, "frontier.lmdb tells what was read for another collection"));
+    scratch_remove(dir);
+}
+
+struct refused_rows {
+    uint64_t rows, pages;
+};
+
+static int refused_count(void *user, enum wit_crawler_subject subject, struct wit_str reason,
+                         uint64_t count) {
+    struct refused_rows *r = user;
+    *(subject == WIT_CRAWLER_ROW ? &r->rows : &r->pages) += count;
+    return 0;
+}
+
+static void refused_are(struct frontier *f, uint64_t rows, uint64_t pages) {
+    struct refused_rows r = { .rows = 0 };
+    must(frontier_reasons(f, refused_count, &r, &err));
+    assert_int_equal(r.rows, rows);
+    assert_int_equal(r.pages, pages);
+}
+
+static void a_frontier_keeps_the_feeds_position(void **state) {
+    const struct wit_hash128 one = { 1, 1 }, two = { 2, 2 };
+    struct wit_crawler_feed_position at = { .rows = 9 }, to = { 7, 3, { 1, 2, 3 } };
+    struct frontier *f = NULL;
+    bool replaces = true;
+    char dir[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(frontier_open(dir, &context, &f, &err));
+    assert_int_equal(frontier_feed_begin(f, one, &at, &replaces, &err), 0);
+    assert_true(at.rows == 0 && at.len == 0 && !replaces);
+    must(frontier_count(f, WIT_CRAWLER_ROW, "bad_row", 2, &err));
+    must(frontier_count(f, WIT_CRAWLER_ROW, "bad_url", 3, &err));
+    must(frontier_count(f, WIT_CRAWLER_CANDIDATE, "noai", 4, &err));
+    frontier_feed_reached(f, &to);
+    must(frontier_commit(f, &err));
+    to.rows = 100; /* not committed */
+    frontier_feed_reached(f, &to);
+    must(frontier_count(f, WIT_CRAWLER_ROW, "bad_row", 50, &err));
+    frontier_close(f);
+    f = NULL;
+    must(frontier_open(dir, &context, &f, &err));
+    assert_int_equal(frontier_feed_begin(f, one, &at, &replaces, &err), 1);
+    assert_true(at.rows == 7 && at.len == 3 && at.bytes[2] == 3 && !replaces);
+    refused_are(f, 5, 4);
+    assert_int_equal(frontier_feed_begin(f, two, &at, &replaces, &err), 0);
+    assert_true(at.rows == 0 && replaces);
+    refused_are(f, 0, 4); /* those of the other feed are gone */
+    must(frontier_commit(f, &err));
+    assert_int_equal(frontier_feed_begin(f, two, &at, &replaces, &err), 1);
+    frontier_close(f);
     scratch_remove(dir);
 }
 
@@ -632,6 +693,7 @@ int main(void) {
         cmocka_unit_test(deep_pages_wait_for_another_run),
         cmocka_unit_test(rounds_do_not_depend_on_the_order_of_discovery),
         cmocka_unit_test(a_frontier_knows_its_collection_and_scope),
+        cmocka_unit_test(a_frontier_keeps_the_feeds_position),
         cmocka_unit_test(robots_come_first_and_count_as_a_request),
         cmocka_unit_test(rules_refuse_by_path_and_by_origin),
         cmocka_unit_test(subdomains_share_the_delay),
