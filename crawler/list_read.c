@@ -1,0 +1,557 @@
+/*
+ * list_read.c: from files to rows: opens one after the other, cuts them into records, names what is
+ * bad and goes on behind it.
+ *
+ * A bad row ends at its line's end, also where an open quote would take in what follows; a file
+ * that breaks off or is no list at all is left with a sentence, and the next one is begun.
+ */
+#include "list_files.h"
+#include "list_row.h"
+#include "list_source.h"
+#include "list_split.h"
+#include "text/wit_text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { CHUNK_BYTES = 64 * 1024, LINE_END_BYTES = 2 };
+
+enum record { RECORD_NONE, RECORD_GOOD, RECORD_BAD }; /* what record_next found */
+
+struct wit_crawler_list {
+    struct wit_crawler_list_config cfg;
+    struct list_columns columns;
+    struct list_files files;
+    struct list_source source; /* of files.items[file], when `open` */
+    struct list_split split;
+    struct list_row_maker maker;
+    struct wit_json *object; /* of the row at hand */
+    struct wit_buf scratch;  /* its fields, or its text made valid */
+    struct wit_str *fields;
+    size_t header_fields;
+    size_t field_of[LIST_SLOTS_MOST]; /* slot -> field of a delimited row */
+    struct list_value values[LIST_SLOTS_MOST];
+    size_t file;
+    bool open;
+    size_t taken;             /* bytes of the window that belong to the record at hand */
+    uint64_t line, next_line; /* where it begins, and where the next one does */
+    uint64_t rows, unreadable;
+    struct wit_crawler_list_position sought; /* until its file is open */
+};
+
+static bool is_delimited(enum wit_crawler_list_format format) {
+    return format == WIT_CRAWLER_LIST_CSV || format == WIT_CRAWLER_LIST_TSV ||
+           format == WIT_CRAWLER_LIST_WIT;
+}
+
+static char delimiter_of(enum wit_crawler_list_format format) {
+    return format == WIT_CRAWLER_LIST_CSV ? ',' : '\t';
+}
+
+static const struct list_file *file_of(const struct wit_crawler_list *l) {
+    return &l->files.items[l->file];
+}
+
+/* ---- records -------------------------------------------------------------------------------- */
+
+static uint64_t lines_in(struct wit_str s) {
+    uint64_t n = 0;
+    for (ptrdiff_t at = -1; (at = wit_str_find_byte(s, '\n', (size_t)(at + 1))) >= 0;)
+        n++;
+    return n;
+}
+
+/* The record at hand is these bytes of the window. */
+static void take(struct wit_crawler_list *l, size_t bytes) {
+    struct wit_str window = list_source_window(&l->source);
+    l->taken = bytes;
+    l->next_line = l->line + lines_in(wit_str_slice(window, 0, bytes));
+    if (bytes && window.data[bytes - 1] == '\r' && l->split.kind == LIST_SPLIT_DELIMITED)
+        l->next_line++; /* a CR by itself */
+}
+
+static void give_back(struct wit_crawler_list *l) {
+    list_source_skip(&l->source, l->taken);
+    l->line = l->next_line;
+    l->taken = 0;
+}
+
+/* Skip the whole window: it belongs to a record that is too long to be held. The row stays that of
+ * the line where it began. */
+static void window_drop(struct wit_crawler_list *l, uint64_t *dropped_lines) {
+    struct wit_str window = list_source_window(&l->source);
+    *dropped_lines += lines_in(window);
+    list_source_skip(&l->source, window.len);
+}
+
+/* Behind the end of the record's first line. */
+static int line_skip(struct wit_crawler_list *l, struct wit_error *err) {
+    for (;;) {
+        struct wit_str window = list_source_window(&l->source);
+        ptrdiff_t end = wit_str_find_byte(window, '\n', 0);
+        if (end >= 0 || l->source.ended) {
+            take(l, end < 0 ? window.len : (size_t)end + 1);
+            return 0;
+        }
+        list_source_skip(&l->source, window.len);
+        int st = list_source_more(&l->source, err);
+        if (st < 0)
+            return st;
+    }
+}
+
+static int file_fault(const struct wit_crawler_list *l, struct wit_error *err) {
+    return wit_error_set(err, WIT_EFORMAT, "%s", l->split.fault);
+}
+
+/* Behind a value of an array that is longer than a row may be. */
+static int value_skip(struct wit_crawler_list *l, struct wit_error *err) {
+    uint64_t dropped = 0;
+    for (;;) {
+        enum list_split_found found =
+            list_split_look(&l->split, list_source_window(&l->source), l->source.ended);
+        if (found == LIST_SPLIT_RECORD) {
+            take(l, l->split.at);
+            l->next_line += dropped;
+            return 0;
+        }
+        if (found != LIST_SPLIT_MORE)
+            return file_fault(l, err);
+        window_drop(l, &dropped);
+        list_split_forget(&l->split);
+        int st = list_source_more(&l->source, err);
+        if (st < 0)
+            return st;
+    }
+}
+
+/* The record at hand is bad: end it where reading can go on. */
+static int record_refuse(struct wit_crawler_list *l, const char *reason, const char *why,
+                         struct wit_crawler_list_row *row, struct wit_error *err) {
+    int st = 0;
+    snprintf(l->maker.why, sizeof l->maker.why, "%s", why);
+    *row = (struct wit_crawler_list_row){ .reason = reason };
+    if (l->split.kind != LIST_SPLIT_ARRAY)
+        st = line_skip(l, err);
+    else if (l->split.to > l->split.from) /* its end is known */
+        take(l, l->split.at);
+    else
+        st = value_skip(l, err);
+    return st < 0 ? st : RECORD_BAD;
+}
+
+static int record_too_long(struct wit_crawler_list *l, struct wit_crawler_list_row *row,
+                           struct wit_error *err) {
+    char why[LIST_WHY_BYTES];
+    snprintf(why, sizeof why, "it has more than %zu bytes%s", l->cfg.row_bytes_most,
+             l->split.kind == LIST_SPLIT_DELIMITED ? ", or a quote without an end" : "");
+    return record_refuse(l, "row_too_long", why, row, err);
+}
+
+/* White space between values of an array need not be held. */
+static void space_drop(struct wit_crawler_list *l) {
+    if (l->split.kind != LIST_SPLIT_ARRAY || l->split.from == 0)
+        return;
+    take(l, l->split.from);
+    give_back(l);
+    l->split.at -= l->split.from;
+    if (l->split.to)
+        l->split.to -= l->split.from;
+    l->split.from = 0;
+}
+
+/* enum record, or what failed for the whole file. */
+static int record_next(struct wit_crawler_list *l, struct wit_str *record,
+                       struct wit_crawler_list_row *row, struct wit_error *err) {
+    size_t most = l->cfg.row_bytes_most;
+    give_back(l);
+    list_split_next(&l->split);
+    for (;;) {
+        enum list_split_found found =
+            list_split_look(&l->split, list_source_window(&l->source), l->source.ended);
+        space_drop(l);
+        struct wit_str window = list_source_window(&l->source);
+        if (found == LIST_SPLIT_END)
+            return RECORD_NONE;
+        if (found == LIST_SPLIT_FAULT)
+            return list_split_in_quotes(&l->split)
+                       ? record_refuse(l, "bad_row", l->split.fault, row, err)
+                       : file_fault(l, err);
+        if (found == LIST_SPLIT_RECORD && l->split.to - l->split.from <= most) {
+            take(l, l->split.at);
+            *record = wit_str_slice(window, l->split.from, l->split.to);
+            return RECORD_GOOD;
+        }
+        if (found == LIST_SPLIT_RECORD || window.len > most + LINE_END_BYTES)
+            return record_too_long(l, row, err);
+        int st = list_source_more(&l->source, err);
+        if (st < 0)
+            return st;
+    }
+}
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+static int fields_split(struct wit_crawler_list *l, struct wit_str record, struct wit_error *err) {
+    wit_buf_reset(&l->scratch);
+    int st = wit_buf_reserve(&l->scratch, record.len + 1);
+    if (st < 0)
+        return wit_error_set(err, st, "no memory for a row");
+    return list_split_fields(record, l->split.delimiter, l->scratch.data, l->fields,
+                             WIT_CRAWLER_LIST_FIELDS);
+}
+
+static int column_missing(struct wit_crawler_list *l, const char *name, size_t count,
+                          struct wit_error *err) {
+    char has[400];
+    size_t len = 0;
+    for (size_t i = 0; i < count && len < sizeof has - 80; i++)
+        len += (size_t)snprintf(has + len, sizeof has - len, "%s%.*s", i ? ", " : "",
+                                (int)(l->fields[i].len < 60 ? l->fields[i].len : 60),
+                                l->fields[i].data);
+    has[len] = '\0';
+    return wit_error_set(err, WIT_EFORMAT, "its first row names no column '%s', but %s", name, has);
+}
+
+static int header_read(struct wit_crawler_list *l, struct wit_error *err) {
+    struct wit_crawler_list_row row = { .reason = NULL };
+    struct wit_str record = { NULL, 0 };
+    int found;
+    do
+        found = record_next(l, &record, &row, err);
+    while (found == RECORD_GOOD && record.len == 0);
+    if (found < 0)
+        return found;
+    if (found != RECORD_GOOD)
+        return wit_error_set(err, WIT_EFORMAT, "it has no first row that names the columns");
+    int count = fields_split(l, record, err);
+    if (count == WIT_ELIMIT)
+        return wit_error_set(err, WIT_EFORMAT, "its first row has more than %u columns",
+                             WIT_CRAWLER_LIST_FIELDS);
+    if (count < 0)
+        return count;
+    l->header_fields = (size_t)count;
+    for (size_t slot = 0; slot < l->columns.count; slot++) {
+        const char *name = l->columns.names[slot];
+        size_t i = 0;
+        while (name && i < l->header_fields && !wit_str_eq(l->fields[i], wit_str_from(name)))
+            i++; /* of two columns with one name the first counts */
+        if (name && i == l->header_fields)
+            return column_missing(l, name, l->header_fields, err);
+        l->field_of[slot] = i;
+    }
+    return 0;
+}
+
+/* Skip a byte order mark. */
+static int mark_skip(struct wit_crawler_list *l, struct wit_error *err) {
+    int st = 1;
+    while (st > 0 && list_source_window(&l->source).len < 3)
+        st = list_source_more(&l->source, err);
+    if (st < 0)
+        return st;
+    struct wit_str window = list_source_window(&l->source);
+    if (wit_str_starts_with(window, WIT_STR("\xEF\xBB\xBF")))
+        list_source_skip(&l->source, 3);
+    if (wit_str_starts_with(window, WIT_STR("\xFF\xFE")) ||
+        wit_str_starts_with(window, WIT_STR("\xFE\xFF")))
+        return wit_error_set(err, WIT_EFORMAT, "it is UTF-16, and only UTF-8 is read");
+    return 0;
+}
+
+/* Go on where an earlier run stopped, if it was in this file. */
+static int sought_reach(struct wit_crawler_list *l, struct wit_error *err) {
+    if (l->sought.offset == 0 || l->sought.file != l->file)
+        return 0;
+    give_back(l);
+    int st = list_source_seek(&l->source, l->sought.offset, err);
+    if (st == 0)
+        st = wit_error_set(err, WIT_EFORMAT, "it is shorter than what was read of it before");
+    list_split_resume(&l->split);
+    l->line = l->next_line = l->sought.line;
+    l->sought.offset = 0;
+    return st < 0 ? st : 0;
+}
+
+static int file_begin(struct wit_crawler_list *l, struct wit_error *err) {
+    enum wit_crawler_list_format format = file_of(l)->format;
+    size_t window_max = l->cfg.row_bytes_most + LINE_END_BYTES + 2 * l->cfg.chunk_bytes;
+    l->taken = 0;
+    l->line = l->next_line = 1;
+    list_split_init(&l->split,
+                    is_delimited(format)              ? LIST_SPLIT_DELIMITED
+                    : format == WIT_CRAWLER_LIST_JSON ? LIST_SPLIT_ARRAY
+                                                      : LIST_SPLIT_LINES,
+                    delimiter_of(format));
+    int st = list_source_open(&l->source, file_of(l)->path, l->cfg.chunk_bytes, window_max, err);
+    l->open = st >= 0;
+    if (st >= 0)
+        st = mark_skip(l, err);
+    if (st >= 0 && is_delimited(format))
+        st = header_read(l, err);
+    return st < 0 ? st : sought_reach(l, err);
+}
+
+static void file_end(struct wit_crawler_list *l) {
+    list_source_close(&l->source);
+    l->open = false;
+    l->file++;
+    l->taken = 0;
+}
+
+static void complain(const struct wit_crawler_list *l, uint64_t line, const char *why) {
+    if (l->cfg.complain)
+        l->cfg.complain(l->cfg.user, file_of(l)->path, line, why);
+}
+
+static void file_fail(struct wit_crawler_list *l, const struct wit_error *why) {
+    l->unreadable++;
+    complain(l, 0, why->text);
+    file_end(l);
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+/* Nothing but spaces, or a comment: no row. */
+static bool is_blank(const struct wit_crawler_list *l, struct wit_str record) {
+    enum wit_crawler_list_format format = file_of(l)->format;
+    if (is_delimited(format)) {
+        for (size_t i = 0; i < record.len; i++)
+            if (record.data[i] == l->split.delimiter ||
+                (record.data[i] != ' ' && record.data[i] != '\t'))
+                return false;
+        return true;
+    }
+    record = wit_str_trim(record);
+    return record.len == 0 || (format == WIT_CRAWLER_LIST_TXT && record.data[0] == '#');
+}
+
+static int bad_row(struct wit_crawler_list *l, struct wit_crawler_list_row *row, const char *why) {
+    snprintf(l->maker.why, sizeof l->maker.why, "%s", why);
+    *row = (struct wit_crawler_list_row){ .reason = "bad_row" };
+    return 0;
+}
+
+static int delimited_decode(struct wit_crawler_list *l, struct wit_str record,
+                            struct wit_crawler_list_row *row, struct wit_error *err) {
+    int count = fields_split(l, record, err);
+    if (count < 0 && count != WIT_ELIMIT)
+        return count;
+    if (count < 0 || (size_t)count > l->header_fields) {
+        char why[LIST_WHY_BYTES];
+        snprintf(why, sizeof why, "it has more fields than the first row's %zu", l->header_fields);
+        return bad_row(l, row, why);
+    }
+    for (size_t slot = 0; slot < l->columns.count; slot++) {
+        size_t field = l->field_of[slot];
+        bool there = l->columns.names[slot] && field < (size_t)count;
+        l->values[slot] = (struct list_value){ .text = there ? l->fields[field] : WIT_STR("") };
+    }
+    return list_row_make(&l->maker, l->values, row, err);
+}
+
+static int json_decode(struct wit_crawler_list *l, struct wit_str record,
+                       struct wit_crawler_list_row *row, struct wit_error *err) {
+    struct wit_error why = WIT_ERROR_INIT;
+    int st = 0;
+    if (!wit_utf8_valid(record)) {
+        wit_buf_reset(&l->scratch);
+        st = wit_utf8_sanitize(record, &l->scratch);
+        record = wit_buf_view(&l->scratch);
+    }
+    if (st >= 0)
+        st = wit_json_parse(record, "its JSON", &l->object, &why);
+    if (st == WIT_ENOMEM)
+        return wit_error_set(err, st, "no memory for a row");
+    if (st < 0)
+        return bad_row(l, row, why.text);
+    if (wit_json_type_of(l->object) != WIT_JSON_OBJECT)
+        return bad_row(l, row, "it is no JSON object");
+    for (size_t slot = 0; slot < l->columns.count; slot++)
+        l->values[slot] = (struct list_value){
+            .json = l->columns.names[slot] ? wit_json_get(l->object, l->columns.names[slot]) : NULL
+        };
+    return list_row_make(&l->maker, l->values, row, err);
+}
+
+static int record_decode(struct wit_crawler_list *l, struct wit_str record,
+                         struct wit_crawler_list_row *row, struct wit_error *err) {
+    enum wit_crawler_list_format format = file_of(l)->format;
+    if (is_delimited(format))
+        return delimited_decode(l, record, row, err);
+    if (format != WIT_CRAWLER_LIST_TXT)
+        return json_decode(l, record, row, err);
+    l->values[LIST_URL] = (struct list_value){ .text = record };
+    return list_row_make(&l->maker, l->values, row, err);
+}
+
+/* 1: a row; 0: the file is at its end; else what failed for the file, or WIT_ENOMEM. */
+static int file_row(struct wit_crawler_list *l, struct wit_crawler_list_row *row,
+                    struct wit_error *err) {
+    struct wit_str record = { NULL, 0 };
+    int found;
+    do
+        found = record_next(l, &record, row, err);
+    while (found == RECORD_GOOD && is_blank(l, record));
+    if (found <= RECORD_NONE)
+        return found;
+    int st = found == RECORD_GOOD ? record_decode(l, record, row, err) : 0;
+    if (st < 0)
+        return st;
+    l->rows++;
+    row->file = file_of(l)->path;
+    row->line = l->line;
+    if (row->reason && l->maker.why[0])
+        complain(l, row->line, l->maker.why);
+    return 1;
+}
+
+int wit_crawler_list_next(struct wit_crawler_list *l, struct wit_crawler_list_row *row,
+                          struct wit_error *err) {
+    while (l->file < l->files.count) {
+        struct wit_error why = WIT_ERROR_INIT;
+        wit_json_destroy(l->object);
+        l->object = NULL;
+        int st = l->open ? 0 : file_begin(l, &why);
+        if (st >= 0)
+            st = file_row(l, row, &why);
+        if (st > 0)
+            return 1;
+        if (st == WIT_ENOMEM)
+            return wit_error_set(err, st, "%s: %s", file_of(l)->path, why.text);
+        if (st < 0)
+            file_fail(l, &why);
+        else
+            file_end(l);
+    }
+    return 0;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+static int settings_check(const struct wit_crawler_list *l, struct wit_error *err) {
+    const struct wit_crawler_list_config *cfg = &l->cfg;
+    bool columns = cfg->url_column || cfg->caption_count || cfg->keep_count || cfg->hash_column;
+    for (size_t i = 0; i < l->files.count; i++)
+        if (l->files.items[i].format == WIT_CRAWLER_LIST_TXT && columns)
+            return wit_error_set(err, WIT_EINVAL, "%s is a txt list, which has no columns",
+                                 l->files.items[i].path);
+    if (cfg->hash_column && (cfg->hash_kind < WIT_DIGEST_MD5 || cfg->hash_kind > WIT_DIGEST_SHA512))
+        return wit_error_set(err, WIT_EINVAL, "the hashes of column '%s' need a kind",
+                             cfg->hash_column);
+    return 0;
+}
+
+int wit_crawler_list_open(const struct wit_crawler_list_config *cfg, struct wit_crawler_list **out,
+                          struct wit_error *err) {
+    struct wit_crawler_list *l = calloc(1, sizeof *l);
+    if (!l)
+        return wit_error_set(err, WIT_ENOMEM, "no memory for a list");
+    l->cfg = *cfg;
+    if (l->cfg.row_bytes_most == 0)
+        l->cfg.row_bytes_most = WIT_CRAWLER_LIST_ROW_BYTES;
+    if (l->cfg.chunk_bytes == 0)
+        l->cfg.chunk_bytes = CHUNK_BYTES;
+    l->source = (struct list_source)LIST_SOURCE_INIT;
+    l->scratch = (struct wit_buf)WIT_BUF_INIT(3 * l->cfg.row_bytes_most + 1); /* U+FFFD for each */
+    l->line = l->next_line = 1;
+    list_row_maker_init(&l->maker, &l->cfg, &l->columns);
+    int st = list_columns_make(&l->cfg, &l->columns, err);
+    if (st >= 0)
+        st = list_files_find(&l->cfg, &l->files, err);
+    if (st >= 0)
+        st = settings_check(l, err);
+    l->unreadable = l->files.unreadable;
+    if (st >= 0) {
+        l->fields = wit_alloc_array(WIT_CRAWLER_LIST_FIELDS, sizeof *l->fields);
+        if (!l->fields)
+            st = wit_error_set(err, WIT_ENOMEM, "no memory for a list");
+    }
+    if (st < 0)
+        wit_crawler_list_close(l);
+    else
+        *out = l;
+    return st < 0 ? st : 0;
+}
+
+void wit_crawler_list_close(struct wit_crawler_list *l) {
+    if (!l)
+        return;
+    wit_json_destroy(l->object);
+    list_source_finish(&l->source);
+    list_files_finish(&l->files);
+    list_row_maker_finish(&l->maker);
+    wit_buf_finish(&l->scratch);
+    free(l->fields);
+    free(l);
+}
+
+struct wit_crawler_list_position wit_crawler_list_tell(const struct wit_crawler_list *l) {
+    if (!l->open) { /* before the first row of the file, or where it was sought */
+        bool sought = l->sought.offset && l->sought.file == l->file;
+        return (struct wit_crawler_list_position){ .file = l->file,
+                                                   .offset = sought ? l->sought.offset : 0,
+                                                   .line = sought ? l->sought.line : 1,
+                                                   .rows = l->rows };
+    }
+    return (struct wit_crawler_list_position){ .file = l->file,
+                                               .offset = l->source.offset + l->taken,
+                                               .line = l->next_line,
+                                               .rows = l->rows };
+}
+
+int wit_crawler_list_seek(struct wit_crawler_list *l, const struct wit_crawler_list_position *to,
+                          struct wit_error *err) {
+    if (l->rows || l->open || l->file)
+        return wit_error_set(err, WIT_EINVAL, "a list is sought before its first row only");
+    l->file = to->file < l->files.count ? (size_t)to->file : l->files.count;
+    l->rows = to->rows;
+    l->sought = *to;
+    return 0;
+}
+
+static void hash_text(struct wit_hasher *h, const char *text) {
+    wit_hasher_update(h, text ? text : "", text ? strlen(text) + 1 : 0);
+    wit_hasher_update(h, "\n", 1);
+}
+
+static void hash_number(struct wit_hasher *h, uint64_t n) {
+    uint8_t bytes[8];
+    wit_store_le64(bytes, n);
+    wit_hasher_update(h, bytes, sizeof bytes);
+}
+
+int wit_crawler_list_identity(const struct wit_crawler_list *l, struct wit_hash128 *out,
+                              struct wit_error *err) {
+    const struct wit_crawler_list_config *cfg = &l->cfg;
+    struct wit_hasher *h = wit_hasher_create();
+    if (!h)
+        return wit_error_set(err, WIT_ENOMEM, "no memory for the identity of a list");
+    hash_number(h, l->files.count);
+    for (size_t i = 0; i < l->files.count; i++) {
+        hash_text(h, l->files.items[i].path);
+        hash_number(h, l->files.items[i].bytes);
+        hash_number(h, l->files.items[i].format);
+    }
+    hash_number(h, l->columns.caption_count);
+    hash_number(h, l->columns.count);
+    for (size_t slot = 0; slot < l->columns.count; slot++)
+        hash_text(h, l->columns.names[slot]);
+    hash_number(h, cfg->hash_column ? cfg->hash_kind : 0);
+    hash_number(h, cfg->language_count);
+    for (size_t i = 0; i < cfg->language_count; i++)
+        hash_text(h, cfg->languages[i]);
+    hash_number(h, cfg->need_caption);
+    hash_number(h, cfg->row_bytes_most);
+    *out = wit_hasher_digest(h);
+    wit_hasher_destroy(h);
+    return 0;
+}
+
+size_t wit_crawler_list_files(const struct wit_crawler_list *l) {
+    return l->files.count;
+}
+
+uint64_t wit_crawler_list_unreadable(const struct wit_crawler_list *l) {
+    return l->unreadable;
+}
