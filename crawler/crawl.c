@@ -168,7 +168,9 @@ static int no_memory(struct wit_error *err) {
     return wit_error_set(err, WIT_ENOMEM, "no memory for the crawl");
 }
 
-static int image_want(struct crawl *c, struct wit_str url, struct wit_error *err) {
+static int image_want(struct crawl *c, const struct wit_shards_candidate *cand,
+                      struct wit_error *err) {
+    struct wit_str url = cand->url;
     if (wit_shards_collector_find(c->collector, url) != 0)
         return 0;
     if (c->images_out >= IMAGES_OUT_MOST) {
@@ -179,8 +181,11 @@ static int image_want(struct crawl *c, struct wit_str url, struct wit_error *err
     if (added <= 0)
         return added < 0 ? no_memory(err) : 0;
     struct crawl_task *t = crawl_task_create(WIT_CRAWLER_IMAGE, url);
-    if (!t)
-        return no_memory(err);
+    int st = t ? wit_buf_append_str(&t->digest, cand->digest) : WIT_ENOMEM;
+    if (st < 0) {
+        crawl_task_destroy(t);
+        return wit_error_set(err, st, "no room for an image's task");
+    }
     task_send(c, t);
     return 0;
 }
@@ -189,7 +194,7 @@ static int candidate_judge(struct crawl *c, const struct wit_shards_candidate *c
                            struct wit_error *err) {
     bool want = true;
     int st = c->cfg->judge ? c->cfg->judge(c->cfg->user, cand, &want, err) : 0;
-    return st < 0 || !want ? st : image_want(c, cand->url, err);
+    return st < 0 || !want ? st : image_want(c, cand, err);
 }
 
 static int on_logged(void *user, const struct wit_shards_candidate *cand, struct wit_error *err) {

@@ -13,6 +13,7 @@ struct crawl_task *crawl_task_create(enum wit_crawler_subject subject, struct wi
         return NULL;
     t->subject = subject;
     t->url = t->location = (struct wit_buf)WIT_BUF_INIT(1u << 20);
+    t->digest = (struct wit_buf)WIT_BUF_INIT(16 + 2 * WIT_DIGEST_MAX_BYTES);
     t->headers = t->rights = (struct wit_buf)WIT_BUF_INIT(HEADERS_MOST_BYTES);
     if (wit_buf_append_str(&t->url, url) < 0) {
         crawl_task_destroy(t);
@@ -28,6 +29,7 @@ void crawl_task_destroy(struct crawl_task *t) {
         reactor_body_release(t->reactor, t->body.len);
     wit_buf_finish(&t->body);
     wit_buf_finish(&t->url);
+    wit_buf_finish(&t->digest);
     wit_buf_finish(&t->location);
     wit_buf_finish(&t->headers);
     wit_buf_finish(&t->rights);

@@ -24,6 +24,7 @@ struct crawl_task {
     uint8_t id[FRONTIER_ID_BYTES]; /* of a page, for the frontier */
     uint32_t depth, hops, tries;
     struct wit_buf url;      /* what was wanted; canonical */
+    struct wit_buf digest;   /* "sha256:<hex>": what the image's bytes must hash to; or empty */
     struct wit_buf location; /* where redirects have led so far; empty: nowhere */
 
     /* While a reactor has it. */

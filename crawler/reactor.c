@@ -171,6 +171,13 @@ static const char *walk_reason(struct wit_str bytes, int status) {
     }
 }
 
+/* NULL, or why the bytes are not those that the list promised. */
+static const char *digest_reason(const struct crawl_task *t, struct wit_str bytes) {
+    if (t->digest.len && wit_digest_match(wit_buf_view(&t->digest), bytes, NULL) != 1)
+        return "hash_mismatch";
+    return NULL;
+}
+
 static void image_arrived(struct reactor *r, struct crawl_task *t,
                           struct wit_net_response *response) {
     static const struct wit_image_limits limits = WIT_IMAGE_LIMITS_DEFAULT;
@@ -179,6 +186,8 @@ static void image_arrived(struct reactor *r, struct crawl_task *t,
                                           "content-usage" };
     struct wit_str bytes = wit_buf_view(&response->body);
     const char *reason = wit_crawler_directives_refuse(directives_of(r, response->headers));
+    if (!reason)
+        reason = digest_reason(t, bytes);
     if (!reason) {
         int st = wit_image_walk(bytes, &limits, &t->info, NULL);
         reason = st < 0 ? walk_reason(bytes, st) : NULL;

@@ -51,3 +51,17 @@ void wit_digest_to_hex(struct wit_str digest, char *out) {
     }
     out[2 * digest.len] = '\0';
 }
+
+int wit_digest_match(struct wit_str named, struct wit_str data, struct wit_error *err) {
+    uint8_t digest[WIT_DIGEST_MAX_BYTES];
+    char hex[2 * WIT_DIGEST_MAX_BYTES + 1];
+    enum wit_digest_kind kind;
+    ptrdiff_t colon = wit_str_find_byte(named, ':', 0);
+    if (colon < 0 || wit_digest_find(wit_str_slice(named, 0, (size_t)colon), &kind) < 0)
+        return wit_error_set(err, WIT_EINVAL, "'%.*s' names no digest", WIT_STR_FMT(named));
+    int n = wit_digest_of(kind, data, digest, err);
+    if (n < 0)
+        return n;
+    wit_digest_to_hex(wit_str_of(digest, (size_t)n), hex);
+    return wit_str_eq(wit_str_slice(named, (size_t)colon + 1, named.len), wit_str_from(hex));
+}

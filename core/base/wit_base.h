@@ -280,6 +280,9 @@ size_t wit_digest_bytes(enum wit_digest_kind kind);
 /* Bytes written, or WIT_EUNSUPPORTED (libcrypto was built or configured without it). */
 int wit_digest_of(enum wit_digest_kind kind, struct wit_str data, uint8_t out[WIT_DIGEST_MAX_BYTES],
                   struct wit_error *err);
+/* Is `data` what `named` ("sha256:<lower-case hex>") says? 1 or 0; WIT_EINVAL when that names no
+ * digest; WIT_EUNSUPPORTED. */
+int wit_digest_match(struct wit_str named, struct wit_str data, struct wit_error *err);
 /* Two lower-case digits a byte, and NUL: out has room for 2 * len + 1. */
 void wit_digest_to_hex(struct wit_str digest, char *out);
 

@@ -248,6 +248,13 @@ static void digests_are_those_that_others_compute(void **state) {
         assert_string_equal(hex, known[i].hex);
     }
     assert_int_equal(wit_digest_find(WIT_STR("SHA256"), &kind), WIT_ENOTFOUND);
+    struct wit_str abc = WIT_STR("md5:900150983cd24fb0d6963f7d28e17f72");
+    assert_int_equal(wit_digest_match(abc, WIT_STR("abc"), NULL), 1);
+    assert_int_equal(wit_digest_match(abc, WIT_STR("abd"), NULL), 0);
+    abc.len--;
+    assert_int_equal(wit_digest_match(abc, WIT_STR("abc"), NULL), 0);
+    assert_int_equal(wit_digest_match(WIT_STR("crc:00"), WIT_STR("abc"), NULL), WIT_EINVAL);
+    assert_int_equal(wit_digest_match(WIT_STR("md5"), WIT_STR("abc"), NULL), WIT_EINVAL);
     assert_true(wit_digest_of(WIT_DIGEST_MD5, wit_str_of(NULL, 0), bytes, NULL) == 16);
 }
 
