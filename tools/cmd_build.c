@@ -151,6 +151,41 @@ static int crawl_lists(struct build *b, const struct job_crawl *job, struct wit_
     return st;
 }
 
+static int names_add(struct crawl_list *l, enum crawl_list_names kind, char *const *names,
+                     unsigned count, struct wit_error *err) {
+    int st = 0;
+    for (unsigned i = 0; i < count && st >= 0; i++)
+        st = crawl_list_add(l, kind, names[i], err);
+    return st;
+}
+
+static int list_open(struct build *b, const struct job_list *job, struct wit_error *err) {
+    struct crawl_list *l = &b->crawl.list;
+    struct wit_arena *memory = b->crawl.memory;
+    char path[WIT_PATH_MAX];
+    int st = 0;
+    for (unsigned i = 0; i < job->files_count && st >= 0; i++) {
+        st = path_of(b, job->files[i], path, err);
+        const char *copy = st < 0 ? NULL : wit_arena_copy(memory, path, strlen(path));
+        if (st >= 0)
+            st = copy ? crawl_list_add(l, CRAWL_LIST_FILES, copy, err)
+                      : wit_error_set(err, WIT_ENOMEM, "no memory for the names of lists");
+    }
+    if (st >= 0 && job->format)
+        st = crawl_list_format(l, job->format, err);
+    if (st >= 0)
+        st = names_add(l, CRAWL_LIST_CAPTIONS, job->caption_cols, job->caption_cols_count, err);
+    if (st >= 0)
+        st = names_add(l, CRAWL_LIST_KEEP, job->keep_cols, job->keep_cols_count, err);
+    if (st >= 0)
+        st = names_add(l, CRAWL_LIST_LANGUAGES, job->lang, job->lang_count, err);
+    if (st >= 0 && job->verify_hash)
+        st = crawl_list_hash(l, job->verify_hash, memory, err);
+    l->cfg.url_column = job->url_col;
+    l->cfg.need_caption = job->need_caption && *job->need_caption;
+    return st < 0 ? st : crawl_list_open(l, err);
+}
+
 static int stage_crawl(struct build *b, struct wit_error *err) {
     const struct job_crawl *job = b->job->crawl;
     struct wit_crawler_config *cfg = &b->crawl.cfg;
@@ -167,6 +202,8 @@ static int stage_crawl(struct build *b, struct wit_error *err) {
         cfg->user_agent = job->user_agent;
     cfg->contact = job->contact;
     int st = crawl_lists(b, job, err);
+    if (st >= 0 && job->list)
+        st = list_open(b, job->list, err);
     if (st < 0)
         wit_error_wrap(err, "%s: crawl", b->job_path);
     return st < 0 ? st : crawl_run(&b->crawl, &b->selection, &b->crawled, err);

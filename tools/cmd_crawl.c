@@ -7,6 +7,7 @@
 
 static const char help[] =
     "usage: wit crawl --seeds FILE... --out DIR [options]\n"
+    "       wit crawl --list FILE... --out DIR [options]\n"
     "       wit crawl status | pause | resume | outcomes DIR\n"
     "       wit crawl url | robots | extract ...   (see wit crawl url --help)\n"
     "\n"
@@ -15,8 +16,19 @@ static const char help[] =
     "seal DIR' makes a dataset of it; 'wit build' does both and balances.\n"
     "\n"
     "  --seeds FILE        a URL a line; - is standard input; may be repeated\n"
+    "  --list FILE         a list of image URLs, or a folder of them: .txt .csv .tsv .jsonl\n"
+    "                      .json, each also .gz; may be repeated\n"
     "  --out DIR           the directory; made if absent\n"
     "  --scope PREFIX      pages begin with it; may be repeated (default: the seeds' domains)\n"
+    "  --list-format F     txt, csv, tsv, jsonl, json or wit (default: by the name)\n"
+    "  --url-col C         column of the list with the URL (default url)\n"
+    "  --caption-col C     column with words; may be repeated (default: none)\n"
+    "  --keep-cols C,C     further columns to keep with the pair\n"
+    "  --wit-captions W,W  captions of the wit format: reference, attribution, alt, context,\n"
+    "                      section (default the first three)\n"
+    "  --lang L,L          languages of the wit format (default: all)\n"
+    "  --need-caption      leave out rows without words\n"
+    "  --verify-hash C:T   column with the md5, sha1, sha256 or sha512 of the image\n"
     "  --allowlist F       ask only for images whose words match an entry\n"
     "  --per-query N       pairs wanted for each entry (default 20000)\n"
     "  --seed N            of the draw (default 0)\n"
@@ -42,7 +54,7 @@ static const char help[] =
     "  --json              the closing table as a JSON object, progress as JSON lines\n"
     "  --help              this page\n"
     "\n"
-    "exit: 0 done | 1 failed | 2 bad usage | 3 done, but a seed, or any page, could not be read\n"
+    "exit: 0 done | 1 failed | 2 bad usage | 3 done, but a seed, a list or any page could not be read\n"
     "      130 interrupted: the same command goes on\n";
 
 struct options {
@@ -87,7 +99,8 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         ROUNDS,
         JSON,
         HELP,
-        NUMBERS
+        LISTS,                               /* crawl_list_options */
+        NUMBERS = LISTS + CRAWL_LIST_OPTIONS /* `numbers` below */
     };
     struct wit_crawler_config *cfg = &o->run.cfg;
     uint64_t delay = cfg->delay_ms, concurrency = cfg->concurrency, reactors = cfg->reactors,
@@ -121,10 +134,15 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         { "rounds", no_argument, NULL, ROUNDS },
         { "json", no_argument, NULL, JSON },
         { "help", no_argument, NULL, HELP },
-        [HELP + WIT_COUNT_OF(numbers)] = { NULL, 0, NULL, 0 },
+        [HELP + CRAWL_LIST_OPTIONS + WIT_COUNT_OF(numbers)] = { NULL, 0, NULL, 0 },
     };
-    for (size_t i = 0; i < WIT_COUNT_OF(numbers); i++)
+    for (size_t i = 0; i < CRAWL_LIST_OPTIONS; i++)
         longs[HELP + i] =
+            (struct option){ crawl_list_options[i].name,
+                             crawl_list_options[i].has_value ? required_argument : no_argument,
+                             NULL, LISTS + (int)i };
+    for (size_t i = 0; i < WIT_COUNT_OF(numbers); i++)
+        longs[HELP + CRAWL_LIST_OPTIONS + i] =
             (struct option){ numbers[i].name, required_argument, NULL, NUMBERS + (int)i };
     int st = 0;
     for (int c; st >= 0 && (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -175,6 +193,11 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         case '?':
             return cli_usage_error("crawl", "unknown option");
         default: {
+            if (c < NUMBERS) {
+                st = crawl_list_option(&o->run.list, (size_t)(c - LISTS), optarg, o->run.memory,
+                                       err);
+                break;
+            }
             o->has_draw |= numbers[c - NUMBERS].value == &o->per_query ||
                            numbers[c - NUMBERS].value == &o->seed;
             char name[32];
@@ -190,8 +213,12 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
                                                      : cli_fail("crawl", err);
     if (optind < argc)
         return cli_usage_error("crawl", "there is no verb or option '%s'", argv[optind]);
-    if (!cfg->dir || !o->has_seeds)
-        return cli_usage_error("crawl", "--seeds and --out are wanted");
+    if (!cfg->dir || (!o->has_seeds && o->run.list.names[CRAWL_LIST_FILES].count == 0))
+        return cli_usage_error("crawl", "--out and --seeds or --list are wanted");
+    st = crawl_list_open(&o->run.list, err);
+    if (st < 0)
+        return st == WIT_EINVAL ? cli_usage_error("crawl", "%s", err->text)
+                                : cli_fail("crawl", err);
     if (o->has_draw && !o->allowlist)
         return cli_usage_error("crawl", "--per-query and --seed have no use without --allowlist");
     cfg->delay_ms = (uint32_t)delay;

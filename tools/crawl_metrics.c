@@ -8,6 +8,7 @@ void crawl_metrics_set(struct metrics *m, const struct wit_crawler_progress *p) 
         uint64_t value;
     } rows[] = {
         { "crawl_pages", "gauge", p->pages },
+        { "crawl_rows", "gauge", p->rows },
         { "crawl_pages_refused", "gauge", p->pages_refused },
         { "crawl_pages_queued", "gauge", p->queued_pages },
         { "crawl_candidates", "gauge", p->candidates },

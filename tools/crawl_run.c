@@ -19,11 +19,13 @@ enum {
 int crawl_run_init(struct crawl_run *run, const char *command, struct wit_error *err) {
     *run = (struct crawl_run){ .command = command, .cfg = wit_crawler_config_default() };
     run->cfg.version = WIT_VERSION;
+    crawl_list_init(&run->list, command);
     run->memory = wit_arena_create(MEMORY_MOST_BYTES);
     return run->memory ? 0 : wit_error_set(err, WIT_ENOMEM, "no memory for a crawl");
 }
 
 void crawl_run_finish(struct crawl_run *run) {
+    crawl_list_finish(&run->list);
     free(run->seeds.items);
     free(run->scope.items);
     free(run->hosts.items);
@@ -206,6 +208,8 @@ static void progress_show(void *user, const struct wit_crawler_progress *p) {
     struct crawl_run *run = user;
     struct wit_buf note = WIT_BUF_INIT(512);
     uint64_t ended = p->run_pages + p->run_images + p->run_refused;
+    if (run->cfg.feed)
+        wit_buf_printf(&note, "%" PRIu64 " rows, ", p->rows);
     wit_buf_printf(&note,
                    "%s%" PRIu64 " pages, %" PRIu64 " images, %.1f MB, %" PRIu64 " hosts, %" PRIu64
                    " in flight, %" PRIu64 " queued",
@@ -232,7 +236,10 @@ static void outcome_tell(struct crawl_run *run, const struct wit_crawler_report 
     if (report->scope_changed)
         wit_log_warn("crawl", "the scope is not that of the run before: pages read then are not "
                               "read again for the links that it left out");
-    if (report->pages == 0 && report->pages_left == 0) {
+    if (report->feed_changed)
+        wit_log_warn("crawl", "the list is not that of the run before: it is read from its first "
+                              "row");
+    if (run->seeds.count && report->pages == 0 && report->pages_left == 0) {
         fprintf(stderr, "wit %s: no page could be read; %s/crawl/refused.jsonl says why\n",
                 run->command, run->cfg.dir);
         run->partial = true;
@@ -243,8 +250,11 @@ int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_cra
               struct wit_error *err) {
     if (run->complaints > COMPLAINTS_SHOWN)
         fprintf(stderr, "wit %s: %" PRIu64 " seeds are left out\n", run->command, run->complaints);
-    if (run->seeds.count == 0)
+    run->cfg.feed = run->list.feed;
+    if (run->seeds.count == 0 && !run->cfg.feed)
         return wit_error_set(err, WIT_EINVAL, "there is no seed to begin with");
+    if (run->seeds.count == 0 && wit_crawler_list_files(run->list.list) == 0)
+        return wit_error_set(err, WIT_EINVAL, "there is no list to read");
     run->cfg.seeds = run->seeds.items;
     run->cfg.seed_count = run->seeds.count;
     run->cfg.scope = run->scope.items;
@@ -269,6 +279,7 @@ int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_cra
     wit_progress_finish(&run->progress, "");
     metrics_stop(run->metrics);
     run->metrics = NULL;
+    run->partial |= crawl_list_is_partial(&run->list);
     if (st >= 0)
         outcome_tell(run, report);
     return st;
@@ -285,6 +296,8 @@ void crawl_report_print(const struct wit_crawler_report *report, const struct se
                         struct wit_buf *out) {
     struct wit_filter_balancer_stat stat;
     wit_filter_balancer_stat(selection->balancer, &stat);
+    if (report->rows)
+        wit_buf_printf(out, "rows         %" PRIu64 " read\n", report->rows);
     wit_buf_printf(out, "pages        %" PRIu64 " read, %" PRIu64 " refused, %" PRIu64 " left\n",
                    report->pages, report->pages_refused, report->pages_left);
     wit_buf_printf(out,
@@ -312,6 +325,7 @@ void crawl_report_put(const struct wit_crawler_report *report, const struct sele
         const char *key;
         uint64_t value;
     } counts[] = {
+        { "rows", report->rows },
         { "pages", report->pages },
         { "pages_refused", report->pages_refused },
         { "pages_left", report->pages_left },

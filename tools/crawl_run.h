@@ -6,6 +6,7 @@
 #define WIT_CRAWL_RUN_H
 
 #include "cli.h"
+#include "crawl_list.h"
 #include "metrics.h"
 #include "selection.h"
 #include "wit_crawler.h"
@@ -18,6 +19,7 @@ struct crawl_run {
         void *items;
         size_t count, cap;
     } seeds, scope, hosts, allow;
+    struct crawl_list list;
     bool json;
     bool partial;        /* a seed or a file of seeds could not be read; a sentence was printed */
     uint64_t complaints; /* seeds that were left out */
@@ -42,8 +44,8 @@ int crawl_run_allow_net(struct crawl_run *run, const char *cidr, struct wit_erro
 int crawl_run_host(struct crawl_run *run, const char *name, uint64_t delay_ms, uint64_t concurrency,
                    struct wit_error *err);
 
-/* Crawl with the selection as judge. WIT_EINVAL: no seed is left. Where no page could be read, that
- * is said on stderr and `partial` is set. */
+/* Crawl with the selection as judge. WIT_EINVAL: no seed is left and no list named. Where no page
+ * or a list could not be read, that is said on stderr and `partial` is set. */
 int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_crawler_report *report,
               struct wit_error *err);
 

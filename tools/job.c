@@ -29,9 +29,25 @@ static const cyaml_schema_value_t host_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct job_host, host_fields),
 };
 
+static const cyaml_schema_field_t list_fields[] = {
+    CYAML_FIELD_SEQUENCE("files", CYAML_FLAG_POINTER, struct job_list, files, &string_schema, 1,
+                         JOB_MAX_LIST),
+    OPTIONAL_STRING("format", struct job_list, format),
+    OPTIONAL_STRING("url_col", struct job_list, url_col),
+    OPTIONAL_STRINGS("caption_cols", struct job_list, caption_cols),
+    OPTIONAL_STRINGS("keep_cols", struct job_list, keep_cols),
+    OPTIONAL_STRINGS("lang", struct job_list, lang),
+    CYAML_FIELD_BOOL_PTR("need_caption", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct job_list,
+                         need_caption),
+    OPTIONAL_STRING("verify_hash", struct job_list, verify_hash),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t crawl_fields[] = {
     OPTIONAL_STRINGS("seeds", struct job_crawl, seeds),
     OPTIONAL_STRINGS("seed_files", struct job_crawl, seed_files),
+    CYAML_FIELD_MAPPING_PTR("list", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct job_crawl,
+                            list, list_fields),
     OPTIONAL_STRINGS("scope", struct job_crawl, scope),
     OPTIONAL_STRINGS("allow_net", struct job_crawl, allow_net),
     CYAML_FIELD_SEQUENCE("hosts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct job_crawl, hosts,
@@ -194,9 +210,9 @@ static int numbers_check(const struct job *job, const char *name, struct wit_err
 
 static int job_check(const struct job *job, const char *name, struct wit_error *err) {
     const struct job_crawl *crawl = job->crawl;
-    if (crawl->seeds_count + crawl->seed_files_count == 0)
-        return wit_error_set(err, WIT_EFORMAT, "%s: crawl: neither seeds nor seed_files are given",
-                             name);
+    if (crawl->seeds_count + crawl->seed_files_count == 0 && !crawl->list)
+        return wit_error_set(err, WIT_EFORMAT,
+                             "%s: crawl: neither seeds, seed_files nor a list are given", name);
     const struct job_filter *filter = job->filter;
     if (filter && filter->allowlist && (filter->wordnet || filter->words_count))
         return wit_error_set(

@@ -17,6 +17,21 @@ struct job_host {
     uint64_t *concurrency; /* NULL: as `concurrency` of crawl */
 };
 
+struct job_list {
+    char **files; /* lists of image URLs, and folders of them */
+    unsigned files_count;
+    char *format; /* as --list-format */
+    char *url_col;
+    char **caption_cols; /* of the wit format: reference, attribution, ... */
+    unsigned caption_cols_count;
+    char **keep_cols;
+    unsigned keep_cols_count;
+    char **lang;
+    unsigned lang_count;
+    bool *need_caption;
+    char *verify_hash; /* COLUMN:TYPE */
+};
+
 struct job_crawl {
     char **seeds; /* URLs of pages to begin with */
     unsigned seeds_count;
@@ -26,6 +41,7 @@ struct job_crawl {
     unsigned scope_count;
     char **allow_net; /* CIDRs that the address policy lets through */
     unsigned allow_net_count;
+    struct job_list *list; /* NULL: none */
     struct job_host *hosts;
     unsigned hosts_count;
     char *user_agent, *contact;

@@ -131,6 +131,40 @@ static void extract_names_what_is_wrong(void **state) {
     wit_buf_finish(&page);
 }
 
+/* Lists as options; nothing is asked for: the port that the rows name is closed. */
+static void lists_are_named_by_options(void **state) {
+#define LIST_RUN " --delay-ms 0 --retries 0 --allow-net 127.0.0.0/8 --contact x "
+    command_put("a.csv", WIT_STR("URL,TEXT,id\nhttp://127.0.0.1:1/a,some words,7\nnot\x1b,x,8\n"
+                                 "http://127.0.0.1:1/b,,9,10\n"));
+    expect("--list a.csv --url-col URL --caption-col TEXT --keep-cols id --out d1" LIST_RUN, 0,
+           "rows         3 read\n"
+           "pages        0 read, 0 refused, 0 left\n"
+           "candidates   1 in the log, 1 distinct pairs, 1 of two words or more\n"
+           "images       0 stored (0.0 MB), 1 refused\n"
+           "  refused    image connect_refused 1\n"
+           "  refused    row bad_row 1\n"
+           "  refused    row bad_url 1\n"
+           "collected    d1/collect\n",
+           "a.csv:4: the row is left out: it has more fields than the first row's 3\n");
+    command_put("b.txt", WIT_STR("http://127.0.0.1:1/b\n"));
+    expect("--list absent.txt --list b.txt --out d2" LIST_RUN, 3, NULL,
+           "wit crawl: list absent.txt is left out");
+    expect("--list a.csv --out d3" LIST_RUN, 3, NULL,
+           "its first row names no column 'url', but URL, TEXT, id");
+    expect("--list b.txt --list-format jsonl --out d4" LIST_RUN, 0, NULL, "b.txt:1: the row");
+    /* what can't be meant */
+    expect("--list a.parquet --out d", 1, NULL, "parquet is not read");
+    expect("--list a --out d", 2, NULL, "tells no format");
+    expect("--list a.csv", 2, NULL, "--out and --seeds or --list are wanted");
+    expect("--list a.csv --list-format xml --out d", 2, NULL, "--list-format: ");
+    expect("--list a.csv --keep-cols url --out d", 2, NULL, "reserved name 'url'");
+    expect("--list a.csv --keep-cols a,,b --out d", 2, NULL, "--keep-cols: a name is missing");
+    expect("--list a.csv --verify-hash md5 --out d", 2, NULL, "is not COLUMN:TYPE");
+    expect("--list a.csv --verify-hash a:crc --out d", 2, NULL, "is not COLUMN:TYPE");
+    expect("--list a.csv --lang en --out d", 2, NULL, "only the wit format");
+    expect("--seeds b.txt --caption-col x --out d", 2, NULL, "but no list");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(url_prints_the_parts),
@@ -139,6 +173,7 @@ int main(void) {
         cmocka_unit_test(robots_names_what_is_wrong),
         cmocka_unit_test(extract_prints_a_line_a_pair),
         cmocka_unit_test(extract_names_what_is_wrong),
+        cmocka_unit_test(lists_are_named_by_options),
     };
     return cmocka_run_group_tests_name("crawl_verbs", tests, command_setup, command_teardown);
 }

@@ -36,6 +36,30 @@ static void a_whole_job_is_read(void **state) {
     job_destroy(NULL);
 }
 
+static void a_job_may_have_a_list_alone(void **state) {
+    static const char yaml[] = "crawl:\n"
+                               "  list:\n"
+                               "    files: [a.csv, more]\n"
+                               "    url_col: URL\n"
+                               "    caption_cols: [TEXT]\n"
+                               "    keep_cols: [a, b]\n"
+                               "    need_caption: true\n"
+                               "    verify_hash: h:md5\n";
+    struct job *job = NULL;
+    struct wit_error err = WIT_ERROR_INIT;
+    assert_int_equal(job_parse(wit_str_from(yaml), "job.yaml", &job, &err), 0);
+    const struct job_list *list = job->crawl->list;
+    assert_int_equal(list->files_count, 2);
+    assert_string_equal(list->files[1], "more");
+    assert_string_equal(list->url_col, "URL");
+    assert_string_equal(list->caption_cols[0], "TEXT");
+    assert_int_equal(list->keep_cols_count, 2);
+    assert_true(*list->need_caption);
+    assert_string_equal(list->verify_hash, "h:md5");
+    assert_null(list->format);
+    job_destroy(job);
+}
+
 static void mistakes_get_a_sentence(void **state) {
     static const struct {
         const char *yaml, *says;
@@ -51,6 +75,8 @@ static void mistakes_get_a_sentence(void **state) {
         { "crawl: {seeds: [a]}\nfilter: {allowlist: f, wordnet: d}", "no use" },
         { "crawl: {seeds: &x [a], scope: *x}", "lias" },
         { "crawl: [", "job.yaml" },
+        { "crawl: {list: {}}", "files" },
+        { "crawl: {list: {files: []}}", "files" },
         { "crawl: {seeds: [a], hosts: [{delay_ms: 1}]}", "host" },
     };
     for (size_t i = 0; i < WIT_COUNT_OF(rows); i++) {
@@ -74,6 +100,7 @@ static void the_name_of_a_missing_file_is_said(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_job_is_read),
+        cmocka_unit_test(a_job_may_have_a_list_alone),
         cmocka_unit_test(mistakes_get_a_sentence),
         cmocka_unit_test(the_name_of_a_missing_file_is_said),
     };
