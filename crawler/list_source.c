@@ -13,6 +13,7 @@ enum { PACKED_BYTES = 64 * 1024, WINDOW_BITS_GZIP = 15 + 16 };
 struct list_gunzip {
     z_stream z;
     bool file_ended, between; /* between: no member is begun */
+    int failed;               /* told once what came before it has been given */
     size_t members;
     uint8_t packed[PACKED_BYTES];
 };
@@ -82,36 +83,56 @@ static void padding_skip(struct list_gunzip *g) {
     }
 }
 
-/* Decompress into out; *got is 0 only at the end. */
+/* Come to the next member: 1, or 0 when there is none. */
+static int member_begin(struct list_source *s, struct wit_error *err) {
+    struct list_gunzip *g = s->gunzip;
+    int st = 0;
+    padding_skip(g);
+    while (st >= 0 && g->z.avail_in == 0 && !g->file_ended) {
+        st = packed_more(s, err);
+        padding_skip(g);
+    }
+    g->between = g->z.avail_in == 0;
+    return st < 0 ? st : !g->between;
+}
+
+static int gunzip_fail(const struct list_source *s, struct wit_error *err) {
+    const struct list_gunzip *g = s->gunzip;
+    if (g->failed == Z_MEM_ERROR)
+        return wit_error_set(err, WIT_ENOMEM, "no memory to decompress %s", s->path);
+    if (g->failed == Z_STREAM_ERROR)
+        return wit_error_set(err, WIT_ECORRUPT, "%s ends within a gzip member", s->path);
+    return wit_error_set(err, WIT_ECORRUPT, "%s is no whole gzip file: %s", s->path,
+                         g->z.msg ? g->z.msg : "it needs a dictionary");
+}
+
+/* Decompress into out; *got is 0 only at the end. zlib may hold output back when it has taken all
+ * input, so more is read only when it gives nothing; and a failure waits until what came before it
+ * has been given, so that the size of `out` is no matter. */
 static int gunzip_read(struct list_source *s, void *out, size_t most, size_t *got,
                        struct wit_error *err) {
     struct list_gunzip *g = s->gunzip;
     g->z.next_out = out;
     g->z.avail_out = (unsigned)most;
     while (g->z.avail_out == most) {
-        int st = g->z.avail_in || g->file_ended ? 0 : packed_more(s, err);
+        int st = g->failed ? gunzip_fail(s, err) : g->between ? member_begin(s, err) : 1;
         if (st < 0)
             return st;
-        if (g->between)
-            padding_skip(g);
-        if (g->z.avail_in == 0 && g->file_ended && g->between)
+        if (st == 0)
             break;
-        if (g->z.avail_in == 0 && g->file_ended)
-            return wit_error_set(err, WIT_ECORRUPT, "%s ends within a gzip member", s->path);
-        if (g->z.avail_in == 0)
-            continue;
-        g->between = false;
         int rc = inflate(&g->z, Z_NO_FLUSH);
         if (rc == Z_STREAM_END) {
             g->members++;
             g->between = true;
             rc = inflateReset(&g->z);
+        } else if (g->z.avail_out == most && g->z.avail_in == 0 && g->file_ended) {
+            rc = Z_STREAM_ERROR; /* more is wanted, and there is none */
+        } else if (g->z.avail_out == most && g->z.avail_in == 0) {
+            st = packed_more(s, err);
         }
-        if (rc == Z_MEM_ERROR)
-            return wit_error_set(err, WIT_ENOMEM, "no memory to decompress %s", s->path);
-        if (rc != Z_OK && rc != Z_BUF_ERROR)
-            return wit_error_set(err, WIT_ECORRUPT, "%s is no whole gzip file: %s", s->path,
-                                 g->z.msg ? g->z.msg : "it needs a dictionary");
+        if (st < 0)
+            return st;
+        g->failed = rc == Z_BUF_ERROR ? 0 : rc;
     }
     *got = most - g->z.avail_out;
     return 0;
