@@ -5,6 +5,7 @@
 #include "html_extract.h"
 
 #include "html_charset.h"
+#include "sitemap.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -321,6 +322,7 @@ void wit_crawler_extractor_destroy(struct wit_crawler_extractor *x) {
         wit_buf_finish(buffers[i]);
     decoders_drop(x);
     html_tokenizer_destroy(x->tokenizer);
+    sitemap_destroy(x->sitemap);
     wit_arena_destroy(x->arena);
     wit_url_finish(&x->page_url);
     wit_url_finish(&x->base);
@@ -351,6 +353,11 @@ static void page_reset(struct wit_crawler_extractor *x) {
     x->figure_depth = x->caption_depth = x->source_count = 0;
 }
 
+static int page_fail(struct wit_crawler_extractor *x, int st, struct wit_error *err) {
+    return wit_error_set(err, st, "cannot read page '%.*s': %s",
+                         WIT_STR_FMT(wit_url_href(&x->page_url)), wit_status_meaning(st));
+}
+
 int wit_crawler_extractor_begin(struct wit_crawler_extractor *x,
                                 const struct wit_crawler_page_source *from, struct wit_error *err) {
     page_reset(x);
@@ -366,17 +373,22 @@ int wit_crawler_extractor_begin(struct wit_crawler_extractor *x,
     if (st < 0)
         return wit_error_set(err, st, "cannot begin page '%.*s'", WIT_STR_FMT(from->url));
     x->header_charset = wit_charset_find(from->charset);
-    return 0;
-}
-
-static int page_fail(struct wit_crawler_extractor *x, int st, struct wit_error *err) {
-    return wit_error_set(err, st, "cannot read page '%.*s': %s",
-                         WIT_STR_FMT(wit_url_href(&x->page_url)), wit_status_meaning(st));
+    x->document = from->document;
+    if (x->document == WIT_CRAWLER_SITEMAP) {
+        if (!x->sitemap)
+            x->sitemap = sitemap_create(x);
+        st = x->sitemap ? sitemap_begin(x->sitemap) : WIT_ENOMEM;
+    }
+    return st < 0 ? page_fail(x, st, err) : 0;
 }
 
 int wit_crawler_extractor_feed(struct wit_crawler_extractor *x, struct wit_str bytes,
                                struct wit_error *err) {
     int st = 0;
+    if (x->document == WIT_CRAWLER_SITEMAP) {
+        st = sitemap_feed(x->sitemap, bytes);
+        return st < 0 ? page_fail(x, st, err) : 0;
+    }
     if (!x->charset) {
         size_t missing = HTML_CHARSET_PRESCAN_BYTES - x->head.len;
         struct wit_str head = bytes;
@@ -404,8 +416,7 @@ int wit_crawler_extractor_feed(struct wit_crawler_extractor *x, struct wit_str b
     return st < 0 ? page_fail(x, st, err) : 0;
 }
 
-int wit_crawler_extractor_end(struct wit_crawler_extractor *x, struct wit_crawler_page *out,
-                              struct wit_error *err) {
+static int html_end(struct wit_crawler_extractor *x, struct wit_error *err) {
     struct wit_str head = wit_str_of(NULL, 0);
     int st = 0;
     if (!x->charset) { /* a page shorter than the prescan */
@@ -420,6 +431,14 @@ int wit_crawler_extractor_end(struct wit_crawler_extractor *x, struct wit_crawle
         html_image_finish(x);
         st = x->status;
     }
+    return st;
+}
+
+int wit_crawler_extractor_end(struct wit_crawler_extractor *x, struct wit_crawler_page *out,
+                              struct wit_error *err) {
+    bool is_index = false;
+    int st =
+        x->document == WIT_CRAWLER_SITEMAP ? sitemap_end(x->sitemap, &is_index) : html_end(x, err);
     if (st < 0)
         return page_fail(x, st, err);
     *out = (struct wit_crawler_page){
@@ -435,6 +454,7 @@ int wit_crawler_extractor_end(struct wit_crawler_extractor *x, struct wit_crawle
         .base = wit_url_href(&x->base),
         .charset = wit_charset_name(x->charset),
         .images = x->images - x->og_images.count,
+        .is_index = is_index,
         .truncated = x->truncated,
     };
     return 0;

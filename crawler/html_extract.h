@@ -67,6 +67,9 @@ struct wit_crawler_extractor {
     struct wit_buf head;                        /* bytes kept until the encoding is known */
     struct wit_buf decoded, value, text;        /* scratch */
 
+    enum wit_crawler_document document;
+    struct sitemap *sitemap; /* NULL until there was one */
+
     /* what was found */
     struct html_array pairs, links, licenses, signals, og_images;
     struct html_set pair_set, link_set, license_set;
@@ -122,6 +125,10 @@ void *html_array_push(struct wit_crawler_extractor *x, struct html_array *a, siz
 struct wit_str html_extract_keep(struct wit_crawler_extractor *x, struct wit_str s);
 void html_pair_add(struct wit_crawler_extractor *x, struct wit_str kept_url,
                    struct wit_str kept_text, enum wit_shards_source source, uint32_t ordinal);
+/* The same of an image that stands on another page. */
+void html_pair_add_of(struct wit_crawler_extractor *x, struct wit_str kept_page,
+                      struct wit_str kept_url, struct wit_str kept_text,
+                      enum wit_shards_source source, uint32_t ordinal);
 void html_link_add(struct wit_crawler_extractor *x, struct wit_str url, bool nofollow);
 void html_license_add(struct wit_crawler_extractor *x, struct wit_str url);
 /* Document order of the images; then a plain array for the public. NULL when there is none. */

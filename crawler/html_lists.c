@@ -93,19 +93,21 @@ static uint64_t text_hash(struct wit_crawler_extractor *x, struct wit_str text) 
     return x->text_hash;
 }
 
-void html_pair_add(struct wit_crawler_extractor *x, struct wit_str url, struct wit_str text,
-                   enum wit_shards_source source, uint32_t ordinal) {
+void html_pair_add_of(struct wit_crawler_extractor *x, struct wit_str page, struct wit_str url,
+                      struct wit_str text, enum wit_shards_source source, uint32_t ordinal) {
     if (url.len == 0 || text.len == 0)
         return;
-    uint64_t hash = hash_of(url, text_hash(x, text) ^ (uint64_t)source);
+    uint64_t seed = text_hash(x, text) ^ (uint64_t)source;
+    uint64_t hash = hash_of(url, page.len ? hash_of(page, seed) : seed);
     const struct html_found_pair *found = x->pairs.items;
     size_t at = (size_t)hash;
     for (uint32_t i; (i = set_next(&x->pair_set, hash, &at)) != UINT32_MAX;)
         if (found[i].pair.source == source && wit_str_eq(found[i].pair.url, url) &&
-            (found[i].pair.text.data == text.data || wit_str_eq(found[i].pair.text, text)))
+            (found[i].pair.text.data == text.data || wit_str_eq(found[i].pair.text, text)) &&
+            wit_str_eq(found[i].pair.page, page))
             return;
     /* A long caption under many images is short here and endless where pairs are written out. */
-    size_t bytes = url.len + text.len;
+    size_t bytes = url.len + text.len + page.len;
     if (bytes > WIT_CRAWLER_PAGE_MAX_PAIR_BYTES - x->pair_bytes) {
         x->truncated = true;
         return;
@@ -114,9 +116,15 @@ void html_pair_add(struct wit_crawler_extractor *x, struct wit_str url, struct w
     if (!item)
         return;
     x->pair_bytes += bytes;
-    *item =
-        (struct html_found_pair){ { url, text, source }, ordinal, (uint32_t)(x->pairs.count - 1) };
+    *item = (struct html_found_pair){ { url, text, source, page },
+                                      ordinal,
+                                      (uint32_t)(x->pairs.count - 1) };
     set_add(x, &x->pair_set, hash, x->pairs.count - 1);
+}
+
+void html_pair_add(struct wit_crawler_extractor *x, struct wit_str url, struct wit_str text,
+                   enum wit_shards_source source, uint32_t ordinal) {
+    html_pair_add_of(x, wit_str_of(NULL, 0), url, text, source, ordinal);
 }
 
 void html_link_add(struct wit_crawler_extractor *x, struct wit_str url, bool nofollow) {

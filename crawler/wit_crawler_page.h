@@ -34,12 +34,16 @@ extern "C" {
 #define WIT_CRAWLER_PAGE_MAX_ATTRIBUTES 256u        /* of one tag; later ones are ignored */
 #define WIT_CRAWLER_PAGE_MAX_TEXT_BYTES 65536u      /* of one alt, title, caption; cut there */
 #define WIT_CRAWLER_PAGE_MAX_FIGURES 32u            /* figures inside figures */
+/* sitemaps.org: of one sitemap, unpacked. */
+#define WIT_CRAWLER_SITEMAP_MAX_BYTES (50u << 20)
+#define WIT_CRAWLER_SITEMAP_MAX_URLS 50000u
 
 /* An image and words that stood together. */
 struct wit_crawler_pair {
     struct wit_str url;  /* absolute http or https URL, WHATWG serialisation, no fragment */
     struct wit_str text; /* UTF-8, not empty, one line */
     enum wit_shards_source source;
+    struct wit_str page; /* where a sitemap says that the image stands; empty: on the page itself */
 };
 
 struct wit_crawler_link {
@@ -78,15 +82,21 @@ struct wit_crawler_page {
     unsigned directives; /* enum wit_crawler_directive, of "robots" and of the agent's own name */
     struct wit_str base; /* what relative URLs referred to at the end */
     const char *charset; /* wit_charset_name of the encoding that was used */
-    uint64_t images;     /* img elements seen, with or without text */
+    uint64_t images;     /* img elements (of a sitemap: images) seen, with or without text */
+    bool is_index;       /* of sitemaps: its links are sitemaps themselves */
     bool truncated;      /* a ceiling cut something off */
 };
+
+/* What the bytes are. A sitemap is one of sitemaps.org (a list of pages or of sitemaps, in XML or a
+ * URL a line), with Google's image extension, or a feed (RSS 2.0, Atom); gzip is unpacked. */
+enum wit_crawler_document { WIT_CRAWLER_HTML, WIT_CRAWLER_SITEMAP };
 
 /* Where a page came from. Borrowed until the page has begun. */
 struct wit_crawler_page_source {
     struct wit_str url;     /* after redirects; must parse as http or https */
     struct wit_str charset; /* label from the Content-Type header, or empty */
     struct wit_str agent;   /* our product token, for meta elements addressed to us; may be empty */
+    enum wit_crawler_document document;
 };
 
 struct wit_crawler_extractor;
@@ -95,8 +105,8 @@ struct wit_crawler_extractor *wit_crawler_extractor_create(void); /* NULL: out o
 void wit_crawler_extractor_destroy(struct wit_crawler_extractor *x);
 
 /* A page, piece by piece: begin, feed any number of times, end. Pieces may be cut anywhere and the
- * result is the same. begin forgets the page before. WIT_EFORMAT: the page's URL does not parse;
- * WIT_EINVAL: it is not http or https; WIT_ENOMEM. */
+ * result is the same. begin forgets the page before. WIT_EFORMAT: the page's URL does not parse, or
+ * (end) a sitemap is none; WIT_EINVAL: the URL is not http or https; WIT_ENOMEM. */
 int wit_crawler_extractor_begin(struct wit_crawler_extractor *x,
                                 const struct wit_crawler_page_source *from, struct wit_error *err);
 int wit_crawler_extractor_feed(struct wit_crawler_extractor *x, struct wit_str bytes,

@@ -15,6 +15,8 @@ const char *wit_shards_source_name(enum wit_shards_source s) {
         return "og_description";
     case WIT_SHARDS_LIST:
         return "list";
+    case WIT_SHARDS_SITEMAP:
+        return "sitemap";
     }
     return "unknown";
 }

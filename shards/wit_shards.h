@@ -54,7 +54,8 @@ enum wit_shards_source {
     WIT_SHARDS_TITLE = 2,
     WIT_SHARDS_FIGCAPTION = 3,
     WIT_SHARDS_OG_DESCRIPTION = 4,
-    WIT_SHARDS_LIST = 5 /* a caption column of a url list */
+    WIT_SHARDS_LIST = 5,   /* a caption column of a url list */
+    WIT_SHARDS_SITEMAP = 6 /* caption or title of the image extension of sitemaps */
 };
 const char *wit_shards_source_name(enum wit_shards_source s); /* "alt", ... "unknown" */
 

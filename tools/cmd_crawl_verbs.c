@@ -244,7 +244,7 @@ int cmd_crawl_extract(int argc, char **argv) {
                                              { "charset", required_argument, NULL, 'c' },
                                              { "help", no_argument, NULL, 'h' },
                                              { NULL, 0, NULL, 0 } };
-    struct wit_crawler_page_source from = { { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
+    struct wit_crawler_page_source from = { .document = WIT_CRAWLER_HTML };
     optind = 1;
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         switch (c) {

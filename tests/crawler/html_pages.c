@@ -39,8 +39,8 @@ void html_pages_put_pairs(const struct wit_crawler_page *page, struct wit_buf *o
         const struct wit_crawler_pair *p = &page->pairs[i];
         put_line(out,
                  (struct wit_str[]){ wit_str_from(wit_shards_source_name(p->source)), p->url,
-                                     p->text },
-                 3);
+                                     p->text, p->page },
+                 p->page.len ? 4 : 3);
     }
 }
 
@@ -64,8 +64,8 @@ void html_pages_put_all(const struct wit_crawler_page *page, struct wit_buf *out
     html_pages_put_pairs(page, out);
     html_pages_put_links(page, out);
     html_pages_put_rights(page, out);
-    if (wit_buf_printf(out, "base %.*s\ncharset %s\nimages %llu\ntruncated %d\n",
+    if (wit_buf_printf(out, "base %.*s\ncharset %s\nimages %llu\ntruncated %d\nindex %d\n",
                        WIT_STR_FMT(page->base), page->charset, (unsigned long long)page->images,
-                       page->truncated) < 0)
+                       page->truncated, page->is_index) < 0)
         abort();
 }

@@ -16,7 +16,8 @@ except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
 
-SOURCES = {1: "alt", 2: "title", 3: "figcaption", 4: "og_description", 5: "list"}
+SOURCES = {1: "alt", 2: "title", 3: "figcaption", 4: "og_description", 5: "list",
+           6: "sitemap"}
 
 
 def h128(data):
