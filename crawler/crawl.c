@@ -49,6 +49,7 @@ struct crawl {
     unsigned slice; /* candidates of the log that may still be judged in this turn */
     bool feed_ended, feed_changed;
     uint32_t domain_pages_most;
+    uint32_t round_depth; /* of the pages that are asked for, in rounds */
     size_t pages_out, images_out;
     struct key_set scope_domains; /* of the seeds, where there is no scope */
     struct wit_url url;
@@ -67,6 +68,7 @@ struct wit_crawler_config wit_crawler_config_default(void) {
         .version = "0.1",
         .delay_ms = 1000,
         .concurrency = 1,
+        .sitemaps = true,
         .reactors = 1,
         .max_in_flight = 256,
         .max_depth = 1000,
@@ -245,6 +247,7 @@ static int round_begin(struct crawl *c, struct wit_error *err) {
     if (st <= 0 || limits.depth_most > c->cfg->max_depth)
         return st < 0 ? st : 0;
     frontier_limit(c->frontier, &limits);
+    c->round_depth = limits.depth_most;
     return 1;
 }
 
@@ -270,6 +273,7 @@ static int pages_start(struct crawl *c, struct wit_error *err) {
         memcpy(t->id, page.id, sizeof t->id);
         t->depth = page.depth;
         t->hops = page.hops;
+        t->sitemap_only = page.sitemap_only;
         task_send(c, t);
         started = 1;
     }
@@ -287,22 +291,75 @@ static int pages_send(struct crawl *c, struct wit_error *err) {
 
 /* ---- pages in ------------------------------------------------------------------------------- */
 
-/* Into the frontier if it is new and in scope. */
-static int page_add(struct crawl *c, struct wit_str url, uint32_t depth, uint32_t hops,
+/* The page in c->url into the frontier if it is new, and in scope or good as a sitemap. */
+static int page_add(struct crawl *c, uint32_t depth, uint32_t hops, bool sitemap,
                     struct wit_error *err) {
-    int st = depth > DEPTH_MOST ? WIT_ELIMIT : wit_url_parse(&c->url, url, NULL, NULL);
-    if (st == WIT_ENOMEM)
-        return no_memory(err);
-    if (st < 0 || !is_in_scope(c))
+    bool in_scope = is_in_scope(c);
+    if (depth > DEPTH_MOST || !(in_scope || sitemap))
         return 0;
     const struct frontier_page page = {
         .url = wit_url_href(&c->url),
         .domain = wit_domain_registrable(wit_url_host(&c->url)),
         .depth = depth,
         .hops = hops,
+        .sitemap_only = !in_scope,
     };
-    st = frontier_add(c->frontier, &page, err);
+    int st = frontier_add(c->frontier, &page, err);
     return st < 0 ? st : 0;
+}
+
+/* Into c->url: 1; 0: it is no URL. */
+static int url_read(struct crawl *c, struct wit_str url, const struct wit_url *base,
+                    struct wit_error *err) {
+    int st = wit_url_parse(&c->url, url, base, NULL);
+    return st == WIT_ENOMEM ? no_memory(err) : st >= 0;
+}
+
+/* What a robots.txt names, relative to its origin. */
+static int sitemap_add(struct crawl *c, struct wit_str line, const struct wit_url *origin,
+                       struct wit_error *err) {
+    line = wit_str_trim(line); /* an empty one would be the origin itself */
+    int st = line.len ? url_read(c, line, origin, err) : 0;
+    if (st <= 0 || !wit_url_is_http(&c->url))
+        return st < 0 ? st : 0;
+    wit_url_remove_fragment(&c->url);
+    return page_add(c, c->cfg->rounds ? c->round_depth + 1 : 0, 0, true, err);
+}
+
+/* May pages of the origin in c->url be asked for, some at least? */
+static bool origin_is_in_scope(const struct crawl *c) {
+    for (size_t i = 0; i < c->cfg->scope_count; i++)
+        if (wit_str_starts_with(c->cfg->scope[i], wit_url_href(&c->url)))
+            return true;
+    return is_in_scope(c);
+}
+
+/* A robots.txt speaks for its origin: where that has no page for us, its sitemaps have none. */
+static int sitemaps_add(struct crawl *c, struct crawl_task *t, struct wit_error *err) {
+    struct wit_str lines = wit_buf_view(&t->location);
+    struct wit_url origin = WIT_URL_INIT;
+    int st = url_read(c, wit_buf_view(&t->url), NULL, err);
+    if (st > 0)
+        st = origin_is_in_scope(c);
+    if (st > 0)
+        st = wit_url_copy(&origin, &c->url) < 0 ? no_memory(err) : 1;
+    for (size_t at = 0; st > 0 && at < lines.len;) {
+        ptrdiff_t end = wit_str_find_byte(lines, '\n', at);
+        size_t to = end < 0 ? lines.len : (size_t)end;
+        int added = sitemap_add(c, wit_str_slice(lines, at, to), &origin, err);
+        st = added < 0 ? added : st;
+        at = to + 1;
+    }
+    wit_url_finish(&origin);
+    crawl_task_destroy(t);
+    return st < 0 ? st : 0;
+}
+
+/* A sitemap speaks of pages, and those may lie where pages may not: 1: it is none of ours. */
+static int pair_is_outside(struct crawl *c, const struct wit_crawler_pair *pair,
+                           struct wit_error *err) {
+    int st = pair->page.len ? url_read(c, pair->page, NULL, err) : 0;
+    return st <= 0 ? st : !is_in_scope(c);
 }
 
 static int pairs_keep(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
@@ -312,25 +369,42 @@ static int pairs_keep(struct crawl *c, const struct crawl_task *t, struct wit_er
     int st = 0;
     for (size_t i = 0; i < t->page.pair_count && st >= 0; i++) {
         const struct wit_crawler_pair *pair = &t->page.pairs[i];
-        const struct wit_shards_candidate cand = { .url = pair->url,
-                                                   .text = pair->text,
-                                                   .source = pair->source,
-                                                   .page = wit_buf_view(&t->url) };
+        const struct wit_shards_candidate cand = {
+            .url = pair->url,
+            .text = pair->text,
+            .source = pair->source,
+            .page = pair->page.len ? pair->page : wit_buf_view(&t->url),
+        };
+        st = pair_is_outside(c, pair, err);
+        if (st != 0)
+            continue;
         st = wit_shards_collector_add_candidate(c->collector, &cand, err);
         if (st >= 0)
             st = candidate_judge(c, &cand, err);
     }
-    return st;
+    return st < 0 ? st : 0;
 }
 
+/* The links of an index of sitemaps are sitemaps, if they are of its own domain (sitemaps.org). */
 static int links_follow(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
-    int st = 0;
-    if ((t->directives | t->page.directives) & WIT_CRAWLER_NOFOLLOW)
-        return 0;
-    for (size_t i = 0; i < t->page.link_count && i < LINKS_MOST && st >= 0; i++)
-        if (!t->page.links[i].nofollow)
-            st = page_add(c, t->page.links[i].url, t->depth + 1, 0, err);
-    return st;
+    size_t most = t->document == WIT_CRAWLER_SITEMAP ? WIT_CRAWLER_SITEMAP_MAX_URLS : LINKS_MOST;
+    int st = url_read(c, crawl_task_address(t), NULL, err);
+    if (st < 0 || (t->directives | t->page.directives) & WIT_CRAWLER_NOFOLLOW)
+        return st < 0 ? st : 0;
+    struct wit_hash128 own = domain_key(c);
+    for (size_t i = 0; i < t->page.link_count && i < most && st >= 0; i++) {
+        const struct wit_crawler_link *link = &t->page.links[i];
+        st = link->nofollow ? 0 : url_read(c, link->url, NULL, err);
+        if (st > 0)
+            st = page_add(c, t->depth + 1, 0,
+                          t->page.is_index && wit_hash128_eq(domain_key(c), own), err);
+    }
+    return st < 0 ? st : 0;
+}
+
+static int redirect_follow(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
+    int st = url_read(c, wit_buf_view(&t->location), NULL, err);
+    return st > 0 ? page_add(c, t->depth + c->cfg->rounds, t->hops, t->sitemap_only, err) : st;
 }
 
 /* By name in the log, by number for who looks. */
@@ -358,13 +432,15 @@ static int page_done(struct crawl *c, struct crawl_task *t, struct wit_error *er
     c->pages_out--;
     if (t->outcome == CRAWL_REDIRECTED) { /* its target is a page like any other */
         reason = FRONTIER_REDIRECTED;
-        st = page_add(c, wit_buf_view(&t->location), t->depth + c->cfg->rounds, t->hops, err);
+        st = redirect_follow(c, t, err);
     } else if (t->outcome == CRAWL_ARRIVED) {
         reason = NULL;
         c->run_pages++;
         st = pairs_keep(c, t, err);
         if (st >= 0)
             st = links_follow(c, t, err);
+        if (st >= 0 && t->document == WIT_CRAWLER_SITEMAP)
+            frontier_count_sitemap(c->frontier);
     }
     if (st >= 0 && !is_ours(t))
         st = frontier_done(c->frontier, t->id, wit_buf_view(&t->url), reason, err);
@@ -475,6 +551,8 @@ static int task_done(struct crawl *c, struct crawl_task *t, struct wit_error *er
     c->changed = true;
     c->fetched_bytes += t->wire_bytes;
     t->wire_bytes = 0;
+    if (t->outcome == CRAWL_SITEMAPS)
+        return sitemaps_add(c, t, err);
     return t->subject == WIT_CRAWLER_PAGE ? page_done(c, t, err) : image_done(c, t, err);
 }
 
@@ -697,6 +775,7 @@ static int refused_again(void *user, const struct refusal_line *line, struct wit
             .url = line->url,
             .domain = wit_domain_registrable(wit_url_host(&c->url)),
             .depth = line->depth,
+            .sitemap_only = !is_in_scope(c),
         };
         st = frontier_add_again(c->frontier, &page, err);
     }

@@ -32,6 +32,7 @@ int crawl_report_fill(struct wit_crawler_report *report, struct frontier *fronti
     struct wit_shards_collected s = wit_shards_collector_totals(collector);
     struct wit_crawler_report filled = {
         .pages = f.read,
+        .sitemaps = f.sitemaps,
         .pages_left = f.waiting + f.taken,
         .pages_refused = f.refused,
         .candidates = s.candidates,

@@ -15,7 +15,9 @@ struct reactor;
 enum crawl_outcome {
     CRAWL_REFUSED,    /* `reason` says why */
     CRAWL_REDIRECTED, /* to `location` */
-    CRAWL_ARRIVED     /* a page in `extractor` and `page`, or an image in `body` and `info` */
+    CRAWL_ARRIVED,    /* a page in `extractor` and `page`, or an image in `body` and `info` */
+    CRAWL_SITEMAPS /* nobody's task: the robots.txt of the origin `url` names those in `location`,
+                    * one a line */
 };
 
 struct crawl_task {
@@ -23,6 +25,7 @@ struct crawl_task {
     enum wit_crawler_subject subject;
     uint8_t id[FRONTIER_ID_BYTES]; /* of a page, for the frontier */
     uint32_t depth, hops, tries;
+    bool sitemap_only;       /* of a page: outside the scope, so it may be nothing else */
     struct wit_buf url;      /* what was wanted; canonical */
     struct wit_buf digest;   /* "sha256:<hex>": what the image's bytes must hash to; or empty */
     struct wit_buf location; /* where redirects have led so far; empty: nowhere */
@@ -40,6 +43,7 @@ struct crawl_task {
     struct wit_image_info info;
     struct wit_buf headers, rights; /* as struct wit_shards_fetched has them; of a page that waits
                                      * to be read, headers is the charset that they name */
+    enum wit_crawler_document document; /* of a page that arrived */
     struct wit_crawler_extractor *extractor;
     struct wit_crawler_page page; /* lives as long as the extractor's page */
     unsigned directives;          /* of the page's own headers */

@@ -2,12 +2,15 @@
  * frontier.c: the frontier in LMDB.
  *
  * Every page ever added is in a set of hashes (seen_set.h), whose recent part and list of files are
- * in DIR/crawl/frontier.lmdb too, beside five named databases: refused  XXH3-64 of a URL -> why it
- * was refused waiting  id -> u8 hops, URL; id = u64 domain, u16 depth, u64 number, all big-endian
+ * in DIR/crawl/frontier.lmdb too, beside five named databases:
+ *   refused  XXH3-64 of a URL -> why it was refused
+ *   waiting  id -> u8 hops (and 128: sitemap only), URL
+ *            id = u64 domain, u16 depth, u64 number, all big-endian
  *   taken    the same, of pages that are being asked for
  *   reasons  u8 subject, reason -> u64: how many were refused for it
  *   meta     "state" -> u32 version, u64 next number, read, refused, 16 bytes collection, scope
  *            "feed" -> 16 bytes identity, u64 rows, the feed's own bytes of its position
+ *            "sitemaps" -> u64: how many were read
  * One write transaction lives from commit to commit, so a kill brings back the last commit whole.
  */
 #include "frontier.h"
@@ -21,6 +24,7 @@
 
 enum {
     VERSION = 3,
+    SITEMAP_ONLY = 0x80,
     STATE_BYTES = 4 + 3 * 8 + 2 * 16,
     REASON_MOST_BYTES = 63,
     DOMAIN_CAP_LEAST = 256,
@@ -150,6 +154,27 @@ static struct domain *ring_pop(struct frontier *f) {
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */
+
+static MDB_val sitemaps_key(void) {
+    static char name[] = "sitemaps";
+    return (MDB_val){ sizeof name - 1, name };
+}
+
+/* Frontiers from before there were any lack the count. */
+static int sitemaps_read(struct frontier *f, struct wit_error *err) {
+    MDB_val key = sitemaps_key(), value;
+    int rc = mdb_get(f->txn, f->meta, &key, &value);
+    if (rc == 0 && value.mv_size == 8)
+        f->totals.sitemaps = wit_load_le64(value.mv_data);
+    return rc == 0 || rc == MDB_NOTFOUND ? 0 : fail(f, rc, "read", err);
+}
+
+static int sitemaps_write(struct frontier *f) {
+    uint8_t count[8];
+    wit_store_le64(count, f->totals.sitemaps);
+    MDB_val key = sitemaps_key(), value = { sizeof count, count };
+    return mdb_put(f->txn, f->meta, &key, &value, 0);
+}
 
 static MDB_val state_key(void) {
     static char name[] = "state";
@@ -283,6 +308,8 @@ int frontier_open(const char *dir, const struct frontier_context *context, struc
     if (st >= 0)
         st = state_read(f, err);
     if (st >= 0)
+        st = sitemaps_read(f, err);
+    if (st >= 0)
         st = seen_set_open(&seen, f->txn, &f->seen, err);
     if (st >= 0)
         st = taken_back(f, err);
@@ -381,7 +408,8 @@ static int page_wait(struct frontier *f, const struct frontier_page *page, bool 
         return st;
     struct domain *d = domain_of(f, wit_hash64_of(page->domain.data, page->domain.len, 0));
     wit_buf_reset(&f->record);
-    if (!d || wit_buf_append_byte(&f->record, (char)(uint8_t)page->hops) < 0 ||
+    uint8_t head = (uint8_t)(page->hops | (page->sitemap_only ? SITEMAP_ONLY : 0));
+    if (!d || wit_buf_append_byte(&f->record, (char)head) < 0 ||
         wit_buf_append_str(&f->record, page->url) < 0)
         return no_memory(err);
     /* another hash than that of the set of seen URLs, so that it doesn't inherit its collisions */
@@ -445,7 +473,8 @@ static int first_take(struct frontier *f, const struct domain *d, struct frontie
     if (st < 0)
         return st;
     out->url = wit_str_slice(wit_buf_view(&f->record), 1, f->record.len);
-    out->hops = (uint8_t)f->record.data[0];
+    out->hops = (uint8_t)f->record.data[0] & ~(unsigned)SITEMAP_ONLY;
+    out->sitemap_only = (uint8_t)f->record.data[0] & SITEMAP_ONLY;
     out->depth = id_depth(out->id);
     return 1;
 }
@@ -598,6 +627,10 @@ int frontier_count(struct frontier *f, enum wit_crawler_subject subject, const c
     return st < 0 ? st : reason_count(f, subject, reason, (int64_t)n, err);
 }
 
+void frontier_count_sitemap(struct frontier *f) {
+    f->totals.sitemaps++;
+}
+
 /* ---- the feed ------------------------------------------------------------------------------- */
 
 static MDB_val feed_key(void) {
@@ -694,6 +727,8 @@ int frontier_commit(struct frontier *f, struct wit_error *err) {
     int rc = mdb_put(f->txn, f->meta, &key, &value, 0);
     if (rc == 0 && f->has_feed)
         rc = feed_write(f);
+    if (rc == 0)
+        rc = sitemaps_write(f);
     if (rc == 0) {
         rc = mdb_txn_commit(f->txn);
         f->txn = NULL; /* freed, whatever came of it */

@@ -20,7 +20,8 @@ struct frontier_page {
     struct wit_str url;    /* canonical, no fragment */
     struct wit_str domain; /* registrable domain of its host */
     uint32_t depth;        /* links from a seed, up to 65,535 */
-    uint32_t hops;         /* redirects that led here, up to 255 */
+    uint32_t hops;         /* redirects that led here, up to 127 */
+    bool sitemap_only;     /* outside the scope: it may be read as a sitemap, and as nothing else */
 };
 
 /* A page that was taken. */
@@ -28,10 +29,12 @@ struct frontier_taken {
     uint8_t id[FRONTIER_ID_BYTES]; /* for frontier_done */
     struct wit_str url;            /* lent until the next call */
     uint32_t depth, hops;
+    bool sitemap_only;
 };
 
 struct frontier_totals {
     uint64_t waiting, taken, read, refused;
+    uint64_t sitemaps; /* of those that were read */
 };
 
 struct frontier;
@@ -80,6 +83,8 @@ int frontier_take(struct frontier *f, uint32_t most, struct frontier_taken *out,
  * of the page as it was taken. */
 int frontier_done(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], struct wit_str url,
                   const char *reason, struct wit_error *err);
+/* A page that was read was a sitemap. */
+void frontier_count_sitemap(struct frontier *f);
 /* Count what was refused of something else; frontier_done counts pages itself. */
 int frontier_count(struct frontier *f, enum wit_crawler_subject subject, const char *reason,
                    uint64_t n, struct wit_error *err);

@@ -8,6 +8,7 @@
  */
 #include "reactor.h"
 
+#include "page_type.h"
 #include "politeness.h"
 #include "text/wit_text.h"
 
@@ -15,8 +16,9 @@
 #include <stdlib.h>
 
 enum {
-    HOPS_MOST = 5,          /* redirects in a row; RFC 9309, 2.3.1.2 asks for five */
-    NO_MEMORY_WAIT_MS = 100 /* until a body that had no room is asked for again */
+    HOPS_MOST = 5,           /* redirects in a row; RFC 9309, 2.3.1.2 asks for five */
+    NO_MEMORY_WAIT_MS = 100, /* until a body that had no room is asked for again */
+    SITEMAPS_MOST = 1000     /* that one robots.txt may name */
 };
 
 struct reactor {
@@ -209,18 +211,30 @@ static void image_arrived(struct reactor *r, struct crawl_task *t,
 
 /* ---- pages ---------------------------------------------------------------------------------- */
 
-/* Is it HTML? Nothing said counts as yes: extraction finds nothing in what is not. */
-static bool content_is_html(struct wit_str headers, struct wit_str *charset) {
-    struct wit_str value;
-    size_t at = 0;
-    *charset = wit_str_of(NULL, 0);
-    if (!wit_net_header_next(headers, WIT_STR("content-type"), &at, &value))
-        return true;
-    *charset = wit_crawler_content_type_charset(value);
-    ptrdiff_t end = wit_str_find_byte(value, ';', 0);
-    struct wit_str type = wit_str_trim(wit_str_slice(value, 0, end < 0 ? value.len : (size_t)end));
-    return type.len == 0 || wit_str_eq_nocase(type, WIT_STR("text/html")) ||
-           wit_str_eq_nocase(type, WIT_STR("application/xhtml+xml"));
+static enum page_type type_of(const struct crawl_task *t, struct wit_str headers,
+                              struct wit_str *charset) {
+    struct wit_str address = crawl_task_address(t);
+    return page_type_of(headers, wit_str_slice(address, t->target_at, t->target_at + t->target_len),
+                        charset);
+}
+
+/* Sitemaps have a ceiling of their own. */
+static size_t max_page_bytes(void *user, struct wit_str headers) {
+    const struct crawl_task *t = user;
+    const struct wit_crawler_config *cfg = t->reactor->cfg.crawl;
+    return cfg->sitemaps && type_of(t, headers, NULL) == PAGE_TYPE_SITEMAP
+               ? WIT_CRAWLER_SITEMAP_MAX_BYTES
+               : cfg->max_page_bytes;
+}
+
+/* Why a page of this type is not read; NULL: it is. */
+static const char *type_refuse(const struct reactor *r, const struct crawl_task *t,
+                               enum page_type type) {
+    if (type == PAGE_TYPE_SITEMAP && r->cfg.crawl->sitemaps)
+        return NULL;
+    if (t->sitemap_only)
+        return "not_a_sitemap";
+    return type == PAGE_TYPE_HTML ? NULL : "not_html";
 }
 
 /* Extractors are as many as there are: what a page holds can be large, and the coordinator may be
@@ -231,6 +245,7 @@ static bool page_extract(struct reactor *r, struct crawl_task *t) {
         .url = crawl_task_address(t),
         .charset = wit_buf_view(&t->headers),
         .agent = wit_str_from(r->cfg.crawl->user_agent),
+        .document = t->document,
     };
     if (wit_queue_try_pop(r->cfg.extractors, &extractor) < 0)
         return false;
@@ -239,7 +254,10 @@ static bool page_extract(struct reactor *r, struct crawl_task *t) {
     wit_net_body_release(r->net, t->body.len);
     wit_buf_finish(&t->body);
     if (st < 0)
-        task_refuse(r, t, st == WIT_ENOMEM ? "no_memory" : "bad_page");
+        task_refuse(r, t,
+                    st == WIT_ENOMEM                     ? "no_memory"
+                    : t->document == WIT_CRAWLER_SITEMAP ? "not_a_sitemap"
+                                                         : "bad_page");
     else
         task_return(r, t, CRAWL_ARRIVED, NULL);
     return true;
@@ -257,10 +275,13 @@ static void unread_extract(struct reactor *r) {
 static void page_arrived(struct reactor *r, struct crawl_task *t,
                          struct wit_net_response *response) {
     struct wit_str charset;
-    if (!content_is_html(response->headers, &charset)) {
-        task_refuse(r, t, "not_html");
+    enum page_type type = type_of(t, response->headers, &charset);
+    const char *reason = type_refuse(r, t, type);
+    if (reason) {
+        task_refuse(r, t, reason);
         return;
     }
+    t->document = type == PAGE_TYPE_SITEMAP ? WIT_CRAWLER_SITEMAP : WIT_CRAWLER_HTML;
     t->directives = directives_of(r, response->headers);
     if (wit_buf_append_str(&t->headers, charset) < 0) {
         task_refuse(r, t, "no_memory");
@@ -316,10 +337,16 @@ static void task_fetch(struct reactor *r, struct crawl_task *t) {
     const struct wit_crawler_config *cfg = r->cfg.crawl;
     struct wit_net_request req = wit_net_request_default(crawl_task_address(t));
     bool page = t->subject == WIT_CRAWLER_PAGE;
-    req.accept = page ? "text/html,application/xhtml+xml;q=0.9" : "image/jpeg,image/png";
+    req.accept = !page           ? "image/jpeg,image/png"
+                 : cfg->sitemaps ? "text/html,application/xhtml+xml;q=0.9,application/xml;q=0.8,"
+                                   "text/xml;q=0.8,application/rss+xml;q=0.8,"
+                                   "application/atom+xml;q=0.8,application/gzip;q=0.5,"
+                                   "text/plain;q=0.5"
+                                 : "text/html,application/xhtml+xml;q=0.9";
     req.compressed = page;
     req.cut = page;
     req.max_body_bytes = page ? cfg->max_page_bytes : cfg->max_image_bytes;
+    req.max_body_by = page ? max_page_bytes : NULL;
     req.deadline_ms = cfg->deadline_ms;
     t->reactor = r;
     int st = wit_net_fetch(r->net, &req, on_response, t, NULL);
@@ -348,6 +375,20 @@ static bool is_no_rules(const char *reason, int status) {
            status < 500 && !wit_net_reason_heals(reason);
 }
 
+/* The coordinator decides which of them are asked for. What finds no memory is left out: they come
+ * again when the rules are read anew. */
+static void sitemaps_tell(struct reactor *r, const struct polite_origin *o,
+                          const struct wit_crawler_robots *robots) {
+    size_t count = wit_crawler_robots_sitemap_count(robots);
+    if (count == 0 || !r->cfg.crawl->sitemaps)
+        return;
+    struct crawl_task *t = crawl_task_create(WIT_CRAWLER_PAGE, polite_origin_name(o));
+    for (size_t i = 0; t && i < count && i < SITEMAPS_MOST; i++)
+        wit_buf_printf(&t->location, "%.*s\n", WIT_STR_FMT(wit_crawler_robots_sitemap(robots, i)));
+    if (t)
+        task_return(r, t, CRAWL_SITEMAPS, NULL);
+}
+
 static void robots_decide(struct reactor *r, struct polite_origin *o, const char *reason,
                           const struct wit_net_response *response) {
     const struct wit_crawler_config *cfg = r->cfg.crawl;
@@ -360,6 +401,7 @@ static void robots_decide(struct reactor *r, struct polite_origin *o, const char
         wit_crawler_robots_parse(response->body.data, response->body.len, &robots, NULL) < 0)
         reason = "no_memory";
     if (!reason) {
+        sitemaps_tell(r, o, robots); /* before a page that waits for the rules can be done */
         polite_robots_allow(r->polite, o, robots, response->body.len, now_ms);
     } else if (is_no_rules(reason, response->status)) {
         polite_robots_allow(r->polite, o, NULL, 0, now_ms);

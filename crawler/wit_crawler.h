@@ -147,6 +147,11 @@ struct wit_crawler_config {
     size_t allow_net_count;
     const char *dns_servers; /* as wit_net_config; NULL: the system's */
 
+    /* Ask for the sitemaps that a robots.txt names, wherever they are, if pages of its origin may be
+     * asked for, and read sitemaps and feeds among the pages: their links count as those of pages,
+     * and the images of their image extension as standing on the pages that they name. */
+    bool sitemaps;
+
     unsigned reactors; /* event loops, a thread each; what is collected does not depend on it */
     uint32_t max_in_flight; /* requests at one time, all reactors together */
     uint64_t max_pages;     /* pages asked for, over all runs; 0: no limit */
@@ -155,7 +160,7 @@ struct wit_crawler_config {
      * have the lowest hashes are asked for. So depth is the shortest distance (a redirect counts as
      * a link), and a limited crawl of the same web finds the same. Slower at the end of each round. */
     bool rounds;
-    size_t max_page_bytes;  /* a longer page is cut there */
+    size_t max_page_bytes;  /* a longer page is cut there, a sitemap at the protocol's 50 MiB */
     size_t max_image_bytes; /* a longer image is refused */
     size_t max_held_bytes;  /* bodies held at one time, all reactors together (wit_net.h) */
     uint32_t deadline_ms;   /* of one request */
@@ -175,8 +180,9 @@ struct wit_crawler_config {
     const volatile int *interrupt; /* not 0: commit and stop with WIT_ECANCELED; may be NULL */
 };
 
-/* witbot, 1 request a second and domain, 256 in flight, 1 reactor, no page limit, depth 1000, 4 MiB
- * pages, 32 MiB images, 512 MiB held, 30 s, 2 retries after 2 s, 5 minutes, commits every 2 s. */
+/* witbot, 1 request a second and domain, sitemaps, 256 in flight, 1 reactor, no page limit, depth
+ * 1000, 4 MiB pages, 32 MiB images, 512 MiB held, 30 s, 2 retries after 2 s, 5 minutes, commits
+ * every 2 s. */
 struct wit_crawler_config wit_crawler_config_default(void);
 
 /* ---- running -------------------------------------------------------------------------------- */
@@ -184,6 +190,7 @@ struct wit_crawler_config wit_crawler_config_default(void);
 /* What the directory holds after the run; earlier runs included, except for fetched_bytes. */
 struct wit_crawler_report {
     uint64_t pages;      /* read */
+    uint64_t sitemaps;   /* of these: sitemaps and feeds */
     uint64_t pages_left; /* known and not asked for: too deep, over max_pages, or interrupted */
     uint64_t pages_refused;
     uint64_t rows;       /* of the feed, over all runs with it */

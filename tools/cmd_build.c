@@ -196,6 +196,8 @@ static int stage_crawl(struct build *b, struct wit_error *err) {
     cfg->max_pages = job_uint(job->max_pages, cfg->max_pages);
     cfg->max_depth = (uint32_t)job_uint(job->max_depth, cfg->max_depth);
     cfg->max_in_flight = (uint32_t)job_uint(job->max_in_flight, cfg->max_in_flight);
+    if (job->sitemaps)
+        cfg->sitemaps = *job->sitemaps;
     cfg->reactors = (unsigned)(b->reactors == UINT64_MAX ? job_uint(job->reactors, cfg->reactors)
                                                          : b->reactors);
     if (job->user_agent)

@@ -47,6 +47,7 @@ static const char help[] =
     "  --rounds            one depth after the other; where --max-pages cuts, the lowest URL "
     "hashes\n"
     "                      are asked for: a limited crawl of the same web finds the same\n"
+    "  --no-sitemaps       don't ask for the sitemaps that a robots.txt names, read pages only\n"
     "  --retries N         further tries of what may heal (default 2)\n"
     "  --retry-failed[=R]  ask again for what earlier runs refused: what may heal, or 'all', or\n"
     "                      reasons parted by commas\n"
@@ -94,6 +95,7 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         HOST,
         NET,
         DNS,
+        NO_SITEMAPS,
         RETRY,
         METRICS,
         ROUNDS,
@@ -129,6 +131,7 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         { "host", required_argument, NULL, HOST },
         { "allow-net", required_argument, NULL, NET },
         { "dns", required_argument, NULL, DNS },
+        { "no-sitemaps", no_argument, NULL, NO_SITEMAPS },
         { "retry-failed", optional_argument, NULL, RETRY },
         { "metrics", required_argument, NULL, METRICS },
         { "rounds", no_argument, NULL, ROUNDS },
@@ -174,6 +177,9 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
             break;
         case DNS:
             cfg->dns_servers = optarg;
+            break;
+        case NO_SITEMAPS:
+            cfg->sitemaps = false;
             break;
         case RETRY:
             cfg->retry_failed = optarg ? optarg : "may-heal";

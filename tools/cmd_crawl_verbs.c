@@ -16,12 +16,9 @@ cli_command_fn cmd_crawl_verb_find(const char *name) {
     static const struct {
         const char *name;
         cli_command_fn run;
-    } verbs[] = { { "url", cmd_crawl_url },
-                  { "robots", cmd_crawl_robots },
-                  { "extract", cmd_crawl_extract },
-                  { "status", cmd_crawl_status },
-                  { "pause", cmd_crawl_pause },
-                  { "resume", cmd_crawl_resume },
+    } verbs[] = { { "url", cmd_crawl_url },          { "robots", cmd_crawl_robots },
+                  { "extract", cmd_crawl_extract },  { "status", cmd_crawl_status },
+                  { "pause", cmd_crawl_pause },      { "resume", cmd_crawl_resume },
                   { "outcomes", cmd_crawl_outcomes } };
     for (size_t i = 0; i < WIT_COUNT_OF(verbs) && name; i++)
         if (strcmp(verbs[i].name, name) == 0)
@@ -199,42 +196,75 @@ int cmd_crawl_robots(int argc, char **argv) {
  */
 
 static const char extract_help[] =
-    "usage: wit crawl extract F.html --base URL [--charset C]\n\n"
+    "usage: wit crawl extract F --base URL [--charset C] [--sitemap]\n\n"
     "Print the image-text candidates of an HTML file, one JSON object per line: url, text, source\n"
-    "(alt, title, figcaption or og_description), in document order.\n\n"
+    "(alt, title, figcaption or og_description), in document order. Of a sitemap: its links, then\n"
+    "the pairs of its images, with their page.\n\n"
     "  --base URL    the page's own address; relative addresses are resolved against it\n"
     "  --charset C   encoding, as a Content-Type header would give it; default: found in the page\n"
+    "  --sitemap     the file is a sitemap or a feed, gzipped or not\n"
     "  --help        this page\n\n"
     "exit: 0 done | 1 failed | 2 bad usage\n";
 
-static int print_pairs(const struct wit_crawler_page *page) {
+struct member {
+    const char *key;
+    struct wit_str value;
+};
+
+/* A line of standard output: an object of these members. */
+static int print_object(const struct member *members, size_t count) {
     struct wit_buf out = WIT_BUF_INIT(LINE_MAX_BYTES);
+    struct wit_json_writer w;
+    int code = CLI_DONE;
+    wit_json_writer_init(&w, &out);
+    wit_json_object_begin(&w);
+    for (size_t i = 0; i < count; i++) {
+        wit_json_key(&w, members[i].key);
+        wit_json_put_str(&w, members[i].value);
+    }
+    wit_json_object_end(&w);
+    int st = wit_json_writer_finish(&w);
+    if (st == 0)
+        st = wit_buf_append_byte(&out, '\n');
+    if (st < 0) {
+        struct wit_error err = WIT_ERROR_INIT;
+        wit_error_set(&err, st, "cannot print a candidate: %s", wit_status_meaning(st));
+        code = cli_fail("crawl extract", &err);
+    } else if (fwrite(out.data, 1, out.len, stdout) != out.len) {
+        code = cli_write_stdout("crawl extract", wit_str_of(NULL, 0)); /* says why */
+    }
+    wit_buf_finish(&out);
+    return code;
+}
+
+static int print_links(const struct wit_crawler_page *page) {
+    int code = CLI_DONE;
+    for (size_t i = 0; i < page->link_count && code == CLI_DONE; i++) {
+        const struct member link = { page->is_index ? "sitemap" : "link", page->links[i].url };
+        code = print_object(&link, 1);
+    }
+    return code;
+}
+
+static int print_pairs(const struct wit_crawler_page *page) {
     int code = CLI_DONE;
     for (size_t i = 0; i < page->pair_count && code == CLI_DONE; i++) {
         const struct wit_crawler_pair *pair = &page->pairs[i];
-        struct wit_json_writer w;
-        wit_buf_reset(&out);
-        wit_json_writer_init(&w, &out);
-        wit_json_object_begin(&w);
-        wit_json_key(&w, "url");
-        wit_json_put_str(&w, pair->url);
-        wit_json_key(&w, "text");
-        wit_json_put_str(&w, pair->text);
-        wit_json_key(&w, "source");
-        wit_json_put_cstr(&w, wit_shards_source_name(pair->source));
-        wit_json_object_end(&w);
-        int st = wit_json_writer_finish(&w);
-        if (st == 0)
-            st = wit_buf_append_byte(&out, '\n');
-        if (st < 0) {
-            struct wit_error err = WIT_ERROR_INIT;
-            wit_error_set(&err, st, "cannot print a candidate: %s", wit_status_meaning(st));
-            code = cli_fail("crawl extract", &err);
-        } else if (fwrite(out.data, 1, out.len, stdout) != out.len) {
-            break; /* the flush below says why */
-        }
+        const struct member members[] = {
+            { "url", pair->url },
+            { "text", pair->text },
+            { "source", wit_str_from(wit_shards_source_name(pair->source)) },
+            { "page", pair->page },
+        };
+        code = print_object(members, pair->page.len ? 4 : 3);
     }
-    wit_buf_finish(&out);
+    return code;
+}
+
+static int print_page(const struct wit_crawler_page *page, enum wit_crawler_document document) {
+    int code = document == WIT_CRAWLER_SITEMAP ? print_links(page) : CLI_DONE;
+    if (code == CLI_DONE)
+        code = print_pairs(page);
     int written = cli_write_stdout("crawl extract", wit_str_of(NULL, 0));
     return written == CLI_DONE ? code : written;
 }
@@ -242,6 +272,7 @@ static int print_pairs(const struct wit_crawler_page *page) {
 int cmd_crawl_extract(int argc, char **argv) {
     static const struct option options[] = { { "base", required_argument, NULL, 'b' },
                                              { "charset", required_argument, NULL, 'c' },
+                                             { "sitemap", no_argument, NULL, 's' },
                                              { "help", no_argument, NULL, 'h' },
                                              { NULL, 0, NULL, 0 } };
     struct wit_crawler_page_source from = { .document = WIT_CRAWLER_HTML };
@@ -253,6 +284,9 @@ int cmd_crawl_extract(int argc, char **argv) {
             break;
         case 'c':
             from.charset = wit_str_from(optarg);
+            break;
+        case 's':
+            from.document = WIT_CRAWLER_SITEMAP;
             break;
         case 'h':
             return cli_write_stdout("crawl extract", WIT_STR(extract_help));
@@ -274,9 +308,11 @@ int cmd_crawl_extract(int argc, char **argv) {
         st = wit_file_read(argv[optind], &html, &err);
     if (st == 0)
         st = wit_crawler_page_extract(x, &from, wit_buf_view(&html), &page, &err);
-    int code = st < 0 ? cli_fail("crawl extract", &err) : print_pairs(&page);
+    int code = st < 0 ? cli_fail("crawl extract", &err) : print_page(&page, from.document);
     if (st == 0 && page.truncated)
-        fprintf(stderr, "wit crawl extract: '%s' passed a ceiling: something was left out\n",
+        fprintf(stderr,
+                "wit crawl extract: '%s' passed a ceiling or is broken: "
+                "something was left out\n",
                 argv[optind]);
     wit_crawler_extractor_destroy(x);
     wit_buf_finish(&html);

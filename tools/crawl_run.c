@@ -300,6 +300,8 @@ void crawl_report_print(const struct wit_crawler_report *report, const struct se
         wit_buf_printf(out, "rows         %" PRIu64 " read\n", report->rows);
     wit_buf_printf(out, "pages        %" PRIu64 " read, %" PRIu64 " refused, %" PRIu64 " left\n",
                    report->pages, report->pages_refused, report->pages_left);
+    if (report->sitemaps)
+        wit_buf_printf(out, "sitemaps     %" PRIu64 " of the pages read\n", report->sitemaps);
     wit_buf_printf(out,
                    "candidates   %" PRIu64 " in the log, %" PRIu64 " distinct pairs, %" PRIu64
                    " of two words or more\n",
@@ -327,6 +329,7 @@ void crawl_report_put(const struct wit_crawler_report *report, const struct sele
     } counts[] = {
         { "rows", report->rows },
         { "pages", report->pages },
+        { "sitemaps", report->sitemaps },
         { "pages_refused", report->pages_refused },
         { "pages_left", report->pages_left },
         { "candidates", report->candidates },

@@ -16,6 +16,8 @@ static const cyaml_schema_value_t string_schema = {
                          &string_schema, 0, JOB_MAX_LIST)
 #define OPTIONAL_UINT(key, type, member)                                                           \
     CYAML_FIELD_UINT_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member)
+#define OPTIONAL_BOOL(key, type, member)                                                           \
+    CYAML_FIELD_BOOL_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member)
 #define OPTIONAL_REAL(key, type, member)                                                           \
     CYAML_FIELD_FLOAT_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member)
 
@@ -37,8 +39,7 @@ static const cyaml_schema_field_t list_fields[] = {
     OPTIONAL_STRINGS("caption_cols", struct job_list, caption_cols),
     OPTIONAL_STRINGS("keep_cols", struct job_list, keep_cols),
     OPTIONAL_STRINGS("lang", struct job_list, lang),
-    CYAML_FIELD_BOOL_PTR("need_caption", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct job_list,
-                         need_caption),
+    OPTIONAL_BOOL("need_caption", struct job_list, need_caption),
     OPTIONAL_STRING("verify_hash", struct job_list, verify_hash),
     CYAML_FIELD_END,
 };
@@ -60,6 +61,7 @@ static const cyaml_schema_field_t crawl_fields[] = {
     OPTIONAL_UINT("max_pages", struct job_crawl, max_pages),
     OPTIONAL_UINT("max_depth", struct job_crawl, max_depth),
     OPTIONAL_UINT("max_in_flight", struct job_crawl, max_in_flight),
+    OPTIONAL_BOOL("sitemaps", struct job_crawl, sitemaps),
     CYAML_FIELD_END,
 };
 

@@ -46,6 +46,7 @@ struct job_crawl {
     unsigned hosts_count;
     char *user_agent, *contact;
     uint64_t *reactors, *delay_ms, *concurrency, *max_pages, *max_depth, *max_in_flight;
+    bool *sitemaps;
 };
 
 struct job_filter {

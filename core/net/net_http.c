@@ -239,8 +239,10 @@ static size_t on_header(char *data, size_t size, size_t count, void *user) {
 }
 
 /* Room for the announced length at once, but no more than this on a stranger's word. */
-static void body_reserve(struct net_fetch *f) {
+static void body_begin(struct net_fetch *f) {
     curl_off_t announced = 0;
+    if (f->req.max_body_by && f->req.cut)
+        f->body.max = f->req.max_body_by(f->user, wit_buf_view(&f->headers));
     curl_easy_getinfo(f->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
     if (announced > (1 << 20))
         announced = 1 << 20;
@@ -260,7 +262,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *user) {
         return f->drop ? 0 : len;
     }
     if (f->body.len == 0)
-        body_reserve(f);
+        body_begin(f);
     if (len > f->body.max - f->body.len) {
         want = f->body.max - f->body.len;
         if (f->req.cut)

@@ -117,6 +117,9 @@ struct wit_net_request {
     bool compressed;        /* ask for gzip; max_body_bytes counts decoded bytes */
     bool cut;               /* a body above max_body_bytes is cut there instead of refused */
     size_t max_body_bytes;
+    /* Another ceiling, when the headers of a 200 are there: called with the request's user pointer
+     * before the first byte of the body. Only where `cut` is set. NULL: max_body_bytes it is. */
+    size_t (*max_body_by)(void *user, struct wit_str headers);
     uint32_t deadline_ms;   /* for everything, DNS included */
 };
 /* Accept anything, plain, 16 MiB, 30 s. */

@@ -3,6 +3,7 @@
 #include "due_heap.h"
 #include "frontier.h"
 #include "key_set.h"
+#include "page_type.h"
 #include "politeness.h"
 #include "shards/collection.h"
 
@@ -75,6 +76,39 @@ static void set_agrees_with_a_list(void **state) {
         count += in[i];
     assert_int_equal(set.count, count);
     key_set_finish(&set);
+}
+
+/* ---- types ---------------------------------------------------------------------------------- */
+
+static void a_page_is_what_type_and_name_say(void **state) {
+    static const struct {
+        const char *headers, *target;
+        enum page_type want;
+        const char *charset;
+    } cases[] = {
+        { "", "/", PAGE_TYPE_HTML, "" },
+        { "", "/s.xml", PAGE_TYPE_SITEMAP, "" },
+        { "content-type: \n", "/", PAGE_TYPE_HTML, "" },
+        { "content-type: text/html; charset=big5\n", "/s.xml", PAGE_TYPE_HTML, "big5" },
+        { "content-type: Application/XHTML+xml\n", "/", PAGE_TYPE_HTML, "" },
+        { "content-type: text/xml;charset=utf-8\n", "/map", PAGE_TYPE_SITEMAP, "utf-8" },
+        { "content-type: application/atom+xml\n", "/", PAGE_TYPE_SITEMAP, "" },
+        { "content-type: image/svg+xml\n", "/a.xml", PAGE_TYPE_OTHER, "" },
+        { "content-type: text/plain\n", "/robots", PAGE_TYPE_OTHER, "" },
+        { "content-type: text/plain\n", "/urls.TXT?a=b.c", PAGE_TYPE_SITEMAP, "" },
+        { "content-type: text/plain\n", "/urls?a=b.txt", PAGE_TYPE_OTHER, "" },
+        { "content-type: application/x-gzip\n", "/a.xml.gz", PAGE_TYPE_SITEMAP, "" },
+        { "content-type: application/gzip\n", "/a.tar.gz", PAGE_TYPE_OTHER, "" },
+        { "content-type: application/octet-stream\n", "/a.xml.gz", PAGE_TYPE_SITEMAP, "" },
+        { "content-type: application/pdf\n", "/a.txt", PAGE_TYPE_OTHER, "" },
+    };
+    for (size_t i = 0; i < WIT_COUNT_OF(cases); i++) {
+        struct wit_str charset;
+        enum page_type got = page_type_of(wit_str_from(cases[i].headers),
+                                          wit_str_from(cases[i].target), &charset);
+        if (got != cases[i].want || !wit_str_eq(charset, wit_str_from(cases[i].charset)))
+            fail_msg("'%s' of %s is %d", cases[i].headers, cases[i].target, (int)got);
+    }
 }
 
 /* ---- frontier ------------------------------------------------------------------------------- */
@@ -192,6 +226,35 @@ static void a_refused_page_can_be_asked_for_again(void **state) {
     take(f, 9, "http://a/1", &taken);
     must(frontier_done(f, taken.id, page.url, NULL, &err));
     assert_int_equal(frontier_add_again(f, &page, &err), 0); /* it was read */
+    frontier_close(f);
+    scratch_remove(dir);
+}
+
+static void a_frontier_remembers_what_is_a_sitemap_only(void **state) {
+    char dir[WIT_PATH_MAX];
+    struct frontier *f = NULL;
+    struct frontier_taken taken;
+    const struct frontier_page sitemap = { .url = WIT_STR("http://a/s.xml"),
+                                           .domain = WIT_STR("a"),
+                                           .hops = 5,
+                                           .sitemap_only = true };
+    scratch_make(dir);
+    must(frontier_open(dir, &context, &f, &err));
+    must(frontier_add(f, &sitemap, &err));
+    page_add(f, "http://a/1", "a", 1);
+    take(f, 9, "http://a/s.xml", &taken);
+    frontier_count_sitemap(f);
+    must(frontier_commit(f, &err)); /* taken and not done: it waits again */
+    frontier_close(f);
+    f = NULL;
+    must(frontier_open(dir, &context, &f, &err));
+    assert_int_equal(frontier_totals(f).sitemaps, 1);
+    take(f, 9, "http://a/s.xml", &taken);
+    assert_true(taken.sitemap_only);
+    assert_int_equal(taken.hops, 5);
+    take(f, 9, "http://a/1", &taken);
+    assert_false(taken.sitemap_only);
+    assert_int_equal(taken.hops, 0);
     frontier_close(f);
     scratch_remove(dir);
 }
@@ -690,6 +753,8 @@ int main(void) {
         cmocka_unit_test(domains_take_turns_and_depth_decides),
         cmocka_unit_test(what_was_not_committed_never_was),
         cmocka_unit_test(a_refused_page_can_be_asked_for_again),
+        cmocka_unit_test(a_page_is_what_type_and_name_say),
+        cmocka_unit_test(a_frontier_remembers_what_is_a_sitemap_only),
         cmocka_unit_test(deep_pages_wait_for_another_run),
         cmocka_unit_test(rounds_do_not_depend_on_the_order_of_discovery),
         cmocka_unit_test(a_frontier_knows_its_collection_and_scope),

@@ -115,6 +115,23 @@ static void extract_prints_a_line_a_pair(void **state) {
     expect("extract empty.html --base http://h/", 0, "", "");
 }
 
+static void extract_shows_a_sitemap(void **state) {
+    command_put("s.xml", WIT_STR("<urlset><url><loc>/a</loc><image:image><image:loc>/1.jpg"
+                                 "</image:loc><image:title>T</image:title></image:image></url>"
+                                 "<url><loc>http://i.org/b</loc></url></urlset>"));
+    expect("extract --sitemap s.xml --base http://h.org/s.xml", 0,
+           "{\"link\":\"http://h.org/a\"}\n{\"link\":\"http://i.org/b\"}\n"
+           "{\"url\":\"http://h.org/1.jpg\",\"text\":\"T\",\"source\":\"sitemap\","
+           "\"page\":\"http://h.org/a\"}\n",
+           "");
+    command_put("index.xml", WIT_STR("<sitemapindex><sitemap><loc>/s.xml</loc></sitemap>"));
+    expect("extract --sitemap index.xml --base http://h.org/", 0,
+           "{\"sitemap\":\"http://h.org/s.xml\"}\n", "'index.xml' passed a ceiling");
+    expect("extract s.xml --base http://h.org/s.xml", 0, "", "");
+    command_put("page.html", WIT_STR("<html><a href=x>x</a></html>"));
+    expect("extract --sitemap page.html --base http://h.org/", 1, "", "cannot read page");
+}
+
 static void extract_names_what_is_wrong(void **state) {
     struct wit_buf page = WIT_BUF_INIT(1 << 20);
     command_put("page.html", WIT_STR("<img src=a alt=b>"));
@@ -172,6 +189,7 @@ int main(void) {
         cmocka_unit_test(robots_says_allow_or_deny),
         cmocka_unit_test(robots_names_what_is_wrong),
         cmocka_unit_test(extract_prints_a_line_a_pair),
+        cmocka_unit_test(extract_shows_a_sitemap),
         cmocka_unit_test(extract_names_what_is_wrong),
         cmocka_unit_test(lists_are_named_by_options),
     };

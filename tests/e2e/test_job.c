@@ -60,6 +60,25 @@ static void a_job_may_have_a_list_alone(void **state) {
     job_destroy(job);
 }
 
+static void sitemaps_can_be_turned_off(void **state) {
+    static const struct {
+        const char *yaml;
+        bool said, on;
+    } rows[] = {
+        { "crawl: {seeds: [a]}", false, false },
+        { "crawl: {seeds: [a], sitemaps: false}", true, false },
+        { "crawl: {seeds: [a], sitemaps: yes}", true, true },
+    };
+    for (size_t i = 0; i < WIT_COUNT_OF(rows); i++) {
+        struct job *job = NULL;
+        assert_int_equal(job_parse(wit_str_from(rows[i].yaml), "job.yaml", &job, NULL), 0);
+        assert_int_equal(job->crawl->sitemaps != NULL, rows[i].said);
+        if (rows[i].said)
+            assert_int_equal(*job->crawl->sitemaps, rows[i].on);
+        job_destroy(job);
+    }
+}
+
 static void mistakes_get_a_sentence(void **state) {
     static const struct {
         const char *yaml, *says;
@@ -101,6 +120,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_job_is_read),
         cmocka_unit_test(a_job_may_have_a_list_alone),
+        cmocka_unit_test(sitemaps_can_be_turned_off),
         cmocka_unit_test(mistakes_get_a_sentence),
         cmocka_unit_test(the_name_of_a_missing_file_is_said),
     };

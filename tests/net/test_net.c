@@ -48,6 +48,9 @@ static void handle(void *user, const struct test_request *req, struct test_reply
         reply->hang = true;
     else if (strcmp(p, "/endless") == 0)
         reply->endless = true, reply->body = f->big, reply->body_len = sizeof f->big;
+    else if (strcmp(p, "/endless-big") == 0)
+        reply->endless = true, reply->body = f->big, reply->body_len = sizeof f->big,
+        reply->headers = "X-Big: yes\r\n";
     else if (strcmp(p, "/claims-more") == 0)
         reply->claim_len = 1000;
     else if (strcmp(p, "/claims-huge") == 0)
@@ -102,6 +105,7 @@ static int teardown(void **state) {
 struct outcome {
     struct wit_net *net;
     unsigned calls, expected;
+    unsigned asked; /* for a ceiling */
     const char *reason;
     int status;
     bool cut;
@@ -283,6 +287,37 @@ static void test_cut_keeps_the_beginning(void **state) {
     assert_int_equal(o.body_len, 100000);
 }
 
+static size_t ceiling_by_type(void *user, struct wit_str headers) {
+    struct outcome *o = user;
+    struct wit_str value;
+    size_t at = 0;
+    o->asked++;
+    return wit_net_header_next(headers, WIT_STR("x-big"), &at, &value) ? 50000 : 10000;
+}
+
+static void test_headers_may_choose_the_ceiling(void **state) {
+    struct fixture *f = *state;
+    const struct {
+        const char *path;
+        size_t want;
+        unsigned asked;
+    } cases[] = { { "/endless-big", 50000, 1 }, { "/endless", 10000, 1 }, { "/404", 0, 0 } };
+    for (size_t i = 0; i < WIT_COUNT_OF(cases); i++) {
+        char url[256];
+        url_make(url, sizeof url, f, "127.0.0.1", cases[i].path);
+        struct wit_error err = WIT_ERROR_INIT;
+        struct outcome o = { .net = f->net, .expected = 1 };
+        struct wit_net_request req = wit_net_request_default(wit_str_from(url));
+        req.max_body_bytes = 100;
+        req.max_body_by = ceiling_by_type;
+        req.cut = true;
+        assert_int_equal(wit_net_fetch(f->net, &req, on_done, &o, &err), 0);
+        wit_net_run(f->net);
+        assert_int_equal(o.body_len, cases[i].want);
+        assert_int_equal(o.asked, cases[i].asked);
+    }
+}
+
 static void test_many_at_once_call_back_once_each(void **state) {
     struct fixture *f = *state;
     struct wit_error err = WIT_ERROR_INIT;
@@ -385,6 +420,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_rebinding_is_caught, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names_are_asked_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cut_keeps_the_beginning, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_headers_may_choose_the_ceiling, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_at_once_call_back_once_each, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel_calls_back_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_is_bounded, setup, teardown),
