@@ -44,6 +44,7 @@ struct crawl_task {
     struct wit_buf headers, rights; /* as struct wit_shards_fetched has them; of a page that waits
                                      * to be read, headers is the charset that they name */
     enum wit_crawler_document document; /* of a page that arrived */
+    size_t read_at;                     /* what the extractor has of its body */
     struct wit_crawler_extractor *extractor;
     struct wit_crawler_page page; /* lives as long as the extractor's page */
     unsigned directives;          /* of the page's own headers */

@@ -18,7 +18,9 @@
 enum {
     HOPS_MOST = 5,           /* redirects in a row; RFC 9309, 2.3.1.2 asks for five */
     NO_MEMORY_WAIT_MS = 100, /* until a body that had no room is asked for again */
-    SITEMAPS_MOST = 1000     /* that one robots.txt may name */
+    SITEMAPS_MOST = 1000,    /* that one robots.txt may name */
+    READ_TURN_MS = 10,       /* pages are taken apart so long before the loop looks elsewhere */
+    READ_PIECE_BYTES = 32768 /* between two looks at the clock; gzip makes a thousand times more */
 };
 
 struct reactor {
@@ -27,7 +29,7 @@ struct reactor {
     struct polite *polite;
     struct due_heap later;    /* tasks that wait for their next try */
     struct due_heap hops;     /* robots.txt that are elsewhere, and wait for their turn */
-    struct crawl_list unread; /* pages that arrived while every extractor was in use */
+    struct crawl_list unread; /* pages that arrived; the first may be half taken apart */
     struct crawl_mailbox inbox;
     struct wit_url url, base; /* scratch */
     uint32_t active;          /* requests at the client */
@@ -238,8 +240,8 @@ static const char *type_refuse(const struct reactor *r, const struct crawl_task 
 }
 
 /* Extractors are as many as there are: what a page holds can be large, and the coordinator may be
- * behind. A page that finds none waits with its body, which counts as held; false then. */
-static bool page_extract(struct reactor *r, struct crawl_task *t) {
+ * behind. A page that finds none waits with its body, which counts as held. */
+static int extraction_begin(struct reactor *r, struct crawl_task *t) {
     void *extractor;
     const struct wit_crawler_page_source from = {
         .url = crawl_task_address(t),
@@ -248,28 +250,53 @@ static bool page_extract(struct reactor *r, struct crawl_task *t) {
         .document = t->document,
     };
     if (wit_queue_try_pop(r->cfg.extractors, &extractor) < 0)
-        return false;
+        return WIT_EAGAIN;
     t->extractor = extractor;
-    int st = wit_crawler_page_extract(t->extractor, &from, wit_buf_view(&t->body), &t->page, NULL);
+    return wit_crawler_extractor_begin(t->extractor, &from, NULL);
+}
+
+/* WIT_EAGAIN: another turn, or another time, will go on. */
+static int page_extract(struct reactor *r, struct crawl_task *t, uint64_t until_ms) {
+    int st = t->extractor ? 0 : extraction_begin(r, t);
+    while (st == 0 && t->read_at < t->body.len) {
+        if (wit_clock_ms() >= until_ms)
+            return WIT_EAGAIN;
+        size_t left = t->body.len - t->read_at;
+        size_t piece = left < READ_PIECE_BYTES ? left : READ_PIECE_BYTES;
+        st = wit_crawler_extractor_feed(t->extractor, wit_str_of(t->body.data + t->read_at, piece),
+                                        NULL);
+        t->read_at += piece;
+    }
+    return st < 0 ? st : wit_crawler_extractor_end(t->extractor, &t->page, NULL);
+}
+
+static void page_extracted(struct reactor *r, struct crawl_task *t, int status) {
     wit_net_body_release(r->net, t->body.len);
     wit_buf_finish(&t->body);
-    if (st < 0)
+    if (status == 0)
+        task_return(r, t, CRAWL_ARRIVED, NULL);
+    else
         task_refuse(r, t,
-                    st == WIT_ENOMEM                     ? "no_memory"
+                    status == WIT_ENOMEM                 ? "no_memory"
                     : t->document == WIT_CRAWLER_SITEMAP ? "not_a_sitemap"
                                                          : "bad_page");
-    else
-        task_return(r, t, CRAWL_ARRIVED, NULL);
-    return true;
 }
 
 static void unread_extract(struct reactor *r) {
+    uint64_t until_ms = wit_clock_ms() + READ_TURN_MS;
     for (struct crawl_task *t; (t = crawl_list_pop(&r->unread));) {
-        if (!page_extract(r, t)) {
+        int st = page_extract(r, t, until_ms);
+        if (st == WIT_EAGAIN) {
             crawl_list_push_front(&r->unread, t);
             return;
         }
+        page_extracted(r, t, st);
     }
+}
+
+/* Is a page half taken apart? Others wait for an extractor, and reactor_wake tells of those. */
+static bool is_extracting(const struct reactor *r) {
+    return r->unread.first && r->unread.first->extractor;
 }
 
 static void page_arrived(struct reactor *r, struct crawl_task *t,
@@ -287,10 +314,9 @@ static void page_arrived(struct reactor *r, struct crawl_task *t,
         task_refuse(r, t, "no_memory");
         return;
     }
-    t->body = response->body; /* ours until it is read */
+    t->body = response->body; /* ours until it is read, in the pump's turns */
     response->body = (struct wit_buf)WIT_BUF_INIT(0);
-    if (r->unread.first || !page_extract(r, t))
-        crawl_list_push(&r->unread, t);
+    crawl_list_push(&r->unread, t);
 }
 
 /* ---- requests ------------------------------------------------------------------------------- */
@@ -521,7 +547,7 @@ static void pump(struct reactor *r) {
         return;
     unread_extract(r);
     if (atomic_load(&r->paused)) { /* reactor_pause wakes it */
-        wit_net_alarm(r->net, UINT64_MAX);
+        wit_net_alarm(r->net, is_extracting(r) ? now_ms : UINT64_MAX);
         return;
     }
     hops_ask(r, now_ms);
@@ -543,6 +569,8 @@ static void pump(struct reactor *r) {
     for (size_t i = 0; i < WIT_COUNT_OF(waiting); i++)
         if (waiting[i] && waiting[i]->at_ms < alarm_ms)
             alarm_ms = waiting[i]->at_ms;
+    if (is_extracting(r))
+        alarm_ms = now_ms; /* after a look at the sockets */
     wit_net_alarm(r->net, alarm_ms);
     atomic_store_explicit(&r->hosts, polite_totals(r->polite).busy, memory_order_relaxed);
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
+#define BODY_MOST_BYTES (8 << 20)
 #define HTML "text/html"
 #define XML "application/xml"
 #define TEXT "text/plain; charset=utf-8"
@@ -96,7 +97,7 @@ static void world_start(struct world *w, struct answer *answers, size_t count) {
     snprintf(w->names[0], sizeof w->names[0], "http://127.0.0.1:%u", test_server_port(w->site));
     snprintf(w->names[1], sizeof w->names[1], "http://127.0.0.2:%u", test_server_port(w->other));
     for (size_t i = 0; i < count; i++) {
-        answers[i].sent = answers[i].sent_headers = (struct wit_buf)WIT_BUF_INIT(1 << 20);
+        answers[i].sent = answers[i].sent_headers = (struct wit_buf)WIT_BUF_INIT(BODY_MOST_BYTES);
         fill(w, answers[i].body, &answers[i].sent);
         fill(w, answers[i].headers, &answers[i].sent_headers);
         if (answers[i].gzip)
@@ -261,19 +262,26 @@ static void without_them_nothing_changes(void **state) {
     world_stop(&w);
 }
 
+/* Large, and nothing else wakes the reactor: it goes on by itself from turn to turn. */
 static void a_seed_may_be_a_sitemap(void **state) {
     struct answer answers[] = {
-        { .path = "/start",
-          .type = "application/rss+xml",
-          .body = "<rss><channel><item><link>{A}/post</link></item></channel></rss>" },
+        { .path = "/start", .type = "application/rss+xml" },
         { .path = "/post", .type = HTML, .body = "x" },
     };
+    struct wit_buf feed = WIT_BUF_INIT(BODY_MOST_BYTES);
     struct world w;
+    must(wit_buf_append_cstr(&feed, "<rss><channel>"));
+    for (int i = 0; i < 100000; i++)
+        must(wit_buf_append_cstr(&feed, "<item><guid isPermaLink='false'>x</guid></item>"));
+    must(wit_buf_append_cstr(&feed, "<item><link>{A}/post</link></item></channel></rss>"));
+    must(wit_buf_terminate(&feed));
+    answers[0].body = feed.data;
     world_start(&w, answers, WIT_COUNT_OF(answers));
     crawl(&w);
     assert_int_equal(w.report.pages, 2);
     assert_int_equal(w.report.sitemaps, 1);
     world_stop(&w);
+    wit_buf_finish(&feed);
 }
 
 /* Sitemaps and what they name may lie outside the scope; pages may not, whatever they are called.
@@ -369,17 +377,20 @@ static void in_rounds_sitemaps_come_behind_the_round(void **state) {
 
 static void a_sitemap_has_its_own_ceilings(void **state) {
     enum { LINKS = 12000 }; /* of a page, 10,000 are followed */
+    char filler[300];       /* makes it more than is read in one turn of the loop */
     struct answer answers[] = {
         { .path = "/robots.txt", .type = TEXT, .body = "Sitemap: {A}/s.xml\n" },
         { .path = "/start", .type = HTML, .body = "<a href=/in>x</a>" },
         { .path = "/s.xml", .type = XML, .body = "" },
         { .path = "/in", .type = HTML, .body = "x" },
     };
-    struct wit_buf urls = WIT_BUF_INIT(1 << 20), page = WIT_BUF_INIT(1 << 20);
+    struct wit_buf urls = WIT_BUF_INIT(BODY_MOST_BYTES), page = urls;
     struct world w;
+    memset(filler, 'x', sizeof filler);
+    filler[sizeof filler - 1] = 0;
     must(wit_buf_append_cstr(&urls, "<urlset>"));
     for (int i = 0; i < LINKS; i++)
-        must(wit_buf_printf(&urls, "<url><loc>/u%d</loc></url>", i));
+        must(wit_buf_printf(&urls, "<url><loc>/u%d</loc><x>%s</x></url>", i, filler));
     must(wit_buf_terminate(&urls));
     answers[2].body = urls.data;
     must(wit_buf_append_cstr(&page, "<a href=/in>x</a>"));
