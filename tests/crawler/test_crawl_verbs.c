@@ -182,6 +182,30 @@ static void lists_are_named_by_options(void **state) {
     expect("--seeds b.txt --caption-col x --out d", 2, NULL, "but no list");
 }
 
+/* The same in the job of `wit build`; paths are relative to the job. */
+static void a_job_takes_lists(void **state) {
+    struct wit_buf out = WIT_BUF_INIT(1 << 20);
+    command_put("job.yaml", WIT_STR("out: built\n"
+                                    "crawl:\n"
+                                    "  list: {files: [a.csv], url_col: URL, caption_cols: [TEXT],\n"
+                                    "         keep_cols: [id], need_caption: yes}\n"
+                                    "  allow_net: [127.0.0.0/8]\n"
+                                    "  contact: x\n"
+                                    "  delay_ms: 0\n"));
+    command_put("a.csv", WIT_STR("URL,TEXT,id\nhttp://127.0.0.1:1/a,words,7\n"
+                                 "http://127.0.0.1:1/b,,8\n"));
+    assert_int_equal(command_run("build job.yaml --stop-after crawl --json"), 0);
+    command_get("out", &out);
+    assert_non_null(strstr(out.data, "\"rows\":2,\"pages\":0,"));
+    assert_non_null(strstr(out.data, "\"candidates\":1,"));
+    assert_non_null(strstr(out.data, "\"reason\":\"no_caption\",\"count\":1}"));
+    command_put("job.yaml", WIT_STR("crawl: {list: {files: [a.csv], keep_cols: [url]}}\n"));
+    assert_int_equal(command_run("build job.yaml --out x"), 1);
+    command_get("err", &out);
+    assert_non_null(strstr(out.data, "job.yaml: crawl: a kept column can't have the reserved"));
+    wit_buf_finish(&out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(url_prints_the_parts),
@@ -192,6 +216,7 @@ int main(void) {
         cmocka_unit_test(extract_shows_a_sitemap),
         cmocka_unit_test(extract_names_what_is_wrong),
         cmocka_unit_test(lists_are_named_by_options),
+        cmocka_unit_test(a_job_takes_lists),
     };
     return cmocka_run_group_tests_name("crawl_verbs", tests, command_setup, command_teardown);
 }

@@ -494,7 +494,7 @@ static void broken_files_are_left_and_named(void **state) {
 static void folders_give_their_files_in_order(void **state) {
     struct wit_buf got = WIT_BUF_INIT(1 << 16);
     struct wit_crawler_list *list = NULL;
-    char folder[WIT_PATH_MAX], empty[WIT_PATH_MAX], path[WIT_PATH_MAX];
+    char folder[WIT_PATH_MAX], empty[WIT_PATH_MAX];
     must(wit_dir_make(path_of("folder", folder), &err));
     must(wit_dir_make(path_of("empty", empty), &err));
     put("folder/b.csv", WIT_STR("url,caption\nhttp://b/,b\n"));
@@ -524,7 +524,6 @@ static void folders_give_their_files_in_order(void **state) {
     transcribe(list, &got);
     assert_string_equal(got.data, "http://c/\n");
     wit_crawler_list_close(list);
-    (void)path;
     wit_buf_finish(&got);
 }
 
@@ -703,7 +702,7 @@ static void every_format_gives_the_same_rows(void **state) {
 static void pieces_never_matter(void **state) {
     static const char *const names[] = { "r.csv", "r.tsv", "r.jsonl", "r.json", "r.txt" };
     static const char alphabet[] = "\",\t\n\r{}[]:u \\x\xFF";
-    struct wit_buf text = WIT_BUF_INIT(1 << 16), first = text, next = text, said = text;
+    struct wit_buf text = WIT_BUF_INIT(1 << 16), first = text, next = text;
     for (uint64_t seed = 0; seed < 400; seed++) {
         struct wit_random r;
         char path[WIT_PATH_MAX];
@@ -739,7 +738,6 @@ static void pieces_never_matter(void **state) {
     wit_buf_finish(&text);
     wit_buf_finish(&first);
     wit_buf_finish(&next);
-    wit_buf_finish(&said);
 }
 
 int main(void) {
