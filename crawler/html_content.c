@@ -5,135 +5,146 @@
  */
 #include "html_content.h"
 
-enum { NAME_MAX_BYTES = 14 }; /* annotation-xml */
+enum { KEY_BYTES = 8, REST_BYTES = 6 };
 
-#define ROW(name, element)                                                                         \
-    { name, sizeof(name) - 1, element }
+/* A name's first eight bytes in one number, the first byte lowest, zeros behind a shorter name. */
+#define KEY(a, b, c, d, e, f, g, h, ...)                                                           \
+    ((uint64_t)(a) | (uint64_t)(b) << 8 | (uint64_t)(c) << 16 | (uint64_t)(d) << 24 |              \
+     (uint64_t)(e) << 32 | (uint64_t)(f) << 40 | (uint64_t)(g) << 48 | (uint64_t)(h) << 56)
 
-/* By length, then by bytes. 13.2.6.5 has the start tags that close svg and math (a font element
- * does so only with certain attributes, and almost always has one); 15.3 what is displayed as a
- * block, a row or a cell. */
+/* The multiplier was found by trying: it gives each name below a slot of its own. If two shared
+ * one, the compiler would say that an initialiser is written twice. */
+#define SLOT(key) ((key)*0xdc956b3bbdc9b6c3u >> 56)
+
+/* Letters of a name; of a longer one its first eight and the rest of it. */
+#define ROW(element, ...) LONG_ROW(element, "", __VA_ARGS__)
+#define LONG_ROW(element, rest, ...)                                                               \
+    [SLOT(KEY(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0,                                                    \
+              0))] = { KEY(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0),                                   \
+                       sizeof((const char[]){ __VA_ARGS__ }) + sizeof(rest) - 1, element, rest }
+
+/* 13.2.6.5 has the start tags that close svg and math (a font element does so only with certain
+ * attributes, and almost always has one); 15.3 what is displayed as a block, a row or a cell. */
 static const struct {
-    char name[NAME_MAX_BYTES + 1];
-    uint8_t len;
-    enum html_element element;
-} elements[] = {
-    ROW("a", HTML_A),
-    ROW("b", HTML_BREAKOUT),
-    ROW("i", HTML_BREAKOUT),
-    ROW("p", HTML_BREAKOUT_BLOCK),
-    ROW("s", HTML_BREAKOUT),
-    ROW("u", HTML_BREAKOUT),
-    ROW("br", HTML_BREAKOUT_BLOCK),
-    ROW("dd", HTML_BREAKOUT_BLOCK),
-    ROW("dl", HTML_BREAKOUT_BLOCK),
-    ROW("dt", HTML_BREAKOUT_BLOCK),
-    ROW("em", HTML_BREAKOUT),
-    ROW("h1", HTML_BREAKOUT_BLOCK),
-    ROW("h2", HTML_BREAKOUT_BLOCK),
-    ROW("h3", HTML_BREAKOUT_BLOCK),
-    ROW("h4", HTML_BREAKOUT_BLOCK),
-    ROW("h5", HTML_BREAKOUT_BLOCK),
-    ROW("h6", HTML_BREAKOUT_BLOCK),
-    ROW("hr", HTML_BREAKOUT_BLOCK),
-    ROW("li", HTML_BREAKOUT_BLOCK),
-    ROW("mi", HTML_MI),
-    ROW("mn", HTML_MN),
-    ROW("mo", HTML_MO),
-    ROW("ms", HTML_MS),
-    ROW("ol", HTML_BREAKOUT_BLOCK),
-    ROW("td", HTML_BLOCK),
-    ROW("th", HTML_BLOCK),
-    ROW("tr", HTML_BLOCK),
-    ROW("tt", HTML_BREAKOUT),
-    ROW("ul", HTML_BREAKOUT_BLOCK),
-    ROW("big", HTML_BREAKOUT),
-    ROW("div", HTML_BREAKOUT_BLOCK),
-    ROW("img", HTML_IMG),
-    ROW("nav", HTML_BLOCK),
-    ROW("pre", HTML_BREAKOUT_BLOCK),
-    ROW("sub", HTML_BREAKOUT),
-    ROW("sup", HTML_BREAKOUT),
-    ROW("svg", HTML_SVG),
-    ROW("var", HTML_BREAKOUT),
-    ROW("xmp", HTML_XMP),
-    ROW("area", HTML_AREA),
-    ROW("base", HTML_BASE),
-    ROW("body", HTML_BREAKOUT_BLOCK),
-    ROW("code", HTML_BREAKOUT),
-    ROW("desc", HTML_DESC),
-    ROW("font", HTML_BREAKOUT),
-    ROW("form", HTML_BLOCK),
-    ROW("head", HTML_BREAKOUT),
-    ROW("link", HTML_LINK),
-    ROW("main", HTML_BLOCK),
-    ROW("math", HTML_MATH),
-    ROW("menu", HTML_BREAKOUT_BLOCK),
-    ROW("meta", HTML_META),
-    ROW("nobr", HTML_BREAKOUT),
-    ROW("ruby", HTML_BREAKOUT),
-    ROW("span", HTML_BREAKOUT),
-    ROW("aside", HTML_BLOCK),
-    ROW("embed", HTML_BREAKOUT),
-    ROW("image", HTML_IMAGE),
-    ROW("mtext", HTML_MTEXT),
-    ROW("small", HTML_BREAKOUT),
-    ROW("style", HTML_STYLE),
-    ROW("table", HTML_BREAKOUT_BLOCK),
-    ROW("title", HTML_TITLE),
-    ROW("center", HTML_BREAKOUT_BLOCK),
-    ROW("figure", HTML_FIGURE),
-    ROW("footer", HTML_BLOCK),
-    ROW("header", HTML_BLOCK),
-    ROW("hgroup", HTML_BLOCK),
-    ROW("iframe", HTML_IFRAME),
-    ROW("legend", HTML_BLOCK),
-    ROW("option", HTML_BLOCK),
-    ROW("script", HTML_SCRIPT),
-    ROW("source", HTML_SOURCE),
-    ROW("strike", HTML_BREAKOUT),
-    ROW("strong", HTML_BREAKOUT),
-    ROW("address", HTML_BLOCK),
-    ROW("article", HTML_BLOCK),
-    ROW("caption", HTML_BLOCK),
-    ROW("details", HTML_BLOCK),
-    ROW("listing", HTML_BREAKOUT_BLOCK),
-    ROW("noembed", HTML_NOEMBED),
-    ROW("picture", HTML_PICTURE),
-    ROW("section", HTML_BLOCK),
-    ROW("summary", HTML_BLOCK),
-    ROW("fieldset", HTML_BLOCK),
-    ROW("noframes", HTML_NOFRAMES),
-    ROW("textarea", HTML_TEXTAREA),
-    ROW("plaintext", HTML_PLAINTEXT),
-    ROW("blockquote", HTML_BREAKOUT_BLOCK),
-    ROW("figcaption", HTML_FIGCAPTION),
-    ROW("foreignobject", HTML_FOREIGNOBJECT),
-    ROW("annotation-xml", HTML_ANNOTATION_XML),
+    uint64_t key;
+    uint8_t len, element;
+    char rest[REST_BYTES];
+} elements[256] = {
+    ROW(HTML_A, 'a'),
+    ROW(HTML_BREAKOUT, 'b'),
+    ROW(HTML_BREAKOUT, 'i'),
+    ROW(HTML_BREAKOUT_BLOCK, 'p'),
+    ROW(HTML_BREAKOUT, 's'),
+    ROW(HTML_BREAKOUT, 'u'),
+    ROW(HTML_BREAKOUT_BLOCK, 'b', 'r'),
+    ROW(HTML_BREAKOUT_BLOCK, 'd', 'd'),
+    ROW(HTML_BREAKOUT_BLOCK, 'd', 'l'),
+    ROW(HTML_BREAKOUT_BLOCK, 'd', 't'),
+    ROW(HTML_BREAKOUT, 'e', 'm'),
+    ROW(HTML_BREAKOUT_BLOCK, 'h', '1'),
+    ROW(HTML_BREAKOUT_BLOCK, 'h', '2'),
+    ROW(HTML_BREAKOUT_BLOCK, 'h', '3'),
+    ROW(HTML_BREAKOUT_BLOCK, 'h', '4'),
+    ROW(HTML_BREAKOUT_BLOCK, 'h', '5'),
+    ROW(HTML_BREAKOUT_BLOCK, 'h', '6'),
+    ROW(HTML_BREAKOUT_BLOCK, 'h', 'r'),
+    ROW(HTML_BREAKOUT_BLOCK, 'l', 'i'),
+    ROW(HTML_MI, 'm', 'i'),
+    ROW(HTML_MN, 'm', 'n'),
+    ROW(HTML_MO, 'm', 'o'),
+    ROW(HTML_MS, 'm', 's'),
+    ROW(HTML_BREAKOUT_BLOCK, 'o', 'l'),
+    ROW(HTML_BLOCK, 't', 'd'),
+    ROW(HTML_BLOCK, 't', 'h'),
+    ROW(HTML_BLOCK, 't', 'r'),
+    ROW(HTML_BREAKOUT, 't', 't'),
+    ROW(HTML_BREAKOUT_BLOCK, 'u', 'l'),
+    ROW(HTML_BREAKOUT, 'b', 'i', 'g'),
+    ROW(HTML_BREAKOUT_BLOCK, 'd', 'i', 'v'),
+    ROW(HTML_IMG, 'i', 'm', 'g'),
+    ROW(HTML_BLOCK, 'n', 'a', 'v'),
+    ROW(HTML_BREAKOUT_BLOCK, 'p', 'r', 'e'),
+    ROW(HTML_BREAKOUT, 's', 'u', 'b'),
+    ROW(HTML_BREAKOUT, 's', 'u', 'p'),
+    ROW(HTML_SVG, 's', 'v', 'g'),
+    ROW(HTML_BREAKOUT, 'v', 'a', 'r'),
+    ROW(HTML_XMP, 'x', 'm', 'p'),
+    ROW(HTML_AREA, 'a', 'r', 'e', 'a'),
+    ROW(HTML_BASE, 'b', 'a', 's', 'e'),
+    ROW(HTML_BREAKOUT_BLOCK, 'b', 'o', 'd', 'y'),
+    ROW(HTML_BREAKOUT, 'c', 'o', 'd', 'e'),
+    ROW(HTML_DESC, 'd', 'e', 's', 'c'),
+    ROW(HTML_BREAKOUT, 'f', 'o', 'n', 't'),
+    ROW(HTML_BLOCK, 'f', 'o', 'r', 'm'),
+    ROW(HTML_BREAKOUT, 'h', 'e', 'a', 'd'),
+    ROW(HTML_LINK, 'l', 'i', 'n', 'k'),
+    ROW(HTML_BLOCK, 'm', 'a', 'i', 'n'),
+    ROW(HTML_MATH, 'm', 'a', 't', 'h'),
+    ROW(HTML_BREAKOUT_BLOCK, 'm', 'e', 'n', 'u'),
+    ROW(HTML_META, 'm', 'e', 't', 'a'),
+    ROW(HTML_BREAKOUT, 'n', 'o', 'b', 'r'),
+    ROW(HTML_BREAKOUT, 'r', 'u', 'b', 'y'),
+    ROW(HTML_BREAKOUT, 's', 'p', 'a', 'n'),
+    ROW(HTML_BLOCK, 'a', 's', 'i', 'd', 'e'),
+    ROW(HTML_BREAKOUT, 'e', 'm', 'b', 'e', 'd'),
+    ROW(HTML_IMAGE, 'i', 'm', 'a', 'g', 'e'),
+    ROW(HTML_MTEXT, 'm', 't', 'e', 'x', 't'),
+    ROW(HTML_BREAKOUT, 's', 'm', 'a', 'l', 'l'),
+    ROW(HTML_STYLE, 's', 't', 'y', 'l', 'e'),
+    ROW(HTML_BREAKOUT_BLOCK, 't', 'a', 'b', 'l', 'e'),
+    ROW(HTML_TITLE, 't', 'i', 't', 'l', 'e'),
+    ROW(HTML_BREAKOUT_BLOCK, 'c', 'e', 'n', 't', 'e', 'r'),
+    ROW(HTML_FIGURE, 'f', 'i', 'g', 'u', 'r', 'e'),
+    ROW(HTML_BLOCK, 'f', 'o', 'o', 't', 'e', 'r'),
+    ROW(HTML_BLOCK, 'h', 'e', 'a', 'd', 'e', 'r'),
+    ROW(HTML_BLOCK, 'h', 'g', 'r', 'o', 'u', 'p'),
+    ROW(HTML_IFRAME, 'i', 'f', 'r', 'a', 'm', 'e'),
+    ROW(HTML_BLOCK, 'l', 'e', 'g', 'e', 'n', 'd'),
+    ROW(HTML_BLOCK, 'o', 'p', 't', 'i', 'o', 'n'),
+    ROW(HTML_SCRIPT, 's', 'c', 'r', 'i', 'p', 't'),
+    ROW(HTML_SOURCE, 's', 'o', 'u', 'r', 'c', 'e'),
+    ROW(HTML_BREAKOUT, 's', 't', 'r', 'i', 'k', 'e'),
+    ROW(HTML_BREAKOUT, 's', 't', 'r', 'o', 'n', 'g'),
+    ROW(HTML_BLOCK, 'a', 'd', 'd', 'r', 'e', 's', 's'),
+    ROW(HTML_BLOCK, 'a', 'r', 't', 'i', 'c', 'l', 'e'),
+    ROW(HTML_BLOCK, 'c', 'a', 'p', 't', 'i', 'o', 'n'),
+    ROW(HTML_BLOCK, 'd', 'e', 't', 'a', 'i', 'l', 's'),
+    ROW(HTML_BREAKOUT_BLOCK, 'l', 'i', 's', 't', 'i', 'n', 'g'),
+    ROW(HTML_NOEMBED, 'n', 'o', 'e', 'm', 'b', 'e', 'd'),
+    ROW(HTML_PICTURE, 'p', 'i', 'c', 't', 'u', 'r', 'e'),
+    ROW(HTML_BLOCK, 's', 'e', 'c', 't', 'i', 'o', 'n'),
+    ROW(HTML_BLOCK, 's', 'u', 'm', 'm', 'a', 'r', 'y'),
+    ROW(HTML_BLOCK, 'f', 'i', 'e', 'l', 'd', 's', 'e', 't'),
+    ROW(HTML_NOFRAMES, 'n', 'o', 'f', 'r', 'a', 'm', 'e', 's'),
+    ROW(HTML_TEXTAREA, 't', 'e', 'x', 't', 'a', 'r', 'e', 'a'),
+    LONG_ROW(HTML_PLAINTEXT, "t", 'p', 'l', 'a', 'i', 'n', 't', 'e', 'x'),
+    LONG_ROW(HTML_BREAKOUT_BLOCK, "te", 'b', 'l', 'o', 'c', 'k', 'q', 'u', 'o'),
+    LONG_ROW(HTML_FIGCAPTION, "on", 'f', 'i', 'g', 'c', 'a', 'p', 't', 'i'),
+    LONG_ROW(HTML_FOREIGNOBJECT, "bject", 'f', 'o', 'r', 'e', 'i', 'g', 'n', 'o'),
+    LONG_ROW(HTML_ANNOTATION_XML, "on-xml", 'a', 'n', 'n', 'o', 't', 'a', 't', 'i'),
 };
 #undef ROW
+#undef LONG_ROW
+#undef KEY
+
+enum html_element html_element_of_key(uint64_t key, struct wit_str name) {
+    /* A to Z to lower case. Of the other bytes only such change as no name contains. */
+    key |= key >> 1 & 0x2020202020202020u;
+    const size_t slot = SLOT(key);
+    if (elements[slot].key != key || elements[slot].len != name.len)
+        return HTML_OTHER;
+    if (name.len > KEY_BYTES &&
+        !wit_str_eq_nocase(wit_str_slice(name, KEY_BYTES, name.len),
+                           wit_str_of(elements[slot].rest, name.len - KEY_BYTES)))
+        return HTML_OTHER;
+    return (enum html_element)elements[slot].element;
+}
 
 enum html_element html_element_find(struct wit_str name) {
-    char lower[NAME_MAX_BYTES];
-    if (name.len == 0 || name.len > NAME_MAX_BYTES)
-        return HTML_OTHER;
-    for (size_t i = 0; i < name.len; i++)
-        lower[i] =
-            (char)(name.data[i] >= 'A' && name.data[i] <= 'Z' ? name.data[i] | 0x20 : name.data[i]);
-    size_t low = 0, high = WIT_COUNT_OF(elements);
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = (int)elements[middle].len - (int)name.len;
-        if (order == 0)
-            order = memcmp(elements[middle].name, lower, name.len);
-        if (order == 0)
-            return elements[middle].element;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return HTML_OTHER;
+    uint64_t key = 0;
+    for (size_t i = 0; i < name.len && i < KEY_BYTES; i++)
+        key |= (uint64_t)(uint8_t)name.data[i] << (8 * i);
+    return html_element_of_key(key, name);
 }
 
 bool html_element_separates(enum html_element e) {

@@ -48,6 +48,9 @@ enum html_element {
 
 /* By name, any letter case. */
 enum html_element html_element_find(struct wit_str name);
+/* The same for who has the name's first eight bytes in a register: `key`, the first byte lowest,
+ * zeros behind a shorter name. */
+enum html_element html_element_of_key(uint64_t key, struct wit_str name);
 
 /* Does its tag keep words apart, as "a<br>b" and "a</p>b" do, but not "a<i>b"? */
 bool html_element_separates(enum html_element e);
