@@ -7,6 +7,8 @@
 
 #include "base/wit_base.h"
 
+#include <assert.h>
+
 /* Elements that anybody here asks about. */
 #define HTML_ELEMENT_TABLE(X)                                                                      \
     X(A, "a")                                                                                      \
@@ -44,7 +46,9 @@ enum html_element {
 #define HTML_ELEMENT_ENUM(id, name) HTML_##id,
     HTML_ELEMENT_TABLE(HTML_ELEMENT_ENUM)
 #undef HTML_ELEMENT_ENUM
+        HTML_ELEMENT_COUNT
 };
+static_assert(HTML_ELEMENT_COUNT <= 64, "a set of elements is one number");
 
 /* By name, any letter case. */
 enum html_element html_element_find(struct wit_str name);

@@ -20,6 +20,24 @@ enum {
     DECODE_PIECE_BYTES = 16384
 };
 
+/* ---- what the tokenizer is asked for -----------------------------------------------------------
+ */
+
+#define BIT(element) ((uint64_t)1 << HTML_##element)
+
+static const uint64_t attribute_tags =
+    BIT(A) | BIT(AREA) | BIT(BASE) | BIT(IMAGE) | BIT(IMG) | BIT(LINK) | BIT(META) | BIT(SOURCE);
+static const uint64_t container_tags = BIT(FIGCAPTION) | BIT(FIGURE) | BIT(PICTURE);
+
+void html_extract_want_tags(struct wit_crawler_extractor *x) {
+    html_tokenizer_want(x->tokenizer, (struct html_wants){ attribute_tags | container_tags,
+                                                           container_tags, false });
+}
+
+void html_extract_want_all(struct wit_crawler_extractor *x) {
+    html_tokenizer_want(x->tokenizer, (struct html_wants){ UINT64_MAX, UINT64_MAX, true });
+}
+
 /* ---- values ------------------------------------------------------------------------------------
  */
 
@@ -235,7 +253,7 @@ static void on_token(void *user, const struct html_token *token) {
     struct wit_crawler_extractor *x = user;
     if (x->status < 0)
         return;
-    if (token->kind == HTML_START_TAG && token->cut)
+    if (token->kind == HTML_START_TAG && token->cut && (attribute_tags >> token->element & 1))
         x->truncated = true;
     if (token->kind == HTML_TEXT)
         html_image_on_text(x, token);
@@ -330,11 +348,16 @@ void wit_crawler_extractor_destroy(struct wit_crawler_extractor *x) {
     free(x);
 }
 
+void html_extract_use(struct wit_crawler_extractor *x, const struct html_skim *skim) {
+    html_tokenizer_use(x->tokenizer, skim);
+}
+
 /* Forget the page before; buffers keep their memory. */
 static void page_reset(struct wit_crawler_extractor *x) {
     static const struct html_array no_items = { NULL, 0, 0 };
     static const struct html_set no_set = { NULL, NULL, 0, 0 };
     html_tokenizer_reset(x->tokenizer);
+    html_extract_want_tags(x);
     wit_arena_reset(x->arena);
     decoders_drop(x);
     wit_buf_reset(&x->agent);

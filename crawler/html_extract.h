@@ -5,6 +5,7 @@
 #ifndef HTML_EXTRACT_H
 #define HTML_EXTRACT_H
 
+#include "html_skim.h"
 #include "html_tokenizer.h"
 #include "text/wit_text.h"
 #include "wit_crawler_page.h"
@@ -92,6 +93,13 @@ struct wit_crawler_extractor {
     size_t source_count;
 };
 
+/* ---- what the tokenizer is asked for (html_extract.c) ---- */
+
+/* Outside a caption only tags whose attributes are read or that open and close something. */
+void html_extract_want_tags(struct wit_crawler_extractor *x);
+/* Inside one everything: words come in texts, and any tag may part them. */
+void html_extract_want_all(struct wit_crawler_extractor *x);
+
 /* ---- values (html_extract.c) ---- */
 
 /* The attribute's decoded value, in x->value until the next call; false when absent or too long. */
@@ -108,6 +116,9 @@ bool html_extract_decode(struct wit_crawler_extractor *x, struct wit_str raw,
 struct wit_str html_extract_tidy(struct wit_crawler_extractor *x, struct wit_str text);
 /* Resolve against the base; true if http or https. x->url then holds it, without fragment. */
 bool html_extract_resolve(struct wit_crawler_extractor *x, struct wit_str href);
+
+/* Tests choose the tokenizer's fast path; there is one extractor for all. */
+void html_extract_use(struct wit_crawler_extractor *x, const struct html_skim *skim);
 
 /* ---- images (html_image.c) ---- */
 

@@ -262,6 +262,7 @@ static void caption_close(struct wit_crawler_extractor *x) {
         figure->caption = html_extract_tidy(x, wit_buf_view(&x->caption));
     wit_buf_reset(&x->caption);
     x->caption_depth = 0;
+    html_extract_want_tags(x);
 }
 
 /* Images of a figure without words belong to the figure around it. */
@@ -313,8 +314,10 @@ void html_image_on_tag(struct wit_crawler_extractor *x, const struct html_token 
         break;
     case HTML_FIGCAPTION:
         if (x->caption_depth == 0 && x->figure_depth > 0 &&
-            x->figure_depth <= WIT_CRAWLER_PAGE_MAX_FIGURES)
+            x->figure_depth <= WIT_CRAWLER_PAGE_MAX_FIGURES) {
             x->caption_depth = x->figure_depth;
+            html_extract_want_all(x);
+        }
         break;
     default:
         break;

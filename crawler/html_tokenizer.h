@@ -50,6 +50,13 @@ struct html_token {
 
 typedef void (*html_token_fn)(void *user, const struct html_token *token);
 
+/* Which tokens the callback is to get; whatever else there is is read over, and faster. Bit e of a
+ * set: tags whose element is e. */
+struct html_wants {
+    uint64_t start_tags, end_tags;
+    bool text; /* texts, comments, doctypes */
+};
+
 struct html_tokenizer;
 
 /* NULL: out of memory. max_token_bytes, at least HTML_TOKEN_LEAST_BYTES, bounds what is kept of a
@@ -57,6 +64,10 @@ struct html_tokenizer;
 struct html_tokenizer *html_tokenizer_create(size_t max_token_bytes, html_token_fn fn, void *user);
 void html_tokenizer_destroy(struct html_tokenizer *t);
 void html_tokenizer_reset(struct html_tokenizer *t); /* a new document */
+
+/* Until this is called everything is wanted. The callback may call it: it counts from the next
+ * token on. A reset leaves it as it is. */
+void html_tokenizer_want(struct html_tokenizer *t, struct html_wants wants);
 
 /* Start in another state, as if `last_start_tag` had just been seen; for fragments and tests. */
 void html_tokenizer_set_text(struct html_tokenizer *t, enum html_text_mode mode,

@@ -3,8 +3,8 @@
  * whole, byte by byte and cut at random, and must give the same. Replay with
  * WIT_TEST_SEED=<printed seed>.
  */
+#include "html_extract.h"
 #include "html_pages.h"
-#include "text/wit_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,22 +42,28 @@ static size_t some_bytes(void *user) {
     return (size_t)wit_random_below(&rng, 700);
 }
 
-/* The page in three cuttings, which agree; views live until the next call. */
+/* The page in three cuttings, by the machine alone and by every fast path, which all agree; views
+ * live until the next call. */
 static struct wit_crawler_page extract_from(const struct wit_crawler_page_source *from,
                                             struct wit_str html) {
     size_t (*const cuttings[])(void *) = { one_byte, some_bytes, NULL };
     struct wit_buf first = WIT_BUF_INIT(HTML_PAGES_MAX_BYTES), next = first;
     struct wit_crawler_page page = { 0 };
     struct wit_error err = WIT_ERROR_INIT;
-    for (size_t i = html.len > 100000; i < WIT_COUNT_OF(cuttings); i++) {
-        if (html_pages_extract(x, from, html, cuttings[i], NULL, &page, &err) < 0)
-            fail_msg("%s", err.text);
-        wit_buf_reset(&next);
-        html_pages_put_all(&page, first.len ? &next : &first);
-        if (next.len && !wit_str_eq(wit_buf_view(&first), wit_buf_view(&next)))
-            fail_msg("the cut matters in '%.*s':\n%.*s\nand\n%.*s", WIT_STR_FMT(html),
-                     WIT_STR_FMT(wit_buf_view(&first)), WIT_STR_FMT(wit_buf_view(&next)));
-    }
+    for (size_t i = html.len > 100000; i < WIT_COUNT_OF(cuttings); i++)
+        for (size_t k = 0; html_skims_all[k]; k++) {
+            if (!html_skims_all[k]->usable())
+                continue;
+            html_extract_use(x, html_skims_all[k]);
+            if (html_pages_extract(x, from, html, cuttings[i], NULL, &page, &err) < 0)
+                fail_msg("%s", err.text);
+            wit_buf_reset(&next);
+            html_pages_put_all(&page, first.len ? &next : &first);
+            if (next.len && !wit_str_eq(wit_buf_view(&first), wit_buf_view(&next)))
+                fail_msg("cut or fast path (%s) matters in '%.*s':\n%.*s\nand\n%.*s",
+                         html_skims_all[k]->name, WIT_STR_FMT(html),
+                         WIT_STR_FMT(wit_buf_view(&first)), WIT_STR_FMT(wit_buf_view(&next)));
+        }
     wit_buf_finish(&first);
     wit_buf_finish(&next);
     return page;
