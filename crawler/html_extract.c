@@ -41,17 +41,43 @@ void html_extract_want_all(struct wit_crawler_extractor *x) {
 /* ---- values ------------------------------------------------------------------------------------
  */
 
-static bool is_ascii(struct wit_str s) {
-    for (size_t i = 0; i < s.len; i++)
-        if ((uint8_t)s.data[i] >= 0x80)
-            return false;
-    return true;
+static bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
+}
+
+/* What keeps raw bytes from meaning themselves. */
+struct oddities {
+    bool high;    /* bytes from 0x80 on */
+    bool special; /* '&', or control characters, of which NUL and CR are replaced */
+};
+
+#define EACH_BYTE(c) (0x0101010101010101u * (c))
+
+static struct oddities oddities_of(struct wit_str s) {
+    const uint64_t tops = EACH_BYTE(0x80u);
+    uint64_t high = 0, special = 0;
+    size_t at = 0;
+    for (; at + 8 <= s.len; at += 8) { /* a byte below n borrows from its top bit in "w - n" */
+        uint64_t w, amp;
+        memcpy(&w, s.data + at, sizeof w);
+        amp = w ^ EACH_BYTE((uint64_t)'&');
+        high |= w;
+        special |= ((w - EACH_BYTE(0x20u)) & ~w) | ((amp - EACH_BYTE(1u)) & ~amp);
+    }
+    struct oddities o = { (high & tops) != 0, (special & tops) != 0 };
+    for (; at < s.len; at++) {
+        uint8_t c = (uint8_t)s.data[at];
+        o.high = o.high || c >= 0x80;
+        o.special = o.special || c < 0x20 || c == '&';
+    }
+    return o;
 }
 
 bool html_extract_decode(struct wit_crawler_extractor *x, struct wit_str raw,
                          enum html_text_kind kind, struct wit_str *out) {
+    const struct oddities odd = oddities_of(raw);
     int st = 0;
-    if (!is_ascii(raw)) {
+    if (odd.high && !(x->value_charset == wit_charset_utf8() && wit_utf8_valid(raw))) {
         if (!x->value_decoder)
             st = wit_charset_decoder_create(x->value_charset, &x->value_decoder, NULL);
         wit_buf_reset(&x->decoded);
@@ -59,19 +85,21 @@ bool html_extract_decode(struct wit_crawler_extractor *x, struct wit_str raw,
             st = wit_charset_decode(x->value_decoder, raw, true, &x->decoded);
         raw = wit_buf_view(&x->decoded);
     }
-    wit_buf_reset(&x->value);
-    if (st == 0)
+    *out = raw;
+    if (odd.special && st == 0) {
+        wit_buf_reset(&x->value);
         st = html_decode(raw, kind, &x->value);
+        *out = wit_buf_view(&x->value);
+    }
     if (st == WIT_ELIMIT)
         x->truncated = true;
     else if (st < 0)
         x->status = st;
-    *out = wit_buf_view(&x->value);
     return st == 0;
 }
 
 bool html_extract_value(struct wit_crawler_extractor *x, const struct html_token *token,
-                        const char *name, struct wit_str *out) {
+                        struct wit_str name, struct wit_str *out) {
     const struct html_attr *attr = html_token_attr(token, name);
     return attr && html_extract_decode(x, attr->value, HTML_TEXT_ATTRIBUTE, out);
 }
@@ -88,24 +116,23 @@ static struct wit_str cut_text(struct wit_crawler_extractor *x, struct wit_str s
 
 struct wit_str html_extract_tidy(struct wit_crawler_extractor *x, struct wit_str s) {
     wit_buf_reset(&x->text);
-    int st = 0;
-    bool gap = false;
-    for (size_t at = 0; at < s.len && st == 0;) {
-        size_t from = at;
-        while (at < s.len && !strchr(" \t\n\f\r", s.data[at])) /* NUL too: a tree drops it */
-            at++;
-        if (at > from) {
-            if (gap && x->text.len)
-                st = wit_buf_append_byte(&x->text, ' ');
-            if (st == 0)
-                st = wit_buf_append_str(&x->text, wit_str_slice(s, from, at));
-            gap = false;
-        }
-        for (; at < s.len && strchr(" \t\n\f\r", s.data[at]); at++)
-            gap = gap || s.data[at] != '\0';
-    }
-    if (st < 0)
+    int st = wit_buf_reserve(&x->text, s.len);
+    if (st < 0) {
         x->status = st;
+        return wit_str_of(NULL, 0);
+    }
+    bool gap = false;
+    for (size_t at = 0; at < s.len; at++) {
+        char c = s.data[at];
+        if (is_space(c)) {
+            gap = true;
+        } else if (c != '\0') { /* which a tree drops */
+            if (gap && x->text.len)
+                x->text.data[x->text.len++] = ' ';
+            gap = false;
+            x->text.data[x->text.len++] = c;
+        }
+    }
     struct wit_str tidy = cut_text(x, wit_buf_view(&x->text));
     while (tidy.len && tidy.data[tidy.len - 1] == ' ')
         tidy.len--;
@@ -113,7 +140,7 @@ struct wit_str html_extract_tidy(struct wit_crawler_extractor *x, struct wit_str
 }
 
 struct wit_str html_extract_text(struct wit_crawler_extractor *x, const struct html_token *token,
-                                 const char *name) {
+                                 struct wit_str name) {
     struct wit_str value;
     if (!html_extract_value(x, token, name, &value))
         return wit_str_of(NULL, 0);
@@ -135,17 +162,13 @@ bool html_extract_resolve(struct wit_crawler_extractor *x, struct wit_str href) 
 /* ---- elements ----------------------------------------------------------------------------------
  */
 
-/* Is `word` among the white-space separated words of an attribute? */
-static bool attr_has_word(struct wit_crawler_extractor *x, const struct html_token *token,
-                          const char *name, const char *word) {
-    struct wit_str value;
-    if (!html_extract_value(x, token, name, &value))
-        return false;
-    for (size_t at = 0; at < value.len;) {
+/* Is `word` among the words of a rel attribute? */
+static bool has_word(struct wit_str words, struct wit_str word) {
+    for (size_t at = 0; at < words.len;) {
         size_t from = at;
-        while (at < value.len && !(value.data[at] && strchr(" \t\n\f\r", value.data[at])))
+        while (at < words.len && !is_space(words.data[at]))
             at++;
-        if (wit_str_eq_nocase(wit_str_slice(value, from, at), wit_str_from(word)))
+        if (wit_str_eq_nocase(wit_str_slice(words, from, at), word))
             return true;
         at++;
     }
@@ -153,10 +176,15 @@ static bool attr_has_word(struct wit_crawler_extractor *x, const struct html_tok
 }
 
 static void on_link(struct wit_crawler_extractor *x, const struct html_token *token) {
-    struct wit_str href;
-    bool license = attr_has_word(x, token, "rel", "license");
-    bool nofollow = attr_has_word(x, token, "rel", "nofollow");
-    if ((token->element == HTML_LINK && !license) || !html_extract_value(x, token, "href", &href) ||
+    const struct html_attr *attr = html_token_attr(token, WIT_STR("href"));
+    struct wit_str rel, href;
+    bool license = false, nofollow = false;
+    if (attr && html_extract_value(x, token, WIT_STR("rel"), &rel)) {
+        license = has_word(rel, WIT_STR("license"));
+        nofollow = has_word(rel, WIT_STR("nofollow"));
+    }
+    if (!attr || (token->element == HTML_LINK && !license) ||
+        !html_extract_decode(x, attr->value, HTML_TEXT_ATTRIBUTE, &href) ||
         !html_extract_resolve(x, href))
         return;
     if (license)
@@ -168,7 +196,7 @@ static void on_link(struct wit_crawler_extractor *x, const struct html_token *to
 /* The first base element with an href counts, from there on. Data and script URLs do not. */
 static void on_base(struct wit_crawler_extractor *x, const struct html_token *token) {
     struct wit_str href;
-    if (x->base_seen || !html_extract_value(x, token, "href", &href))
+    if (x->base_seen || !html_extract_value(x, token, WIT_STR("href"), &href))
         return;
     x->base_seen = true;
     if (wit_url_parse_from(&x->url, href, &x->page_url, x->value_charset, NULL) < 0)
@@ -184,11 +212,11 @@ static void on_base(struct wit_crawler_extractor *x, const struct html_token *to
 static void on_meta_charset(struct wit_crawler_extractor *x, const struct html_token *token) {
     const struct wit_charset *found = NULL;
     struct wit_str value, content;
-    if (html_extract_value(x, token, "charset", &value))
+    if (html_extract_value(x, token, WIT_STR("charset"), &value))
         found = wit_charset_find(value);
-    else if (html_extract_value(x, token, "http-equiv", &value) &&
+    else if (html_extract_value(x, token, WIT_STR("http-equiv"), &value) &&
              wit_str_eq_nocase(value, WIT_STR("content-type")) &&
-             html_extract_value(x, token, "content", &content))
+             html_extract_value(x, token, WIT_STR("content"), &content))
         found = html_charset_from_content(content);
     found = html_charset_as_meta(found);
     if (!found || !wit_charset_keeps_markup(found))
@@ -202,7 +230,7 @@ static void on_meta_charset(struct wit_crawler_extractor *x, const struct html_t
 static void signal_add(struct wit_crawler_extractor *x, struct wit_str name,
                        const struct html_token *token) {
     struct wit_str kept_name = html_extract_keep(x, name);
-    struct wit_str content = html_extract_text(x, token, "content");
+    struct wit_str content = html_extract_text(x, token, WIT_STR("content"));
     struct wit_crawler_signal *signal = html_array_push(x, &x->signals, sizeof *signal);
     if (signal)
         *signal = (struct wit_crawler_signal){ kept_name, content };
@@ -213,8 +241,8 @@ static void on_meta(struct wit_crawler_extractor *x, const struct html_token *to
     if (x->charset_is_guess)
         on_meta_charset(x, token);
     /* Open Graph says property, pages say name as well. */
-    struct wit_str property = html_extract_text(x, token, "property");
-    name = html_extract_text(x, token, "name");
+    struct wit_str property = html_extract_text(x, token, WIT_STR("property"));
+    name = html_extract_text(x, token, WIT_STR("name"));
     html_image_on_meta(x, token, property.len ? property : name);
     bool robots =
         wit_str_eq_nocase(name, WIT_STR("robots")) || (agent.len && wit_str_eq_nocase(name, agent));
@@ -222,7 +250,7 @@ static void on_meta(struct wit_crawler_extractor *x, const struct html_token *to
     if (!robots && !reservation && !wit_str_eq_nocase(name, WIT_STR("tdm-policy")))
         return;
     signal_add(x, name, token);
-    if (!html_extract_value(x, token, "content", &content))
+    if (!html_extract_value(x, token, WIT_STR("content"), &content))
         return;
     if (robots)
         x->directives |= wit_crawler_directives_parse(content, agent);

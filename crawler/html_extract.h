@@ -102,14 +102,15 @@ void html_extract_want_all(struct wit_crawler_extractor *x);
 
 /* ---- values (html_extract.c) ---- */
 
-/* The attribute's decoded value, in x->value until the next call; false when absent or too long. */
+/* The attribute's decoded value, until the next call or the token's end; false when absent or too
+ * long. */
 bool html_extract_value(struct wit_crawler_extractor *x, const struct html_token *token,
-                        const char *name, struct wit_str *out);
+                        struct wit_str name, struct wit_str *out);
 /* The same as caption text: white space runs to one space, trimmed, in the page's arena. Empty:
  * none. */
 struct wit_str html_extract_text(struct wit_crawler_extractor *x, const struct html_token *token,
-                                 const char *name);
-/* Decode raw bytes of the page into x->value. False: over a ceiling. */
+                                 struct wit_str name);
+/* Decode raw bytes of the page: themselves or in x->value. False: over a ceiling. */
 bool html_extract_decode(struct wit_crawler_extractor *x, struct wit_str raw,
                          enum html_text_kind kind, struct wit_str *out);
 /* White space as above, copied into the arena. */

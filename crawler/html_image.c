@@ -108,7 +108,7 @@ static struct wit_str srcset_largest(struct wit_str in, struct extent *largest) 
 
 /* The attribute as an address in the arena; empty when absent or not http. */
 static struct wit_str attr_url(struct wit_crawler_extractor *x, const struct html_token *token,
-                               const char *name) {
+                               struct wit_str name) {
     const struct html_attr *attr = html_token_attr(token, name);
     struct wit_str value;
     if (!attr || attr->value.len == 0 || is_data_url(attr->value) ||
@@ -119,7 +119,7 @@ static struct wit_str attr_url(struct wit_crawler_extractor *x, const struct htm
 
 /* The same for the largest candidate of a srcset attribute. */
 static struct wit_str attr_srcset(struct wit_crawler_extractor *x, const struct html_token *token,
-                                  const char *name, struct extent *extent) {
+                                  struct wit_str name, struct extent *extent) {
     struct wit_str value;
     if (!html_token_attr(token, name) || !html_extract_value(x, token, name, &value))
         return wit_str_of(NULL, 0);
@@ -131,10 +131,10 @@ static struct wit_str attr_srcset(struct wit_crawler_extractor *x, const struct 
 
 /* The largest of some plain addresses (density 1) and some srcsets. */
 static struct wit_str largest_url(struct wit_crawler_extractor *x, const struct html_token *token,
-                                  const char *const *srcsets, const char *const *plain) {
+                                  const struct wit_str *srcsets, const struct wit_str *plain) {
     struct wit_str best = { NULL, 0 };
     struct extent best_extent = { 0, 0 };
-    for (; *srcsets; srcsets++) {
+    for (; srcsets->len; srcsets++) {
         struct extent extent = { 0, 0 };
         struct wit_str url = attr_srcset(x, token, *srcsets, &extent);
         if (url.len && (best.len == 0 || is_larger(extent, best_extent))) {
@@ -142,7 +142,7 @@ static struct wit_str largest_url(struct wit_crawler_extractor *x, const struct 
             best_extent = extent;
         }
     }
-    for (; *plain; plain++) {
+    for (; plain->len; plain++) {
         if (best.len && !is_larger((struct extent){ 0, 1 }, best_extent))
             break; /* plain ones are all alike: the first one wins */
         struct wit_str url = attr_url(x, token, *plain);
@@ -154,11 +154,18 @@ static struct wit_str largest_url(struct wit_crawler_extractor *x, const struct 
     return best;
 }
 
-static const char *const lazy_srcsets[] = { "data-srcset", "data-lazy-srcset", NULL };
-static const char *const lazy_plain[] = { "data-src", "data-original", "data-lazy-src", NULL };
-static const char *const srcsets[] = { "srcset", NULL };
-static const char *const plain[] = { "src", NULL };
-static const char *const none[] = { NULL };
+#define NAME(text)                                                                                 \
+    { text, sizeof(text) - 1 }
+
+static const struct wit_str lazy_srcsets[] = { NAME("data-srcset"),
+                                               NAME("data-lazy-srcset"),
+                                               { NULL, 0 } };
+static const struct wit_str lazy_plain[] = {
+    NAME("data-src"), NAME("data-original"), NAME("data-lazy-src"), { NULL, 0 }
+};
+static const struct wit_str srcsets[] = { NAME("srcset"), { NULL, 0 } };
+static const struct wit_str plain[] = { NAME("src"), { NULL, 0 } };
+static const struct wit_str none[] = { { NULL, 0 } };
 
 /* A lazy attribute holds what a script would put into src, which is a placeholder until then. */
 static struct wit_str img_url(struct wit_crawler_extractor *x, const struct html_token *token) {
@@ -196,8 +203,8 @@ static void image_add(struct wit_crawler_extractor *x, struct wit_str url, struc
 
 static void on_img(struct wit_crawler_extractor *x, const struct html_token *token) {
     uint32_t ordinal = x->images++;
-    struct wit_str alt = html_extract_text(x, token, "alt");
-    struct wit_str title = html_extract_text(x, token, "title");
+    struct wit_str alt = html_extract_text(x, token, WIT_STR("alt"));
+    struct wit_str title = html_extract_text(x, token, WIT_STR("title"));
     bool wanted = alt.len || title.len || x->figure_depth;
     for (size_t i = 0; i < x->source_count && wanted; i++)
         image_add(x, x->sources[i], alt, title, ordinal);
@@ -220,7 +227,8 @@ static bool type_is_readable(struct wit_str type) {
 
 static void on_source(struct wit_crawler_extractor *x, const struct html_token *token) {
     struct wit_str type;
-    if (!x->in_picture || (html_extract_value(x, token, "type", &type) && !type_is_readable(type)))
+    if (!x->in_picture ||
+        (html_extract_value(x, token, WIT_STR("type"), &type) && !type_is_readable(type)))
         return;
     if (x->source_count == HTML_PICTURE_SOURCES_MAX) {
         x->truncated = true;
@@ -366,7 +374,7 @@ void html_image_on_text(struct wit_crawler_extractor *x, const struct html_token
  */
 
 static void og_image_add(struct wit_crawler_extractor *x, const struct html_token *token) {
-    struct wit_str url = attr_url(x, token, "content");
+    struct wit_str url = attr_url(x, token, WIT_STR("content"));
     struct html_og_image *image = url.len ? html_array_push(x, &x->og_images, sizeof *image) : NULL;
     if (image)
         *image = (struct html_og_image){ url, { NULL, 0 }, x->images++ };
@@ -383,9 +391,9 @@ void html_image_on_meta(struct wit_crawler_extractor *x, const struct html_token
     else if (wit_str_eq_nocase(property, WIT_STR("og:image:secure_url")) && !last)
         og_image_add(x, token); /* otherwise it is the last one's second address */
     else if (wit_str_eq_nocase(property, WIT_STR("og:image:alt")) && last && last->alt.len == 0)
-        last->alt = html_extract_text(x, token, "content");
+        last->alt = html_extract_text(x, token, WIT_STR("content"));
     else if (wit_str_eq_nocase(property, WIT_STR("og:description")) && x->og_description.len == 0)
-        x->og_description = html_extract_text(x, token, "content");
+        x->og_description = html_extract_text(x, token, WIT_STR("content"));
 }
 
 void html_image_finish(struct wit_crawler_extractor *x) {

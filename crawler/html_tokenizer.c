@@ -191,10 +191,15 @@ void html_tokenizer_use(struct html_tokenizer *t, const struct html_skim *skim) 
     t->skim = skim;
 }
 
-const struct html_attr *html_token_attr(const struct html_token *token, const char *name) {
-    struct wit_str want = wit_str_from(name);
+/* Nearly all names differ in length or in the first letter. */
+static bool is_named(const struct html_attr *attr, struct wit_str name) {
+    return attr->name.len == name.len && (attr->name.data[0] | 0x20) == name.data[0] &&
+           wit_str_eq_nocase(attr->name, name);
+}
+
+const struct html_attr *html_token_attr(const struct html_token *token, struct wit_str name) {
     for (size_t i = 0; i < token->attr_count; i++)
-        if (wit_str_eq_nocase(token->attrs[i].name, want))
+        if (is_named(&token->attrs[i], name))
             return &token->attrs[i];
     return NULL;
 }

@@ -78,7 +78,7 @@ int html_tokenizer_feed(struct html_tokenizer *t, struct wit_str bytes);
 int html_tokenizer_end(struct html_tokenizer *t); /* the input is over */
 
 /* First attribute of that (lower case) name, or NULL. */
-const struct html_attr *html_token_attr(const struct html_token *token, const char *name);
+const struct html_attr *html_token_attr(const struct html_token *token, struct wit_str name);
 
 /* Append raw UTF-8 text as the standard's tokens hold it: newlines normalised, NULs and references
  * replaced. `raw` is a whole run (adjacent text tokens joined) or a whole value. 0, ELIMIT, ENOMEM.

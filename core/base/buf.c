@@ -24,8 +24,13 @@ int wit_buf_reserve(struct wit_buf *b, size_t more) {
     return 0;
 }
 
+/* Most appends find room. */
+static bool has_room(const struct wit_buf *b, size_t more) {
+    return more <= b->cap - b->len;
+}
+
 int wit_buf_append(struct wit_buf *b, const void *data, size_t len) {
-    int st = wit_buf_reserve(b, len);
+    int st = has_room(b, len) ? 0 : wit_buf_reserve(b, len);
     if (st < 0)
         return st;
     if (len)
@@ -43,7 +48,11 @@ int wit_buf_append_cstr(struct wit_buf *b, const char *s) {
 }
 
 int wit_buf_append_byte(struct wit_buf *b, char c) {
-    return wit_buf_append(b, &c, 1);
+    int st = has_room(b, 1) ? 0 : wit_buf_reserve(b, 1);
+    if (st < 0)
+        return st;
+    b->data[b->len++] = c;
+    return 0;
 }
 
 int wit_buf_printf(struct wit_buf *b, const char *fmt, ...) {

@@ -66,10 +66,11 @@ static int put(struct parser *p, struct wit_str s) {
 
 /* Up to the first '?' or '#' (for a query: '#'), starting at p->at. */
 static size_t find_end(const struct parser *p, const char *stops) {
-    size_t end = p->at;
-    while (end < p->in.len && !(p->in.data[end] != '\0' && strchr(stops, p->in.data[end])))
-        end++;
-    return end;
+    for (size_t end = p->at; end < p->in.len; end++)
+        for (const char *stop = stops; *stop; stop++)
+            if (p->in.data[end] == *stop)
+                return end;
+    return p->in.len;
 }
 
 /* ---- query and fragment states -------------------------------------------------------------- */
@@ -147,6 +148,8 @@ static void path_shorten(struct parser *p) {
 /* How many dots the segment is: 1, 2, or 0 for any other; "%2e" counts as a dot. */
 static int segment_dots(struct wit_str s) {
     int dots = 0;
+    if (s.len > 6) /* "%2e%2e" */
+        return 0;
     for (size_t i = 0; i < s.len; dots++) {
         if (s.data[i] == '.')
             i++;
@@ -504,9 +507,12 @@ static int parse_without_scheme(struct parser *p) {
         return fail(p, "it is relative and there is nothing it could be relative to");
     if (p->base->parts.opaque_path && peek(p, 0) != '#')
         return fail(p, "it is relative to a URL without a hierarchical path");
-    int st = put_scheme(p, wit_url_scheme(p->base));
+    int st = put(p, wit_str_slice(wit_url_href(p->base), 0, p->base->parts.scheme_end + 1));
     if (st < 0)
         return st;
+    p->parts.scheme_end = p->base->parts.scheme_end;
+    p->parts.scheme_type = p->base->parts.scheme_type;
+    p->special = p->parts.scheme_type != SCHEME_OTHER;
     if (p->base->parts.opaque_path) {
         st = copy_base(p, p->base->parts.query_end);
         return st < 0 ? st : parse_fragment(p);

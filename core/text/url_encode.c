@@ -12,8 +12,12 @@ static const uint64_t encode_sets[][2] = {
     [URL_SET_USERINFO] = { 0xFC00800DFFFFFFFFu, 0xB800000178000001u },      /* path, /:;=@[\]|  */
 };
 
-bool url_set_has(enum url_encode_set set, uint8_t byte) {
+static inline bool set_has(enum url_encode_set set, uint8_t byte) {
     return byte >= 0x80 || (encode_sets[set][byte >> 6] >> (byte & 63) & 1);
+}
+
+bool url_set_has(enum url_encode_set set, uint8_t byte) {
+    return set_has(set, byte);
 }
 
 static int append_encoded(struct wit_buf *out, const char *bytes, size_t len) {
@@ -31,7 +35,7 @@ int url_encode_append(struct wit_buf *out, struct wit_str s, enum url_encode_set
     int st = 0;
     size_t plain = 0;
     for (size_t at = 0; at < s.len && st == 0;) {
-        if (!url_set_has(set, (uint8_t)s.data[at])) {
+        if (!set_has(set, (uint8_t)s.data[at])) {
             at++;
             continue;
         }

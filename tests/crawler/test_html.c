@@ -425,9 +425,9 @@ static void what_a_tag_is_asked_for(void **state) {
                                  { { "src", 3 }, { "2", 1 } },
                                  { { "srcset", 6 }, { "3", 1 } } };
     const struct html_token token = { .kind = HTML_START_TAG, .attrs = attrs, .attr_count = 3 };
-    assert_ptr_equal(html_token_attr(&token, "src"), &attrs[0]);
-    assert_ptr_equal(html_token_attr(&token, "srcset"), &attrs[2]);
-    assert_null(html_token_attr(&token, "s"));
+    assert_ptr_equal(html_token_attr(&token, WIT_STR("src")), &attrs[0]);
+    assert_ptr_equal(html_token_attr(&token, WIT_STR("srcset")), &attrs[2]);
+    assert_null(html_token_attr(&token, WIT_STR("s")));
     assert_int_equal(html_element_find(WIT_STR("ImG")), HTML_IMG);
     assert_int_equal(html_element_find(WIT_STR("annotation-XML")), HTML_ANNOTATION_XML);
 #define CHECK_ELEMENT(id, name) assert_int_equal(html_element_find(WIT_STR(name)), HTML_##id);
