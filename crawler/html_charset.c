@@ -192,3 +192,39 @@ const struct wit_charset *html_charset_prescan(struct wit_str head) {
     }
     return scan_xml_declaration(head);
 }
+
+/* The table of 13.2.3.2 is by language. Countries in which several are written on the web, or for
+ * which it has nothing, are left to windows-1252. */
+const struct wit_charset *html_charset_of_host(struct wit_str host) {
+    static const struct {
+        const char *label, *domains; /* a space on both sides of each */
+    } defaults[] = {
+        { "windows-1250", " cz hr sk " },
+        { "windows-1251", " bg by kg kz mk rs ru su tj ua xn--90ais xn--j1amh xn--p1ai " },
+        { "windows-1254", " az tr " },
+        { "windows-1255", " il " },
+        { "windows-1256", " ae eg iq ir jo kw om qa sa sy ye " },
+        { "windows-1257", " ee lt lv " },
+        { "windows-1258", " vn " },
+        { "windows-874", " th " },
+        { "iso-8859-2", " hu pl si " },
+        { "iso-8859-7", " gr " },
+        { "shift_jis", " jp " },
+        { "euc-kr", " kr " },
+        { "gbk", " cn " },
+        { "big5", " hk mo tw " },
+    };
+    char word[16]; /* the last label with its spaces */
+    while (host.len && host.data[host.len - 1] == '.')
+        host.len--;
+    size_t from = host.len;
+    while (from && host.data[from - 1] != '.')
+        from--;
+    if (from == 0 || host.len - from + sizeof "  " > sizeof word)
+        return wit_charset_windows_1252();
+    snprintf(word, sizeof word, " %.*s ", WIT_STR_FMT(wit_str_slice(host, from, host.len)));
+    for (size_t i = 0; i < WIT_COUNT_OF(defaults); i++)
+        if (strstr(defaults[i].domains, word))
+            return wit_charset_find(wit_str_from(defaults[i].label));
+    return wit_charset_windows_1252();
+}

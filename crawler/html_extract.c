@@ -73,10 +73,28 @@ static struct oddities oddities_of(struct wit_str s) {
     return o;
 }
 
+/* It is certain from here on. What was decoded stays. */
+static void charset_settle(struct wit_crawler_extractor *x, const struct wit_charset *c) {
+    x->charset = x->value_charset = c;
+    x->charset_is_guess = false;
+    wit_charset_decoder_destroy(x->value_decoder);
+    x->value_decoder = NULL;
+}
+
+/* The first bytes beyond ASCII that are wanted decide: other encodings' words are hardly ever valid
+ * UTF-8. */
+static void charset_check(struct wit_crawler_extractor *x, struct wit_str raw) {
+    x->charset_is_checked = true;
+    if (wit_utf8_valid(raw))
+        charset_settle(x, wit_charset_utf8());
+}
+
 bool html_extract_decode(struct wit_crawler_extractor *x, struct wit_str raw,
                          enum html_text_kind kind, struct wit_str *out) {
     const struct oddities odd = oddities_of(raw);
     int st = 0;
+    if (odd.high && x->charset_is_guess && !x->charset_is_checked)
+        charset_check(x, raw);
     if (odd.high && !(x->value_charset == wit_charset_utf8() && wit_utf8_valid(raw))) {
         if (!x->value_decoder)
             st = wit_charset_decoder_create(x->value_charset, &x->value_decoder, NULL);
@@ -221,10 +239,7 @@ static void on_meta_charset(struct wit_crawler_extractor *x, const struct html_t
     found = html_charset_as_meta(found);
     if (!found || !wit_charset_keeps_markup(found))
         return;
-    x->charset = x->value_charset = found;
-    x->charset_is_guess = false;
-    wit_charset_decoder_destroy(x->value_decoder);
-    x->value_decoder = NULL;
+    charset_settle(x, found);
 }
 
 static void signal_add(struct wit_crawler_extractor *x, struct wit_str name,
@@ -296,7 +311,8 @@ static void on_token(void *user, const struct html_token *token) {
 /* ---- encoding ----------------------------------------------------------------------------------
  */
 
-/* 13.2.3.2: byte order mark, then the header, then the page's own word, then the default. */
+/* 13.2.3.2: byte order mark, then the header, then the page's own word, then the default of where
+ * it is from. */
 static int charset_decide(struct wit_crawler_extractor *x, struct wit_str *head,
                           struct wit_error *err) {
     size_t bom_bytes = 0;
@@ -307,7 +323,7 @@ static int charset_decide(struct wit_crawler_extractor *x, struct wit_str *head,
     if (!c)
         c = html_charset_prescan(*head);
     x->charset_is_guess = !c;
-    x->charset = c ? c : wit_charset_windows_1252();
+    x->charset = c ? c : html_charset_of_host(wit_url_host(&x->page_url));
     x->value_charset = x->charset;
     if (wit_charset_keeps_markup(x->charset))
         return 0;
@@ -399,6 +415,7 @@ static void page_reset(struct wit_crawler_extractor *x) {
     x->charset = x->value_charset = x->header_charset = NULL;
     x->status = 0;
     x->truncated = x->base_seen = x->charset_is_guess = x->in_picture = false;
+    x->charset_is_checked = false;
     x->directives = 0;
     x->images = 0;
     x->figure_depth = x->caption_depth = x->source_count = 0;

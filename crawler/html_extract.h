@@ -62,7 +62,8 @@ struct wit_crawler_extractor {
     const struct wit_charset *header_charset; /* NULL: none that we know */
     const struct wit_charset *charset;        /* NULL: not decided yet */
     const struct wit_charset *value_charset;  /* of the bytes that the tokenizer sees */
-    bool charset_is_guess;                    /* the default: a meta element may still change it */
+    bool charset_is_guess;                    /* nobody named it: a meta element still may */
+    bool charset_is_checked; /* a guess, and bytes beyond ASCII were seen that are not UTF-8 */
     struct wit_charset_decoder *stream_decoder; /* for encodings that hide markup; else NULL */
     struct wit_charset_decoder *value_decoder;  /* of value_charset; NULL until needed */
     struct wit_buf head;                        /* bytes kept until the encoding is known */

@@ -460,6 +460,32 @@ static void a_late_meta_replaces_the_default(void **state) {
     wit_buf_finish(&page);
 }
 
+/* Nobody names the encoding: the first words beyond ASCII are UTF-8 or they are not. */
+static void words_without_a_label_are_guessed(void **state) {
+    expect_text(WIT_STR("<img src=a alt='\xC3\xA9'>"), "", "utf-8", "\xC3\xA9");
+    expect_text(WIT_STR("<p title='\xE9'><a href='b'><img src=a alt='\xE2\x98\xBA'>"), "", "utf-8",
+                "\xE2\x98\xBA");
+    expect_text(WIT_STR("<a href='\xE9'><img src=b alt='\xC3\xA9'>"), "", "windows-1252",
+                "\xC3\x83\xC2\xA9");
+    expect_text(WIT_STR("<img src=a alt='\xC3\xA9'>"), "latin1", "windows-1252",
+                "\xC3\x83\xC2\xA9");
+    static const struct {
+        const char *url, *charset, *text;
+    } cases[] = { { "http://a.ru/", "windows-1251", "\xD0\xB9" },
+                  { "http://a.com.ru./x", "windows-1251", "\xD0\xB9" },
+                  { "http://xn--80a.xn--p1ai/", "windows-1251", "\xD0\xB9" },
+                  { "http://a.gr:80/", "iso-8859-7", "\xCE\xB9" },
+                  { "http://ru/", "windows-1252", "\xC3\xA9" },
+                  { "http://1.2.3.4/", "windows-1252", "\xC3\xA9" },
+                  { "http://a.example/", "windows-1252", "\xC3\xA9" } };
+    for (size_t i = 0; i < WIT_COUNT_OF(cases); i++) {
+        struct wit_crawler_page_source from = { .url = wit_str_from(cases[i].url) };
+        struct wit_crawler_page page = extract_from(&from, WIT_STR("<img src=a alt='\xE9'>"));
+        assert_string_equal(page.charset, cases[i].charset);
+        assert_true(wit_str_eq(page.pairs[0].text, wit_str_from(cases[i].text)));
+    }
+}
+
 static void queries_are_encoded_as_the_page_is(void **state) {
     struct wit_crawler_page_source from = { .url = WIT_STR(PAGE), .charset = WIT_STR("koi8-r") };
     struct wit_crawler_page page =
@@ -678,6 +704,7 @@ int main(void) {
         cmocka_unit_test(a_page_may_name_its_encoding),
         cmocka_unit_test(a_late_meta_replaces_the_default),
         cmocka_unit_test(queries_are_encoded_as_the_page_is),
+        cmocka_unit_test(words_without_a_label_are_guessed),
         cmocka_unit_test(content_types_give_their_charset),
         cmocka_unit_test(html5lib_pages_have_their_encodings),
         cmocka_unit_test(a_long_text_is_cut_at_a_character),
