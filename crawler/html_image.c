@@ -194,22 +194,30 @@ static void figure_add_image(struct wit_crawler_extractor *x, struct wit_str url
     figure->images = image;
 }
 
-static void image_add(struct wit_crawler_extractor *x, struct wit_str url, struct wit_str alt,
-                      struct wit_str title, uint32_t ordinal) {
-    html_pair_add(x, url, alt, WIT_SHARDS_ALT, ordinal);
-    html_pair_add(x, url, title, WIT_SHARDS_TITLE, ordinal);
+/* What an img says itself. */
+struct words {
+    struct wit_str alt, title, gallery_title; /* the last: data-image-title */
+};
+
+static void image_add(struct wit_crawler_extractor *x, struct wit_str url,
+                      const struct words *words, uint32_t ordinal) {
+    html_pair_add(x, url, words->alt, WIT_SHARDS_ALT, ordinal);
+    html_pair_add(x, url, words->title, WIT_SHARDS_TITLE, ordinal);
+    html_pair_add(x, url, words->gallery_title, WIT_SHARDS_TITLE, ordinal);
     figure_add_image(x, url, ordinal);
 }
 
 static void on_img(struct wit_crawler_extractor *x, const struct html_token *token) {
     uint32_t ordinal = x->images++;
-    struct wit_str alt = html_extract_text(x, token, WIT_STR("alt"));
-    struct wit_str title = html_extract_text(x, token, WIT_STR("title"));
-    bool wanted = alt.len || title.len || x->figure_depth;
+    struct words words; /* one after the other: the first words may settle the encoding */
+    words.alt = html_extract_text(x, token, WIT_STR("alt"));
+    words.title = html_extract_text(x, token, WIT_STR("title"));
+    words.gallery_title = html_extract_text(x, token, WIT_STR("data-image-title"));
+    bool wanted = words.alt.len || words.title.len || words.gallery_title.len || x->figure_depth;
     for (size_t i = 0; i < x->source_count && wanted; i++)
-        image_add(x, x->sources[i], alt, title, ordinal);
+        image_add(x, x->sources[i], &words, ordinal);
     if (wanted)
-        image_add(x, img_url(x, token), alt, title, ordinal);
+        image_add(x, img_url(x, token), &words, ordinal);
     x->source_count = 0;
 }
 

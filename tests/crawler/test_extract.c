@@ -114,7 +114,15 @@ static void an_image_pairs_with_alt_and_title(void **state) {
     expect_pairs("<img src=a.jpg><img src=a.jpg alt=''><img alt=x><img src='' alt=x>", "");
     expect_pairs("<img src=a.jpg alt=x><img src=a.jpg alt=x><img src=a.jpg alt=y>",
                  "alt|" DIR "a.jpg|x\nalt|" DIR "a.jpg|y\n");
+    expect_pairs("<img src=a.jpg title=t data-image-title='a &amp;  b'><img src=b.jpg title=c "
+                 "data-image-title=c>",
+                 "title|" DIR "a.jpg|t\ntitle|" DIR "a.jpg|a & b\ntitle|" DIR "b.jpg|c\n");
     expect_pairs("<img src=a.jpg alt=x alt=y src=b.jpg>", "alt|" DIR "a.jpg|x\n");
+    expect_pairs("<img src=a.jpg aria-label=x><input type=image src=b.jpg alt=Search>"
+                 "<video poster=c.jpg title=y></video><object data=d.jpg>z</object>"
+                 "<script type=application/ld+json>{\"@type\":\"ImageObject\",\"contentUrl\":"
+                 "\"/e.jpg\",\"caption\":\"w\"}</script>",
+                 "");
     expect_pairs("<noscript><img src=a.jpg alt=x></noscript><template><img src=b.jpg alt=y>",
                  "alt|" DIR "a.jpg|x\nalt|" DIR "b.jpg|y\n");
     struct wit_crawler_page page =
