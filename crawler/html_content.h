@@ -56,6 +56,11 @@ enum html_element html_element_find(struct wit_str name);
  * zeros behind a shorter name. */
 enum html_element html_element_of_key(uint64_t key, struct wit_str name);
 
+/* Outside foreign content its tags change nothing about what follows them. */
+static inline bool html_element_is_inert(enum html_element e) {
+    return e <= HTML_BLOCK;
+}
+
 /* Does its tag keep words apart, as "a<br>b" and "a</p>b" do, but not "a<i>b"? */
 bool html_element_separates(enum html_element e);
 

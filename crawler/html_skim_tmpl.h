@@ -158,8 +158,11 @@ SKIM static inline void take_tag(struct html_tokenizer *t, const struct skim_tag
                                  const char *after) {
     const struct wit_str name = wit_str_of(tag->name, tag->name_len);
     enum html_element element = skim_element(tag);
-    enum state next = machine_tag_effect(t, tag->end_tag, name, tag->self_closing, &element);
-    machine_emit_text(t, t->pos, HTML_TEXT_DATA);
+    enum state next = DATA;
+    if (t->content.depth || !html_element_is_inert(element))
+        next = machine_tag_effect(t, tag->end_tag, name, tag->self_closing, &element);
+    if (t->wants.text)
+        machine_emit_text(t, t->pos, HTML_TEXT_DATA);
     if (machine_wants_tag(t, tag->end_tag, element)) {
         const struct html_token token = {
             .kind = tag->end_tag ? HTML_END_TAG : HTML_START_TAG,
