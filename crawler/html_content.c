@@ -23,8 +23,8 @@ enum { KEY_BYTES = 8, REST_BYTES = 6 };
               0))] = { KEY(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0),                                   \
                        sizeof((const char[]){ __VA_ARGS__ }) + sizeof(rest) - 1, element, rest }
 
-/* 13.2.6.5 has the start tags that close svg and math (a font element does so only with certain
- * attributes, and almost always has one); 15.3 what is displayed as a block, a row or a cell. */
+/* 13.2.6.5 has the start tags that close svg and math; 15.3 what is displayed as a block, a row or
+ * a cell. */
 static const struct {
     uint64_t key;
     uint8_t len, element;
@@ -74,7 +74,7 @@ static const struct {
     ROW(HTML_BREAKOUT_BLOCK, 'b', 'o', 'd', 'y'),
     ROW(HTML_BREAKOUT, 'c', 'o', 'd', 'e'),
     ROW(HTML_DESC, 'd', 'e', 's', 'c'),
-    ROW(HTML_BREAKOUT, 'f', 'o', 'n', 't'),
+    ROW(HTML_FONT, 'f', 'o', 'n', 't'),
     ROW(HTML_BLOCK, 'f', 'o', 'r', 'm'),
     ROW(HTML_BREAKOUT, 'h', 'e', 'a', 'd'),
     ROW(HTML_LINK, 'l', 'i', 'n', 'k'),
@@ -157,7 +157,7 @@ static bool is_integration_point(enum html_element e, enum html_element parent) 
     case HTML_DESC:
     case HTML_TITLE:
         return parent == HTML_SVG;
-    case HTML_ANNOTATION_XML: /* only with an encoding of HTML, which it has where it matters */
+    case HTML_ANNOTATION_XML:
     case HTML_MI:
     case HTML_MO:
     case HTML_MN:
@@ -225,7 +225,7 @@ void html_content_end(struct html_content *c, enum html_element e) {
         return;
     /* Of p and br the standard says so; another one's start tag stands before the svg, as a rule,
      * and closing it closes what is inside. */
-    while (breaks_out(e) && html_content_is_foreign(c))
+    while ((breaks_out(e) || e == HTML_FONT) && html_content_is_foreign(c))
         c->depth--;
     for (size_t i = c->depth; i > 0; i--)
         if (c->open[i - 1] == e) {

@@ -16,6 +16,7 @@
     X(BASE, "base")                                                                                \
     X(FIGCAPTION, "figcaption")                                                                    \
     X(FIGURE, "figure")                                                                            \
+    X(FONT, "font")                                                                                \
     X(IFRAME, "iframe")                                                                            \
     X(IMAGE, "image")                                                                              \
     X(IMG, "img")                                                                                  \
@@ -84,6 +85,8 @@ struct html_content {
 
 /* True where CDATA sections exist: in SVG or MathML and not at an integration point. */
 bool html_content_is_foreign(const struct html_content *c);
+/* In foreign content a font element that is HTML's, by its attributes, is an HTML_BREAKOUT, and
+ * an annotation-xml that does not hold HTML is an HTML_OTHER. */
 enum html_text_mode html_content_start(struct html_content *c, enum html_element element,
                                        bool self_closing);
 void html_content_end(struct html_content *c, enum html_element element);

@@ -90,20 +90,47 @@ void machine_remember_start_tag(struct html_tokenizer *t, struct wit_str name) {
         memcpy(t->last_start_tag, name.data, name.len);
 }
 
-enum state machine_tag_effect(struct html_tokenizer *t, bool end_tag, struct wit_str name,
-                              bool self_closing, enum html_element *element) {
-    bool foreign = html_content_is_foreign(&t->content);
-    if (end_tag) {
-        html_content_end(&t->content, *element);
+static bool has_attr(const struct html_token *tag, struct wit_str name) {
+    return html_token_attr(tag, name) != NULL;
+}
+
+/* Does an annotation-xml hold HTML? Nobody writes references there. */
+static bool is_html_annotation(const struct html_token *tag) {
+    const struct html_attr *encoding = html_token_attr(tag, WIT_STR("encoding"));
+    return encoding && (wit_str_eq_nocase(encoding->value, WIT_STR("text/html")) ||
+                        wit_str_eq_nocase(encoding->value, WIT_STR("application/xhtml+xml")));
+}
+
+/* 13.2.6.5: what a start tag is in SVG or MathML depends on attributes in these two. */
+static enum html_element foreign_element(const struct html_token *tag) {
+    switch (tag->element) {
+    case HTML_FONT:
+        return has_attr(tag, WIT_STR("color")) || has_attr(tag, WIT_STR("face")) ||
+                       has_attr(tag, WIT_STR("size"))
+                   ? HTML_BREAKOUT
+                   : HTML_FONT;
+    case HTML_ANNOTATION_XML:
+        return is_html_annotation(tag) ? HTML_ANNOTATION_XML : HTML_OTHER;
+    default:
+        return tag->element;
+    }
+}
+
+enum state machine_tag_effect(struct html_tokenizer *t, struct html_token *tag) {
+    if (tag->kind == HTML_END_TAG) {
+        html_content_end(&t->content, tag->element);
         return DATA;
     }
+    const bool foreign = html_content_is_foreign(&t->content);
+    if (foreign)
+        tag->element = foreign_element(tag);
     enum state next =
-        machine_state_of_mode(html_content_start(&t->content, *element, self_closing));
+        machine_state_of_mode(html_content_start(&t->content, tag->element, tag->self_closing));
     if (next != DATA)
-        machine_remember_start_tag(t, name);
+        machine_remember_start_tag(t, tag->name);
     /* SVG and MathML have elements of the same names; of those only links are asked for. */
-    if (foreign && html_content_is_foreign(&t->content) && *element != HTML_A)
-        *element = HTML_OTHER;
+    if (foreign && html_content_is_foreign(&t->content) && tag->element != HTML_A)
+        tag->element = HTML_OTHER;
     return next;
 }
 

@@ -151,10 +151,9 @@ enum html_text_kind machine_text_kind(const struct html_tokenizer *t);
 void machine_emit_inside(struct html_tokenizer *t, enum html_token_kind kind, size_t end,
                          bool unclosed);
 
-/* What a tag does to what follows it: the state of the text behind it. *element becomes HTML_OTHER
- * where it is not HTML's element of that name. */
-enum state machine_tag_effect(struct html_tokenizer *t, bool end_tag, struct wit_str name,
-                              bool self_closing, enum html_element *element);
+/* What a tag does to what follows it: the state of the text behind it. Its element becomes
+ * HTML_OTHER where it is not HTML's element of that name. */
+enum state machine_tag_effect(struct html_tokenizer *t, struct html_token *tag);
 enum state machine_state_of_mode(enum html_text_mode mode);
 void machine_remember_start_tag(struct html_tokenizer *t, struct wit_str name);
 

@@ -153,29 +153,33 @@ SKIM static inline enum html_element skim_element(const struct skim_tag *tag) {
     return html_element_of_key(key, wit_str_of(tag->name, tag->name_len));
 }
 
+/* A tag that is wanted or may change what follows it. */
+SKIM static inline enum state emit_tag(struct html_tokenizer *t, const struct skim_tag *tag,
+                                       enum html_element element) {
+    struct html_token token = {
+        .kind = tag->end_tag ? HTML_END_TAG : HTML_START_TAG,
+        .name = { tag->name, tag->name_len },
+        .element = element,
+        .attrs = t->attrs,
+        .attr_count = tag->attr_count,
+        .self_closing = tag->self_closing,
+    };
+    const enum state next = machine_tag_effect(t, &token);
+    if (machine_wants_tag(t, tag->end_tag, token.element))
+        t->fn(t->user, &token);
+    return next;
+}
+
 /* What stands inside [t->pos, after) is a tag. */
 SKIM static inline void take_tag(struct html_tokenizer *t, const struct skim_tag *tag,
                                  const char *after) {
-    const struct wit_str name = wit_str_of(tag->name, tag->name_len);
-    enum html_element element = skim_element(tag);
-    enum state next = DATA;
-    if (t->content.depth || !html_element_is_inert(element))
-        next = machine_tag_effect(t, tag->end_tag, name, tag->self_closing, &element);
+    const enum html_element element = skim_element(tag);
     if (t->wants.text)
         machine_emit_text(t, t->pos, HTML_TEXT_DATA);
-    if (machine_wants_tag(t, tag->end_tag, element)) {
-        const struct html_token token = {
-            .kind = tag->end_tag ? HTML_END_TAG : HTML_START_TAG,
-            .name = name,
-            .element = element,
-            .attrs = t->attrs,
-            .attr_count = tag->attr_count,
-            .self_closing = tag->self_closing,
-        };
-        t->fn(t->user, &token);
-    }
+    if (t->content.depth || !html_element_is_inert(element) ||
+        machine_wants_tag(t, tag->end_tag, element))
+        t->state = emit_tag(t, tag, element);
     t->pos = t->text_start = (size_t)(after - t->window);
-    t->state = next;
 }
 
 SKIM static void skim_run(struct html_tokenizer *t) {

@@ -50,27 +50,25 @@ static void emit_tag(struct html_tokenizer *t) {
     struct wit_str name = wit_str_of(base + t->name_start, t->name_end - t->name_start);
     if (t->name_end - (t->dropping ? 0 : t->token_start) > t->max_token)
         name.len = 0;
-    enum html_element element = html_element_find(name);
-    enum state next = machine_tag_effect(t, t->end_tag, name, t->self_closing, &element);
-    if (machine_wants_tag(t, t->end_tag, element)) {
-        attr_finish(t);
-        size_t count = cut ? 0 : t->span_count;
-        for (size_t i = 0; i < count; i++) {
-            const struct span *s = &t->spans[i];
-            t->attrs[i] = (struct html_attr){ machine_slice(t, s->name_start, s->name_end),
-                                              machine_slice(t, s->value_start, s->value_end) };
-        }
-        const struct html_token token = {
-            .kind = t->end_tag ? HTML_END_TAG : HTML_START_TAG,
-            .name = name,
-            .element = element,
-            .attrs = t->attrs,
-            .attr_count = count,
-            .self_closing = t->self_closing,
-            .cut = cut || t->attrs_full,
-        };
-        t->fn(t->user, &token);
+    attr_finish(t);
+    size_t count = cut ? 0 : t->span_count;
+    for (size_t i = 0; i < count; i++) {
+        const struct span *s = &t->spans[i];
+        t->attrs[i] = (struct html_attr){ machine_slice(t, s->name_start, s->name_end),
+                                          machine_slice(t, s->value_start, s->value_end) };
     }
+    struct html_token token = {
+        .kind = t->end_tag ? HTML_END_TAG : HTML_START_TAG,
+        .name = name,
+        .element = html_element_find(name),
+        .attrs = t->attrs,
+        .attr_count = count,
+        .self_closing = t->self_closing,
+        .cut = cut || t->attrs_full,
+    };
+    const enum state next = machine_tag_effect(t, &token);
+    if (machine_wants_tag(t, t->end_tag, token.element))
+        t->fn(t->user, &token);
     t->pos++;
     machine_token_done(t, next);
 }

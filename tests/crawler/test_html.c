@@ -341,6 +341,18 @@ static void cdata_exists_in_foreign_content_only(void **state) {
           "[\"StartTag\",\"b\",{}]\n[\"Character\",\"<\"]\n[\"EndTag\",\"b\"]\n"
           "[\"EndTag\",\"title\"]\n[\"StartTag\",\"style\",{}]\n[\"Character\",\"a\"]\n"
           "[\"StartTag\",\"i\",{}]\n[\"EndTag\",\"style\"]\n" },
+        { "<svg><font><![CDATA[a]]>", "[\"StartTag\",\"svg\",{}]\n[\"StartTag\",\"font\",{}]\n"
+                                      "[\"Character\",\"a\"]\n" },
+        { "<svg><font x Size=1><![CDATA[a]]>",
+          "[\"StartTag\",\"svg\",{}]\n[\"StartTag\",\"font\",{\"x\":\"\",\"size\":\"1\"}]\n"
+          "[\"Comment\",\"[CDATA[a]]\"]\n" },
+        { "<math><annotation-xml><![CDATA[a]]>",
+          "[\"StartTag\",\"math\",{}]\n[\"StartTag\",\"annotation-xml\",{}]\n"
+          "[\"Character\",\"a\"]\n" },
+        { "<math><annotation-xml encoding=Text/HTML><![CDATA[a]]>",
+          "[\"StartTag\",\"math\",{}]\n"
+          "[\"StartTag\",\"annotation-xml\",{\"encoding\":\"Text/HTML\"}]\n"
+          "[\"Comment\",\"[CDATA[a]]\"]\n" },
         { "<svg><![CDATA[a]]", "[\"StartTag\",\"svg\",{}]\n[\"Character\",\"a]]\"]\n" },
         { "<svg><![CDATA[a]", "[\"StartTag\",\"svg\",{}]\n[\"Character\",\"a]\"]\n" },
         { "<svg><![CDAT", "[\"StartTag\",\"svg\",{}]\n[\"Comment\",\"[CDAT\"]\n" },
@@ -433,10 +445,10 @@ static void what_a_tag_is_asked_for(void **state) {
 #define CHECK_ELEMENT(id, name) assert_int_equal(html_element_find(WIT_STR(name)), HTML_##id);
     HTML_ELEMENT_TABLE(CHECK_ELEMENT)
 #undef CHECK_ELEMENT
-    static const char *const breakouts[] = { "b",    "big",   "code", "em",     "embed",
-                                             "font", "head",  "i",    "nobr",   "ruby",
-                                             "s",    "small", "span", "strike", "strong",
-                                             "sub",  "sup",   "tt",   "u",      "var" };
+    static const char *const breakouts[] = { "b",     "big",  "code",   "em",     "embed",
+                                             "head",  "i",    "nobr",   "ruby",   "s",
+                                             "small", "span", "strike", "strong", "sub",
+                                             "sup",   "tt",   "u",      "var" };
     static const char *const breakout_blocks[] = { "blockquote", "body",    "br",   "center", "dd",
                                                    "div",        "dl",      "dt",   "h1",     "h2",
                                                    "h3",         "h4",      "h5",   "h6",     "hr",
@@ -525,6 +537,10 @@ static const char *const soup_pieces[] = { "<",
                                            "<iframe x/>",
                                            "</iframe>",
                                            "<desc>",
+                                           "<font>",
+                                           "<font color=x>",
+                                           "<annotation-xml>",
+                                           "<annotation-xml encoding=text/html>",
                                            "</desc>",
                                            "0123456789012345678901234567890123456789",
                                            "<s" };

@@ -46,6 +46,7 @@ PIECES = ("<p> </p> <div> </div> <b> </b> <i> </i> <a> </a> <a/href=x> <table> <
           "<textarea> </textarea> <xmp> </xmp> <iframe> </iframe> <noscript> </noscript> <noembed> "
           "</noembed> <!-- --> --!> <!> <!x <?y > </> </ < & &amp; &am p; &#x ' \" = <img <image </img> "
           "<![CDATA[ ]]> ]] <script><!-- <script> </script> --></script> <font> <font/color=x> <span> "
+          "<annotation-xml> <annotation-xml/encoding=text/html> </annotation-xml> "
           "</span> <body> </body> <html> </html> <head> </head> <form> <button> </button> <object> "
           "</object> <pre> <nobr> <center> <template> </template> text \n \r").split(" ")
 
