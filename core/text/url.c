@@ -557,13 +557,13 @@ static int clean_input(struct wit_str *in, struct wit_buf *copy) {
         in->len--;
     while (in->len && (uint8_t)in->data[0] <= 0x20)
         *in = wit_str_slice(*in, 1, in->len);
-    size_t i = 0;
-    while (i < in->len && !is_tab_or_newline(in->data[i]))
-        i++;
-    if (i == in->len)
+    bool found = false; /* looked for to the end: no branch for each byte */
+    for (size_t i = 0; i < in->len; i++)
+        found |= (uint8_t)in->data[i] < 0x20;
+    if (!found)
         return 0;
     int st = 0;
-    for (i = 0; i < in->len && st == 0; i++)
+    for (size_t i = 0; i < in->len && st == 0; i++)
         if (!is_tab_or_newline(in->data[i]))
             st = wit_buf_append_byte(copy, in->data[i]);
     *in = wit_buf_view(copy);

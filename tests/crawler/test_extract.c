@@ -685,6 +685,74 @@ static void an_extractor_forgets(void **state) {
     expect_links("", "");
 }
 
+/* ---- made-up pages ----------------------------------------------------------------------------
+ */
+
+/* What the extractor looks at, in and out of order; extract_from compares cuttings and fast paths.
+ */
+static const char *const page_pieces[] = {
+    "<img src=a.jpg alt='a &amp; b'>",
+    "<img data-src=\"b c.jpg\" title=t\xC3\xA9 data-image-title=u>",
+    "<img srcset='d.jpg 2x, e.jpg' alt=\xE9>",
+    "<img alt=x src=",
+    "<a href=p1>",
+    "<a href='?q=\xC3\xA9' rel='nofollow license'>",
+    "</a>",
+    "<figure>",
+    "</figure>",
+    "<figcaption>",
+    "</figcaption>",
+    "<picture>",
+    "<source srcset=f.jpg>",
+    "</picture>",
+    "<base href=/dir2/>",
+    "<meta charset=koi8-r>",
+    "<meta name=robots content=noai>",
+    "<meta property=og:image content=o.jpg>",
+    "<meta property=og:description content='o d'>",
+    "<svg>",
+    "</svg>",
+    "<svg><title>",
+    "<script>",
+    "</script>",
+    "<!--",
+    "-->",
+    "<p class=\"y z\">",
+    "</p>",
+    "<br>",
+    "words &l",
+    "t; more",
+    "\xC3",
+    "\xA9",
+    "\"",
+    "'",
+    ">",
+    " ",
+    "<b",
+    "<![CDATA[",
+    "]]>",
+    "<template>",
+    "                                                                      ",
+};
+
+static void no_cut_and_no_fast_path_matters(void **state) {
+    enum { PAGES = 600, PIECES_MAX = 40 };
+    static const char *const labels[] = { "", "utf-8", "windows-1252", "utf-16le", "gbk" };
+    struct wit_buf html = WIT_BUF_INIT(1 << 16);
+    for (int i = 0; i < PAGES; i++) {
+        const struct wit_crawler_page_source from = {
+            .url = WIT_STR(PAGE), .charset = wit_str_from(labels[i % WIT_COUNT_OF(labels)])
+        };
+        wit_buf_reset(&html);
+        for (uint64_t n = 1 + wit_random_below(&rng, PIECES_MAX); n; n--) {
+            size_t piece = (size_t)wit_random_below(&rng, WIT_COUNT_OF(page_pieces));
+            assert_int_equal(wit_buf_append_str(&html, wit_str_from(page_pieces[piece])), 0);
+        }
+        (void)extract_from(&from, wit_buf_view(&html));
+    }
+    wit_buf_finish(&html);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_pairs_with_alt_and_title),
@@ -723,6 +791,7 @@ int main(void) {
         cmocka_unit_test(a_caption_under_many_images_has_its_ceiling),
         cmocka_unit_test(many_pairs_stay_in_order_without_repeats),
         cmocka_unit_test(an_extractor_forgets),
+        cmocka_unit_test(no_cut_and_no_fast_path_matters),
     };
     return cmocka_run_group_tests_name("extract", tests, setup, teardown);
 }
