@@ -8,6 +8,7 @@
  */
 #include "reactor.h"
 
+#include "page_headers.h"
 #include "page_type.h"
 #include "politeness.h"
 #include "text/wit_text.h"
@@ -142,17 +143,6 @@ static void headers_keep(struct wit_str headers, struct wit_str name, struct wit
         wit_buf_printf(out, "%.*s: %.*s\n", WIT_STR_FMT(name), WIT_STR_FMT(value));
 }
 
-static unsigned directives_of(const struct reactor *r, struct wit_str headers) {
-    struct wit_str value, agent = wit_str_from(r->cfg.crawl->user_agent);
-    unsigned directives = 0;
-    for (size_t at = 0; wit_net_header_next(headers, WIT_STR("x-robots-tag"), &at, &value);)
-        directives |= wit_crawler_directives_parse(value, agent);
-    for (size_t at = 0; wit_net_header_next(headers, WIT_STR("tdm-reservation"), &at, &value);)
-        if (wit_str_eq(value, WIT_STR("1")))
-            directives |= WIT_CRAWLER_TDM_RESERVED;
-    return directives;
-}
-
 /* ---- images --------------------------------------------------------------------------------- */
 
 static const char *walk_reason(struct wit_str bytes, int status) {
@@ -189,7 +179,9 @@ static void image_arrived(struct reactor *r, struct crawl_task *t,
     static const char *const rights[] = { "x-robots-tag", "tdm-reservation", "tdm-policy",
                                           "content-usage" };
     struct wit_str bytes = wit_buf_view(&response->body);
-    const char *reason = wit_crawler_directives_refuse(directives_of(r, response->headers));
+    struct wit_str agent = wit_str_from(r->cfg.crawl->user_agent);
+    const char *reason =
+        wit_crawler_directives_refuse(page_headers_directives(response->headers, agent));
     if (!reason)
         reason = digest_reason(t, bytes);
     if (!reason) {
@@ -309,7 +301,8 @@ static void page_arrived(struct reactor *r, struct crawl_task *t,
         return;
     }
     t->document = type == PAGE_TYPE_SITEMAP ? WIT_CRAWLER_SITEMAP : WIT_CRAWLER_HTML;
-    t->directives = directives_of(r, response->headers);
+    t->directives =
+        page_headers_directives(response->headers, wit_str_from(r->cfg.crawl->user_agent));
     if (wit_buf_append_str(&t->headers, charset) < 0) {
         task_refuse(r, t, "no_memory");
         return;
