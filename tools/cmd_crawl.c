@@ -9,7 +9,7 @@ static const char help[] =
     "usage: wit crawl --seeds FILE... --out DIR [options]\n"
     "       wit crawl --list FILE... --out DIR [options]\n"
     "       wit crawl status | pause | resume | outcomes DIR\n"
-    "       wit crawl url | robots | extract ...   (see wit crawl url --help)\n"
+    "       wit crawl url | robots | extract | archive ...   (see wit crawl url --help)\n"
     "\n"
     "Follow links from the seeds within the scope, obey robots.txt, take pairs of image and words\n"
     "out of the pages and fetch the images into DIR/collect. Run again it goes on. 'wit shards\n"

@@ -7,6 +7,7 @@
 int cmd_crawl_url(int argc, char **argv);
 int cmd_crawl_robots(int argc, char **argv);
 int cmd_crawl_extract(int argc, char **argv);
+int cmd_crawl_archive(int argc, char **argv);
 
 /* In cmd_crawl_look.c: what a directory holds, and holding its crawl. */
 int cmd_crawl_status(int argc, char **argv);
