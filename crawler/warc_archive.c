@@ -170,7 +170,8 @@ static int wat_read(struct wit_crawler_archive *a, const struct wit_crawler_warc
     if (!is_json(record))
         return 0; /* of WARC files: how long a fetch took, and the like */
     if (record->block_bytes > a->json.max) {
-        wit_error_set(&why, WIT_ELIMIT, "a WAT record of %llu bytes is over the ceiling of %zu",
+        wit_error_set(&why, WIT_ELIMIT,
+                      "the WAT record has %llu bytes, more than the ceiling of %zu",
                       (unsigned long long)record->block_bytes, a->json.max);
         return record_broken(a, out, &why);
     }
@@ -284,6 +285,11 @@ static uint64_t names_hash(const struct wit_crawler_archive *a, size_t count) {
     for (size_t i = 0; i < count; i++)
         hash = wit_hash64_of(a->cfg.paths[i], strlen(a->cfg.paths[i]), hash);
     return hash;
+}
+
+struct wit_hash128 wit_crawler_archive_identity(const struct wit_crawler_archive *a) {
+    const char *first = a->cfg.paths[0];
+    return wit_hash128_add(wit_hash128_of(first, strlen(first)), wit_hash128_of("archives", 8));
 }
 
 void wit_crawler_archive_tell(const struct wit_crawler_archive *a,

@@ -199,14 +199,14 @@ int warc_wat_read(struct warc_wat *w, struct wit_str json, struct wit_error *err
     wit_buf_reset(&w->headers);
     wit_buf_reset(&w->html);
     w->reason = NULL;
-    int st = wit_json_parse(json, "JSON of a WAT record", &root, err);
+    /* The parser's own sentence would quote the record, onto whatever terminal reads it. */
+    int st = wit_json_parse(json, "WAT record", &root, NULL);
+    const char *what = st == WIT_EFORMAT ? "is no JSON" : "is too large for memory";
     if (st >= 0) {
         const struct wit_json *envelope = MEMBER(root, "Envelope");
         st = envelope ? envelope_read(w, envelope) : WIT_EFORMAT;
-        if (st < 0)
-            wit_error_set(err, st, "a WAT record has %s",
-                          st == WIT_EFORMAT ? "no Envelope" : wit_status_meaning(st));
+        what = st == WIT_EFORMAT ? "has no Envelope" : "is too large";
     }
     wit_json_destroy(root);
-    return st;
+    return st < 0 ? wit_error_set(err, st, "the WAT record %s", what) : st;
 }

@@ -25,7 +25,7 @@
 #ifndef WIT_CRAWLER_WARC_H
 #define WIT_CRAWLER_WARC_H
 
-#include "wit_crawler_page.h"
+#include "wit_crawler.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -143,6 +143,19 @@ void wit_crawler_archive_tell(const struct wit_crawler_archive *a,
 int wit_crawler_archive_seek(struct wit_crawler_archive *a,
                              const uint8_t position[WIT_CRAWLER_ARCHIVE_POSITION_BYTES],
                              struct wit_error *err);
+/* Of the kind of input and the first file's name: a crawl goes on with files that were put behind
+ * others, and the position says whether those are the same. */
+struct wit_hash128 wit_crawler_archive_identity(const struct wit_crawler_archive *a);
+
+/* ---- as a crawl's input --------------------------------------------------------------------- */
+
+/* The pages as a feed of wit_crawler_run: an item for each pair, one for each page without any for
+ * a reason; rows are records that stand for pages. The archive is borrowed, and read by nobody else
+ * meanwhile. complain: told of each broken record; may be NULL. WIT_ENOMEM. */
+int wit_crawler_archive_feed_create(struct wit_crawler_archive *archive,
+                                    void (*complain)(void *user, const char *sentence), void *user,
+                                    struct wit_crawler_feed **out, struct wit_error *err);
+void wit_crawler_archive_feed_destroy(struct wit_crawler_feed *feed); /* NULL is fine */
 
 #ifdef __cplusplus
 }

@@ -8,6 +8,7 @@
 static const char help[] =
     "usage: wit crawl --seeds FILE... --out DIR [options]\n"
     "       wit crawl --list FILE... --out DIR [options]\n"
+    "       wit crawl --warc FILE... --wat FILE... --out DIR [options]\n"
     "       wit crawl status | pause | resume | outcomes DIR\n"
     "       wit crawl url | robots | extract | archive ...   (see wit crawl url --help)\n"
     "\n"
@@ -18,6 +19,8 @@ static const char help[] =
     "  --seeds FILE        a URL a line; - is standard input; may be repeated\n"
     "  --list FILE         a list of image URLs, or a folder of them: .txt .csv .tsv .jsonl\n"
     "                      .json, each also .gz; may be repeated\n"
+    "  --warc FILE         pages that were fetched before, plain or gzip; may be repeated\n"
+    "  --wat FILE          what such pages hold, as Common Crawl has it; may be repeated\n"
     "  --out DIR           the directory; made if absent\n"
     "  --scope PREFIX      pages begin with it; may be repeated (default: the seeds' domains)\n"
     "  --list-format F     txt, csv, tsv, jsonl, json or wit (default: by the name)\n"
@@ -55,7 +58,8 @@ static const char help[] =
     "  --json              the closing table as a JSON object, progress as JSON lines\n"
     "  --help              this page\n"
     "\n"
-    "exit: 0 done | 1 failed | 2 bad usage | 3 done, but a seed, a list or any page could not be read\n"
+    "exit: 0 done | 1 failed | 2 bad usage | 3 done, but a seed, a list or any page could not be "
+    "read\n"
     "      130 interrupted: the same command goes on\n";
 
 struct options {
@@ -99,9 +103,11 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         RETRY,
         METRICS,
         ROUNDS,
+        ARCHIVE,
         JSON,
         HELP,
-        LISTS,                               /* crawl_list_options */
+        NAMED,         /* HELP options, and a second name of one: what `longs` begins with */
+        LISTS = NAMED, /* crawl_list_options */
         NUMBERS = LISTS + CRAWL_LIST_OPTIONS /* `numbers` below */
     };
     struct wit_crawler_config *cfg = &o->run.cfg;
@@ -135,17 +141,19 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         { "retry-failed", optional_argument, NULL, RETRY },
         { "metrics", required_argument, NULL, METRICS },
         { "rounds", no_argument, NULL, ROUNDS },
+        { "warc", required_argument, NULL, ARCHIVE },
+        { "wat", required_argument, NULL, ARCHIVE }, /* the records say which it is */
         { "json", no_argument, NULL, JSON },
         { "help", no_argument, NULL, HELP },
-        [HELP + CRAWL_LIST_OPTIONS + WIT_COUNT_OF(numbers)] = { NULL, 0, NULL, 0 },
+        [NAMED + CRAWL_LIST_OPTIONS + WIT_COUNT_OF(numbers)] = { NULL, 0, NULL, 0 },
     };
     for (size_t i = 0; i < CRAWL_LIST_OPTIONS; i++)
-        longs[HELP + i] =
+        longs[NAMED + i] =
             (struct option){ crawl_list_options[i].name,
                              crawl_list_options[i].has_value ? required_argument : no_argument,
                              NULL, LISTS + (int)i };
     for (size_t i = 0; i < WIT_COUNT_OF(numbers); i++)
-        longs[HELP + CRAWL_LIST_OPTIONS + i] =
+        longs[NAMED + CRAWL_LIST_OPTIONS + i] =
             (struct option){ numbers[i].name, required_argument, NULL, NUMBERS + (int)i };
     int st = 0;
     for (int c; st >= 0 && (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -190,6 +198,9 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         case ROUNDS:
             cfg->rounds = true;
             break;
+        case ARCHIVE:
+            st = crawl_archive_add(&o->run.archive, optarg, err);
+            break;
         case JSON:
             o->run.json = true;
             break;
@@ -219,9 +230,14 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
                                                      : cli_fail("crawl", err);
     if (optind < argc)
         return cli_usage_error("crawl", "there is no verb or option '%s'", argv[optind]);
-    if (!cfg->dir || (!o->has_seeds && o->run.list.names[CRAWL_LIST_FILES].count == 0))
-        return cli_usage_error("crawl", "--out and --seeds or --list are wanted");
+    bool has_list = o->run.list.names[CRAWL_LIST_FILES].count > 0;
+    if (!cfg->dir || (!o->has_seeds && !has_list && o->run.archive.count == 0))
+        return cli_usage_error("crawl", "--out and --seeds, --list, --warc or --wat are wanted");
+    if (has_list && o->run.archive.count)
+        return cli_usage_error("crawl", "--list and --warc or --wat are inputs of a run each");
     st = crawl_list_open(&o->run.list, err);
+    if (st >= 0)
+        st = crawl_archive_open(&o->run.archive, cfg, err);
     if (st < 0)
         return st == WIT_EINVAL ? cli_usage_error("crawl", "%s", err->text)
                                 : cli_fail("crawl", err);

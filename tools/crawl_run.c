@@ -20,12 +20,14 @@ int crawl_run_init(struct crawl_run *run, const char *command, struct wit_error 
     *run = (struct crawl_run){ .command = command, .cfg = wit_crawler_config_default() };
     run->cfg.version = WIT_VERSION;
     crawl_list_init(&run->list, command);
+    crawl_archive_init(&run->archive, command);
     run->memory = wit_arena_create(MEMORY_MOST_BYTES);
     return run->memory ? 0 : wit_error_set(err, WIT_ENOMEM, "no memory for a crawl");
 }
 
 void crawl_run_finish(struct crawl_run *run) {
     crawl_list_finish(&run->list);
+    crawl_archive_finish(&run->archive);
     free(run->seeds.items);
     free(run->scope.items);
     free(run->hosts.items);
@@ -237,8 +239,8 @@ static void outcome_tell(struct crawl_run *run, const struct wit_crawler_report 
         wit_log_warn("crawl", "the scope is not that of the run before: pages read then are not "
                               "read again for the links that it left out");
     if (report->feed_changed)
-        wit_log_warn("crawl", "the list is not that of the run before: it is read from its first "
-                              "row");
+        wit_log_warn("crawl", "the list or archive is not that of the run before: it is read "
+                              "from its beginning");
     if (run->seeds.count && report->pages == 0 && report->pages_left == 0) {
         fprintf(stderr, "wit %s: no page could be read; %s/crawl/refused.jsonl says why\n",
                 run->command, run->cfg.dir);
@@ -250,10 +252,10 @@ int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_cra
               struct wit_error *err) {
     if (run->complaints > COMPLAINTS_SHOWN)
         fprintf(stderr, "wit %s: %" PRIu64 " seeds are left out\n", run->command, run->complaints);
-    run->cfg.feed = run->list.feed;
+    run->cfg.feed = run->list.feed ? run->list.feed : run->archive.feed;
     if (run->seeds.count == 0 && !run->cfg.feed)
         return wit_error_set(err, WIT_EINVAL, "there is no seed to begin with");
-    if (run->seeds.count == 0 && wit_crawler_list_files(run->list.list) == 0)
+    if (run->seeds.count == 0 && run->list.list && wit_crawler_list_files(run->list.list) == 0)
         return wit_error_set(err, WIT_EINVAL, "there is no list to read");
     run->cfg.seeds = run->seeds.items;
     run->cfg.seed_count = run->seeds.count;
@@ -279,7 +281,7 @@ int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_cra
     wit_progress_finish(&run->progress, "");
     metrics_stop(run->metrics);
     run->metrics = NULL;
-    run->partial |= crawl_list_is_partial(&run->list);
+    run->partial |= crawl_list_is_partial(&run->list) || crawl_archive_is_partial(&run->archive);
     if (st >= 0)
         outcome_tell(run, report);
     return st;

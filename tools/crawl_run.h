@@ -6,6 +6,7 @@
 #define WIT_CRAWL_RUN_H
 
 #include "cli.h"
+#include "crawl_archive.h"
 #include "crawl_list.h"
 #include "metrics.h"
 #include "selection.h"
@@ -19,7 +20,8 @@ struct crawl_run {
         void *items;
         size_t count, cap;
     } seeds, scope, hosts, allow;
-    struct crawl_list list;
+    struct crawl_list list; /* one of these two may be the feed */
+    struct crawl_archive archive;
     bool json;
     bool partial;        /* a seed or a file of seeds could not be read; a sentence was printed */
     uint64_t complaints; /* seeds that were left out */

@@ -172,7 +172,7 @@ static void lists_are_named_by_options(void **state) {
     /* what can't be meant */
     expect("--list a.parquet --out d", 1, NULL, "parquet is not read");
     expect("--list a --out d", 2, NULL, "tells no format");
-    expect("--list a.csv", 2, NULL, "--out and --seeds or --list are wanted");
+    expect("--list a.csv", 2, NULL, "--out and --seeds, --list, --warc or --wat are wanted");
     expect("--list a.csv --list-format xml --out d", 2, NULL, "--list-format: ");
     expect("--list a.csv --keep-cols url --out d", 2, NULL, "reserved name 'url'");
     expect("--list a.csv --keep-cols a,,b --out d", 2, NULL, "--keep-cols: a name is missing");

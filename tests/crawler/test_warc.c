@@ -143,6 +143,8 @@ static void broken_records_are_named_and_passed(void **state) {
         { "\r\n\r\njunk\njunk\n", "f:4: no record begins" },
         { "WARC/1.0\r\nnothing\r\nContent-Length: 1\r\n\r\na\r\n", "f:0: a header line" },
         { " WARC/1.0\r\n", "f:0: no record begins" },
+        { "WARC/1.0\r\nContent-Length: 2\r\n\r\nabc\r\n\r\n",
+          "f:0: the record does not end where" },
     };
     for (size_t i = 0; i < WIT_COUNT_OF(cases); i++) {
         struct wit_buf file = WIT_BUF_INIT(FILE_MOST_BYTES);
@@ -467,7 +469,7 @@ static void a_wat_gives_what_it_holds(void **state) {
                          "http://h.org/d/a not_html\n"
                          "http://h.org/v revisit\n"
                          "http://h.org/g http_410\n"
-                         " bad_record : a WAT record has no Envelope\n");
+                         " bad_record : the WAT record has no Envelope\n");
     wit_buf_finish(&file);
 }
 
@@ -549,6 +551,83 @@ static void a_position_goes_on_exactly(void **state) {
     assert_string_equal(rest, "");
     wit_crawler_archive_close(a);
     wit_buf_finish(&all);
+}
+
+/* ---- feeds ---------------------------------------------------------------------------------- */
+
+static void complain(void *user, const char *sentence) {
+    assert_non_null(strchr(sentence, ':'));
+    ++*(unsigned *)user;
+}
+
+static struct wit_crawler_feed *feed_of(struct wit_crawler_archive *a, unsigned *complaints) {
+    struct wit_crawler_feed *feed = NULL;
+    assert_int_equal(wit_crawler_archive_feed_create(a, complain, complaints, &feed, NULL), 0);
+    return feed;
+}
+
+/* One item as a line; false at the end. */
+static bool item_tell(struct wit_crawler_feed *feed, struct wit_buf *out) {
+    struct wit_crawler_feed_item item = { .reason = NULL };
+    int st = feed->next(feed->user, &item, NULL);
+    assert_true(st >= 0);
+    if (st > 0 && item.reason)
+        wit_buf_printf(out, "%s %.*s\n", item.reason, WIT_STR_FMT(item.where));
+    else if (st > 0)
+        wit_buf_printf(out, "%.*s %.*s %.*s %s\n", WIT_STR_FMT(item.candidate.page),
+                       WIT_STR_FMT(item.candidate.url), WIT_STR_FMT(item.candidate.text),
+                       wit_shards_source_name(item.candidate.source));
+    assert_int_equal(wit_buf_terminate(out), 0);
+    return st > 0;
+}
+
+static void a_feed_goes_on_exactly(void **state) {
+    const struct folder *f = *state;
+    const char *const paths[] = { f->one, f->two };
+    struct wit_buf all = WIT_BUF_INIT(FILE_MOST_BYTES), line = WIT_BUF_INIT(FILE_MOST_BYTES);
+    struct wit_crawler_feed_position at, again;
+    unsigned complaints = 0, others = 0;
+    two_files_write(f);
+    struct wit_crawler_archive *a = archive_of(paths, 2), *b;
+    struct wit_crawler_feed *feed = feed_of(a, &complaints), *other;
+    while (item_tell(feed, &all))
+        continue;
+    assert_int_equal(complaints, 2);
+    assert_has(all.data, "http://h.org/d/a http://h.org/d/i/x.png T title\n");
+    assert_has(all.data, "\nhttp_404 http://h.org/no\nnot_html http://h.org/png\n"
+                         "noai http://h.org/ai\n");
+    assert_has(all.data, "/1.warc.gz:");
+    feed->tell(feed->user, &at);
+    assert_int_equal(at.rows, 16);
+    wit_crawler_archive_feed_destroy(feed);
+    wit_crawler_archive_close(a);
+    a = archive_of(paths, 2);
+    feed = feed_of(a, &complaints);
+    const char *rest = all.data;
+    do {
+        struct wit_buf got = WIT_BUF_INIT(FILE_MOST_BYTES);
+        feed->tell(feed->user, &at);
+        b = archive_of(paths, 2);
+        other = feed_of(b, &others);
+        assert_int_equal(other->seek(other->user, &at, NULL), 0);
+        other->tell(other->user, &again);
+        assert_memory_equal(&at, &again, sizeof at);
+        while (item_tell(other, &got))
+            continue;
+        assert_string_equal(got.data ? got.data : "", rest);
+        other->tell(other->user, &again);
+        assert_int_equal(again.rows, 16);
+        wit_crawler_archive_feed_destroy(other);
+        wit_crawler_archive_close(b);
+        wit_buf_finish(&got);
+        rest += strcspn(rest, "\n");
+        rest += *rest == '\n';
+        line.len = 0;
+    } while (item_tell(feed, &line));
+    wit_crawler_archive_feed_destroy(feed);
+    wit_crawler_archive_close(a);
+    wit_buf_finish(&all);
+    wit_buf_finish(&line);
 }
 
 static void a_position_is_of_its_files(void **state) {
@@ -708,6 +787,7 @@ int main(void) {
         cmocka_unit_test(pages_are_cut_at_their_ceiling),
         cmocka_unit_test(a_position_goes_on_exactly),
         cmocka_unit_test(a_position_is_of_its_files),
+        cmocka_unit_test(a_feed_goes_on_exactly),
         cmocka_unit_test(files_that_are_not_there_are_named),
         cmocka_unit_test(damage_costs_one_record),
         cmocka_unit_test(pieces_and_places_do_not_matter),

@@ -5,12 +5,15 @@ import gzip
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import urllib.request
 
@@ -28,7 +31,7 @@ def logged(folder):
         _, head_bytes, body_bytes = struct.unpack_from("<IIQ", data, at)
         source, flags, url, text, page = struct.unpack_from("<HHIII", data, at + 32)
         if flags:
-            raise AssertionError("a page's candidate has no flags")
+            raise AssertionError("only lists have candidates with more than these")
         words, start = [], at + 32 + 16
         for length in (url, text, page):
             words.append(data[start:start + length].decode())
@@ -58,13 +61,24 @@ class WarcTest(unittest.TestCase):
                               timeout=300, stdin=subprocess.DEVNULL)
 
     @classmethod
-    def crawl(cls, out, *args):
-        done = cls.run_wit("crawl", "--out", cls.dir / out, "--allow-net", "127.0.0.0/8",
-                           "--host", "127.0.0.1:0:16", "--host", "127.0.0.2:0:16",
-                           "--contact", "https://example.org/wit-test", "--json", *args)
-        if done.returncode != 0:
+    def command(cls, out, *args):
+        return ("crawl", "--out", cls.dir / out, "--allow-net", "127.0.0.0/8",
+                "--host", "127.0.0.1:0:16", "--host", "127.0.0.2:0:16",
+                "--contact", "https://example.org/wit-test", "--json", *args)
+
+    @classmethod
+    def crawl(cls, out, *args, code=0):
+        done = cls.run_wit(*cls.command(out, *args))
+        if done.returncode != code:
             raise AssertionError(f"wit crawl: exit {done.returncode}: {done.stderr}")
         return json.loads(done.stdout)
+
+    @classmethod
+    def seal(cls, out):
+        done = cls.run_wit("shards", "seal", cls.dir / out, "--json")
+        if done.returncode != 0:
+            raise AssertionError(f"wit shards seal: exit {done.returncode}: {done.stderr}")
+        return json.loads((cls.dir / out / "dataset.json").read_text())["hash"]
 
     @classmethod
     def pages_of_log(cls):
@@ -114,6 +128,80 @@ class WarcTest(unittest.TestCase):
         self.assertEqual(set(pairs), {f for f in self.found if f[3] in ("alt", "title")})
         self.assertGreaterEqual(len(pairs), 4000)
         self.assertEqual(refused, [])
+
+    # ---- as the input of a crawl
+
+    def test_a_crawl_of_archives_makes_the_same_dataset(self):
+        make_warc.write_warc(self.dir / "c.warc.gz", self.pages[::2])
+        make_warc.write_warc(self.dir / "d.warc.gz", self.pages[1::2], how="whole", chunk=5000)
+        make_warc.write_wat(self.dir / "c.wat.gz", self.pages)
+        want = self.seal("crawled")
+        r = self.crawl("warc", "--warc", self.dir / "c.warc.gz", "--warc", self.dir / "d.warc.gz")
+        self.assertEqual((r["rows"], r["pages"]), (len(self.pages), 0))
+        self.assertEqual(logged(self.dir / "warc"), self.found)
+        self.assertEqual(self.seal("warc"), want)
+        r = self.crawl("wat", "--wat", self.dir / "c.wat.gz")
+        self.assertEqual(r["rows"], len(self.pages))
+        self.assertEqual(logged(self.dir / "wat"), self.found)  # alt and title are all it has
+        self.assertEqual(self.seal("wat"), want)
+
+    def test_killed_it_goes_on_where_it_was(self):
+        seed = random.randrange(1 << 32)
+        print(f"kills: seed {seed}", flush=True)
+        r = random.Random(seed)
+        gone = [make_warc.Page(f"http://h.org/{i}", b"x", status=404) for i in range(50)]
+        make_warc.write_warc(self.dir / "k.warc.gz", [*self.pages[:300], *gone, *self.pages[300:]])
+        args = self.command("killed", "--warc", self.dir / "k.warc.gz")
+        for i in range(8):
+            p = subprocess.Popen([str(manual.WIT), *map(str, args)], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(r.uniform(0.02, 0.4))
+            # An interrupt commits wherever it is; a kill loses what came since the last commit.
+            p.send_signal(signal.SIGKILL if i % 2 else signal.SIGINT)
+            p.wait(timeout=60)
+        report = self.crawl("killed", "--warc", self.dir / "k.warc.gz")
+        self.assertEqual(report["rows"], len(self.pages) + 50, f"seed {seed}")
+        self.assertEqual([x for x in report["refused"] if x["subject"] == "row"],
+                         [{"subject": "row", "reason": "http_404", "count": 50}])
+        self.assertEqual(logged(self.dir / "killed"), self.found)
+        again = self.crawl("killed", "--warc", self.dir / "k.warc.gz")  # nothing is left to do
+        self.assertEqual({**again, "fetched_bytes": 0}, {**report, "fetched_bytes": 0})
+
+    def test_more_files_may_stand_behind(self):
+        one, two = self.dir / "one.warc.gz", self.dir / "two.warc.gz"
+        make_warc.write_warc(one, self.pages[:20])
+        make_warc.write_warc(two, self.pages[20:50])
+        self.assertEqual(self.crawl("grown", "--warc", one)["rows"], 20)
+        r = self.crawl("grown", "--warc", one, "--warc", two)
+        self.assertEqual(r["rows"], 50)
+        read = {p.url for p in self.pages[:50]}
+        self.assertEqual(logged(self.dir / "grown"), {f for f in self.found if f[0] in read})
+        self.assertEqual(r["candidates"], sum(1 for f in self.found if f[0] in read))
+        done = self.run_wit(*self.command("grown", "--warc", one, "--warc", one))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("not those of the run before", done.stderr)
+
+    def test_a_crawl_counts_rights_and_damage(self):
+        html = b"<img src=a alt=b><img src=c alt=d>"
+        page = make_warc.Page("http://h.org/p", html, [("Content-Type", "text/html"),
+                                                       ("X-Robots-Tag", "witbot: noai")])
+        members = gzip.compress(b"".join(make_warc.warc_records([page])), mtime=0)
+        (self.dir / "n.warc.gz").write_bytes(members + members[:-9])
+        r = self.crawl("rights", "--warc", self.dir / "n.warc.gz", code=3)
+        self.assertEqual([(x["reason"], x["count"]) for x in r["refused"]],
+                         [("bad_record", 1), ("noai", 4)])
+        self.assertEqual((r["rows"], r["candidates"]), (3, 0))
+        lines = (self.dir / "rights" / "crawl" / "refused.jsonl").read_text().splitlines()
+        self.assertEqual([json.loads(x)["reason"] for x in lines], ["noai", "noai", "bad_record"])
+        self.assertEqual(json.loads(lines[0])["url"], "http://h.org/p")
+
+    def test_what_cannot_be_an_input_is_said(self):
+        done = self.run_wit(*self.command("none", "--warc", self.dir / "absent.warc"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("absent.warc", done.stderr)
+        self.assertFalse((self.dir / "none").exists())
+        done = self.run_wit(*self.command("none", "--warc", __file__, "--list", __file__))
+        self.assertEqual(done.returncode, 2)
 
     # ---- pages that a WAT cannot hold all of
 
