@@ -61,15 +61,25 @@ unsigned wit_crawler_directives_parse(struct wit_str value, struct wit_str agent
     return bits;
 }
 
+unsigned wit_crawler_directives_combine(unsigned weaker, unsigned stronger) {
+    const unsigned tdm = WIT_CRAWLER_TDM_RESERVED | WIT_CRAWLER_TDM_OPEN;
+    return (stronger & tdm ? weaker & ~tdm : weaker) | stronger;
+}
+
 const char *wit_crawler_directives_refuse(unsigned directives) {
     static const struct {
         unsigned bit;
         const char *reason;
     } reasons[] = {
-        { WIT_CRAWLER_NOAI, "noai" },       { WIT_CRAWLER_NOIMAGEAI, "noimageai" },
-        { WIT_CRAWLER_NOML, "noml" },       { WIT_CRAWLER_TDM_RESERVED, "tdm_reserved" },
-        { WIT_CRAWLER_NONE, "none" },       { WIT_CRAWLER_NOIMAGEINDEX, "noimageindex" },
+        { WIT_CRAWLER_NOAI, "noai" },
+        { WIT_CRAWLER_NOIMAGEAI, "noimageai" },
+        { WIT_CRAWLER_NOML, "noml" },
+        { WIT_CRAWLER_TDM_RESERVED, "tdm_reserved" },
+        { WIT_CRAWLER_NONE, "none" },
+        { WIT_CRAWLER_NOIMAGEINDEX, "noimageindex" },
         { WIT_CRAWLER_NOINDEX, "noindex" },
+        { WIT_CRAWLER_USAGE_RESERVED, "content_usage" },
+        { WIT_CRAWLER_SIGNAL_RESERVED, "content_signal" },
     };
     for (size_t i = 0; i < WIT_COUNT_OF(reasons); i++)
         if (directives & reasons[i].bit)

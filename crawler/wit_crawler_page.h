@@ -51,7 +51,7 @@ struct wit_crawler_link {
     bool nofollow;      /* every link to this URL on this page said rel=nofollow */
 };
 
-/* What robots meta elements and X-Robots-Tag headers can say. */
+/* What robots meta elements, headers, robots.txt and tdmrep.json can say of the use of bytes. */
 enum wit_crawler_directive {
     WIT_CRAWLER_NOINDEX = 1 << 0,
     WIT_CRAWLER_NOFOLLOW = 1 << 1,
@@ -61,7 +61,10 @@ enum wit_crawler_directive {
     WIT_CRAWLER_NOIMAGEAI = 1 << 5,
     WIT_CRAWLER_NOML = 1 << 6,
     WIT_CRAWLER_NOARCHIVE = 1 << 7,
-    WIT_CRAWLER_TDM_RESERVED = 1 << 8 /* tdm-reservation 1 (TDMRep) */
+    WIT_CRAWLER_TDM_RESERVED = 1 << 8,    /* tdm-reservation 1 (TDMRep) */
+    WIT_CRAWLER_TDM_OPEN = 1 << 9,        /* tdm-reservation 0 */
+    WIT_CRAWLER_USAGE_RESERVED = 1 << 10, /* Content-Usage (AIPREF): no training */
+    WIT_CRAWLER_SIGNAL_RESERVED = 1 << 11 /* Content-Signal: ai-train=no */
 };
 
 /* A rights signal as it was seen: {"robots", "noai, noimageai"}. */
@@ -128,8 +131,24 @@ int wit_crawler_page_extract(struct wit_crawler_extractor *x,
  */
 unsigned wit_crawler_directives_parse(struct wit_str value, struct wit_str agent);
 
+/**
+ * Does a Content-Usage value (AIPREF) say n to training, under any name the drafts have had for it:
+ * train-ai, train-genai, ai, genai, tdm, ai-use, all, bots? A header's lines are one value, joined
+ * by commas. What does not parse says nothing. Source: RFC 9651; draft-ietf-aipref-vocab.
+ * @return WIT_CRAWLER_USAGE_RESERVED or 0
+ */
+unsigned wit_crawler_content_usage_parse(struct wit_str value);
+
+/* Does a Content-Signal value ("search=yes, ai-train=no") say no to training?
+ * WIT_CRAWLER_SIGNAL_RESERVED or 0. */
+unsigned wit_crawler_content_signal_parse(struct wit_str value);
+
+/* Both together. A TDM statement of `stronger` replaces that of `weaker` (TDMRep: file, then
+ * header, then document); of everything else any word counts. */
+unsigned wit_crawler_directives_combine(unsigned weaker, unsigned stronger);
+
 /* Why pictures under these directives may not be taken: a counter name such as "noai"; NULL: they
- * may. All but NOFOLLOW and NOARCHIVE refuse. */
+ * may. All but NOFOLLOW, NOARCHIVE and TDM_OPEN refuse. */
 const char *wit_crawler_directives_refuse(unsigned directives);
 
 /* The charset parameter of a Content-Type value, quotes removed; empty when absent. */
@@ -160,6 +179,19 @@ bool wit_crawler_robots_allows(const struct wit_crawler_robots *r, struct wit_st
 
 /* Crawl-delay of the groups that apply to `agent`, milliseconds (the largest); -1: none given. */
 int64_t wit_crawler_robots_crawl_delay_ms(const struct wit_crawler_robots *r, struct wit_str agent);
+
+/* Does a group name this product token itself? The group of "*" is no such group. */
+bool wit_crawler_robots_names(const struct wit_crawler_robots *r, struct wit_str agent);
+
+/**
+ * What the groups that apply to `agent` say of the use of this path: Content-Usage lines (AIPREF)
+ * by the longest match, where equal ones reserve if any does, and Content-Signal lines.
+ * @param raw  what was said is appended, "robots.content-usage: train-ai=n\n", with License lines
+ *             (RSL) of the file; what finds no room is left out; NULL: not wanted
+ * @return USAGE_RESERVED and SIGNAL_RESERVED of enum wit_crawler_directive
+ */
+unsigned wit_crawler_robots_usage(const struct wit_crawler_robots *r, struct wit_str agent,
+                                  struct wit_str path_and_query, struct wit_buf *raw);
 
 /* Sitemap lines as written, in order. Views live as long as r. */
 size_t wit_crawler_robots_sitemap_count(const struct wit_crawler_robots *r);

@@ -1,5 +1,6 @@
 /* test_robots.c: robots.txt: RFC 9309, and google/robotstxt's ways where it is silent. */
-#include "wit_crawler_page.h"
+#include "path_pattern.h"
+#include "robots.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -362,8 +363,11 @@ static void long_lines_are_cut(void **state) {
 
 /* The arena holds whatever fits in the limit. */
 static void the_densest_files_fit(void **state) {
-    static const char *const lines[] = { "allow:/\n", "allow:/index.htm\n", "useragent:a\n",
-                                         "sitemap:\n", "allow:a\nuseragent:b\n" };
+    static const char *const lines[] = {
+        "allow:/\n",        "allow:/index.htm\n",     "useragent:a\n",
+        "sitemap:\n",       "allow:a\nuseragent:b\n", "content-usage:ai=n\n",
+        "content-signal:\n"
+    };
     for (size_t i = 0; i < WIT_COUNT_OF(lines); i++) {
         struct wit_buf b = WIT_BUF_INIT(2 * WIT_CRAWLER_ROBOTS_MAX_BYTES);
         assert_int_equal(wit_buf_append_cstr(&b, "user-agent: *\n"), 0);
@@ -374,6 +378,201 @@ static void the_densest_files_fit(void **state) {
         wit_crawler_robots_destroy(r);
         wit_buf_finish(&b);
     }
+}
+
+/* ---- UTF-16 --------------------------------------------------------------------------------- */
+
+static struct wit_crawler_robots *utf16(const char *mark, const char *text, bool big_endian) {
+    struct wit_buf b = WIT_BUF_INIT(4096);
+    assert_int_equal(wit_buf_append_cstr(&b, mark), 0);
+    for (; *text; text++) {
+        const char unit[2] = { big_endian ? 0 : *text, big_endian ? *text : 0 };
+        assert_int_equal(wit_buf_append(&b, unit, 2), 0);
+    }
+    struct wit_crawler_robots *r = robots_of(wit_buf_view(&b));
+    wit_buf_finish(&b);
+    return r;
+}
+
+static void utf16_is_read_with_a_mark_and_without(void **state) {
+    static const struct {
+        const char *mark;
+        bool big_endian;
+    } table[] = { { "\xff\xfe", false }, { "\xfe\xff", true }, { "", false }, { "", true } };
+    for (size_t i = 0; i < WIT_COUNT_OF(table); i++) {
+        struct wit_crawler_robots *r =
+            utf16(table[i].mark, "User-agent: *\r\nDisallow: /a\r\n", table[i].big_endian);
+        assert_false(wit_crawler_robots_allows(r, WIT_STR("bot"), WIT_STR("/a")));
+        assert_true(wit_crawler_robots_allows(r, WIT_STR("bot"), WIT_STR("/b")));
+        wit_crawler_robots_destroy(r);
+    }
+    /* a lone surrogate, and a cut in the middle of a letter, are no reason to read nothing */
+    static const char odd[] = "\xff\xfe\x00\xd8\n\0u\0s\0e\0r\0-\0a\0g\0e\0n\0t\0:\0*\0\n\0"
+                              "d\0i\0s\0a\0l\0l\0o\0w\0:\0/\0\n\0x";
+    struct wit_crawler_robots *r = robots_of(wit_str_of(odd, sizeof odd - 1));
+    assert_false(wit_crawler_robots_allows(r, WIT_STR("bot"), WIT_STR("/a")));
+    wit_crawler_robots_destroy(r);
+}
+
+/* ---- the work of asking --------------------------------------------------------------------- */
+
+/* As many of the lines that `next` writes as the limit holds, then `tail`. */
+static struct wit_crawler_robots *filled(void (*next)(struct wit_buf *b, unsigned i),
+                                         const char *tail) {
+    struct wit_buf b = WIT_BUF_INIT(2 * WIT_CRAWLER_ROBOTS_MAX_BYTES);
+    assert_int_equal(wit_buf_append_cstr(&b, "user-agent: *\n"), 0);
+    for (unsigned i = 0; b.len + strlen(tail) + 200 < WIT_CRAWLER_ROBOTS_MAX_BYTES; i++)
+        next(&b, i);
+    assert_int_equal(wit_buf_append_cstr(&b, tail), 0);
+    struct wit_crawler_robots *r = robots_of(wit_buf_view(&b));
+    wit_buf_finish(&b);
+    return r;
+}
+
+static void star_line(struct wit_buf *b, unsigned i) {
+    assert_int_equal(wit_buf_printf(b, "allow:/*b%u\n", i % 10), 0);
+}
+
+static void prefix_line(struct wit_buf *b, unsigned i) {
+    assert_int_equal(wit_buf_printf(b, "disallow: /articles/%u/private\n", i), 0);
+}
+
+static void groups_line(struct wit_buf *b, unsigned i) {
+    assert_int_equal(wit_buf_printf(b, "user-agent: bot\ndisallow: /%u*x\n", i), 0);
+}
+
+static struct wit_str long_path(struct wit_buf *b) {
+    assert_int_equal(wit_buf_append_cstr(b, "/"), 0);
+    while (b->len < 8192)
+        assert_int_equal(wit_buf_append_byte(b, 'a'), 0);
+    return wit_buf_view(b);
+}
+
+/* Tens of thousands of patterns that each look through a whole long path would take most of a
+ * second. Enough is enough, and what was not looked at to the end is not allowed. */
+static void a_file_that_costs_too_much_denies(void **state) {
+    struct wit_buf b = WIT_BUF_INIT(16384);
+    struct wit_str path = long_path(&b);
+    struct wit_crawler_robots *r = filled(star_line, "");
+    uint64_t work = 0;
+    assert_false(robots_decide(r, WIT_STR("bot"), path, &work));
+    assert_true(work > PATH_PATTERN_WORK_MOST);
+    assert_true(work <= PATH_PATTERN_WORK_MOST + path.len + 64); /* one pattern more */
+    work = 0; /* the same file costs little for addresses as they are */
+    assert_true(robots_decide(r, WIT_STR("bot"), WIT_STR("/2024/10/photo.jpg"), &work));
+    assert_true(work < PATH_PATTERN_WORK_MOST / 2);
+    wit_crawler_robots_destroy(r);
+    wit_buf_finish(&b);
+}
+
+static void large_honest_files_are_decided(void **state) {
+    struct wit_buf b = WIT_BUF_INIT(16384);
+    struct wit_str path = long_path(&b);
+    struct wit_crawler_robots *r =
+        filled(prefix_line, "disallow: /x\nallow: /articles/7/private/x\n");
+    uint64_t work = 0;
+    assert_true(robots_decide(r, WIT_STR("bot"), path, &work));
+    assert_true(work < PATH_PATTERN_WORK_MOST / 2);
+    assert_false(wit_crawler_robots_allows(r, WIT_STR("bot"), WIT_STR("/articles/77/private")));
+    assert_true(wit_crawler_robots_allows(r, WIT_STR("bot"), WIT_STR("/articles/7/private/x")));
+    assert_false(wit_crawler_robots_allows(r, WIT_STR("bot"), WIT_STR("/x")));
+    wit_crawler_robots_destroy(r);
+    r = filled(groups_line, "user-agent: other\nallow: /\n");
+    work = 0;
+    assert_true(robots_decide(r, WIT_STR("bot"), path, &work));
+    assert_true(work < PATH_PATTERN_WORK_MOST / 2);
+    work = 0; /* none of them is somebody else's business */
+    assert_true(robots_decide(r, WIT_STR("other"), path, &work));
+    assert_true(work < 16);
+    wit_crawler_robots_destroy(r);
+    wit_buf_finish(&b);
+}
+
+/* ---- what a file says of use ---------------------------------------------------------------- */
+
+static void groups_say_whom_they_name(void **state) {
+    struct wit_crawler_robots *r = robots_of(
+        WIT_STR("user-agent: *\ndisallow: /\nuser-agent: GPTBot\nuser-agent: img2dataset\n"
+                "disallow: /a\n"));
+    assert_true(wit_crawler_robots_names(r, WIT_STR("gptbot")));
+    assert_true(wit_crawler_robots_names(r, WIT_STR("img2dataset")));
+    assert_false(wit_crawler_robots_names(r, WIT_STR("witbot")));
+    assert_false(wit_crawler_robots_names(r, WIT_STR("*")));
+    assert_false(wit_crawler_robots_names(r, wit_str_of(NULL, 0)));
+    wit_crawler_robots_destroy(r);
+}
+
+static void usage_lines_follow_groups_and_paths(void **state) {
+    enum { U = WIT_CRAWLER_USAGE_RESERVED, S = WIT_CRAWLER_SIGNAL_RESERVED };
+    static const struct {
+        const char *text, *path;
+        unsigned want;
+    } table[] = {
+        { "user-agent: *\nContent-Usage: train-ai=n\n", "/a", U },
+        { "user-agent: *\nContent-Usage: train-ai=y\n", "/a", 0 },
+        { "user-agent: *\ncontent-usage:/p train-ai=n # why\n", "/page", U },
+        { "user-agent: *\nContent-Usage: /p\ttrain-ai=n\n", "/a", 0 },
+        { "user-agent: *\nContent-Usage: /p\n", "/p", 0 }, /* says nothing */
+        { "Content-Usage: train-ai=n\n", "/a", 0 },        /* nobody's */
+        /* the longest path counts, and only it */
+        { "user-agent: *\nContent-Usage: train-ai=n\nContent-Usage: /a train-ai=y\n", "/a", 0 },
+        { "user-agent: *\nContent-Usage: train-ai=n\nContent-Usage: /a train-ai=y\n", "/b", U },
+        { "user-agent: *\nContent-Usage: /a* search=y\nContent-Usage: / ai=n\n", "/ab", 0 },
+        /* of equal ones any n; no path is the path "/" */
+        { "user-agent: *\nContent-Usage: /a ai=n\nContent-Usage: /a train-ai=y\n", "/a", U },
+        { "user-agent: *\nContent-Usage: /a ai=y\nContent-Usage: /a train-ai=n\n", "/a", U },
+        { "user-agent: *\nContent-Usage: / ai=y\nContent-Usage: tdm=n\n", "/a", U },
+        /* groups as for Disallow */
+        { "user-agent: bot\nallow: /\nuser-agent: *\nContent-Usage: ai=n\n", "/a", 0 },
+        { "user-agent: *\nallow: /\nuser-agent: bot\nContent-Usage: ai=n\n", "/a", U },
+        { "user-agent: bot\nContent-Usage: ai=n\nuser-agent: x\nContent-Usage: ai=y\n", "/a", U },
+        { "user-agent: *\nContent-Signal: search=yes, ai-train=no\nallow: /\n", "/a", S },
+        { "user-agent: *\nContent-Signal: search=yes,ai-input=no\n", "/a", 0 },
+        { "user-agent: *\ncontent-signal: AI-Train = No\n", "/a", S },
+        { "user-agent: *\nContent-Signal: ai-train=no\nContent-Usage: ai=n\n", "/a", S | U },
+        { "user-agent: *\nContent-Signals: ai-train=no\n", "/a", 0 }, /* another key */
+        { "License: https://h/l.xml\n", "/a", 0 },
+    };
+    for (size_t i = 0; i < WIT_COUNT_OF(table); i++) {
+        struct wit_crawler_robots *r = robots_of(wit_str_from(table[i].text));
+        unsigned got =
+            wit_crawler_robots_usage(r, WIT_STR("bot"), wit_str_from(table[i].path), NULL);
+        if (got != table[i].want)
+            fail_msg("%u, not %u, for %s by\n%s", got, table[i].want, table[i].path, table[i].text);
+        wit_crawler_robots_destroy(r);
+    }
+}
+
+static void what_was_said_of_use_is_kept_as_written(void **state) {
+    struct wit_buf raw = WIT_BUF_INIT(4096);
+    struct wit_crawler_robots *r = robots_of(WIT_STR("license: https://h/l.xml\n"
+                                                     "user-agent: *\n"
+                                                     "content-usage: /a  train-ai=y;why=\"z\"\n"
+                                                     "content-usage: /b train-ai=n\n"
+                                                     "content-signal: search=yes, ai-train=yes\n"
+                                                     "allow: /\n"));
+    assert_int_equal(wit_crawler_robots_usage(r, WIT_STR("bot"), WIT_STR("/a"), &raw), 0);
+    assert_int_equal(wit_buf_terminate(&raw), 0);
+    assert_string_equal(raw.data, "robots.content-usage: /a  train-ai=y;why=\"z\"\n"
+                                  "robots.content-signal: search=yes, ai-train=yes\n"
+                                  "robots.license: https://h/l.xml\n");
+    wit_buf_finish(&raw);
+    wit_crawler_robots_destroy(r);
+}
+
+static void usage_line(struct wit_buf *b, unsigned i) {
+    assert_int_equal(wit_buf_printf(b, "content-usage:/*b%u train-ai=y\n", i), 0);
+}
+
+static void statements_that_cost_too_much_reserve(void **state) {
+    struct wit_buf b = WIT_BUF_INIT(16384);
+    struct wit_str path = long_path(&b);
+    struct wit_crawler_robots *r = filled(usage_line, "");
+    assert_int_equal(wit_crawler_robots_usage(r, WIT_STR("bot"), path, NULL),
+                     WIT_CRAWLER_USAGE_RESERVED);
+    assert_int_equal(wit_crawler_robots_usage(r, WIT_STR("bot"), WIT_STR("/a"), NULL), 0);
+    wit_crawler_robots_destroy(r);
+    wit_buf_finish(&b);
 }
 
 int main(void) {
@@ -390,6 +589,13 @@ int main(void) {
         cmocka_unit_test(what_lies_behind_the_limit_is_not_read),
         cmocka_unit_test(long_lines_are_cut),
         cmocka_unit_test(the_densest_files_fit),
+        cmocka_unit_test(utf16_is_read_with_a_mark_and_without),
+        cmocka_unit_test(a_file_that_costs_too_much_denies),
+        cmocka_unit_test(large_honest_files_are_decided),
+        cmocka_unit_test(groups_say_whom_they_name),
+        cmocka_unit_test(usage_lines_follow_groups_and_paths),
+        cmocka_unit_test(what_was_said_of_use_is_kept_as_written),
+        cmocka_unit_test(statements_that_cost_too_much_reserve),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
