@@ -11,6 +11,7 @@
  * on reads the log, slice by slice, and so does one that finds more images than may wait in memory.
  */
 #include "crawl_report.h"
+#include "crawl_rights.h"
 #include "crawl_status.h"
 #include "key_set.h"
 #include "reactor.h"
@@ -59,7 +60,8 @@ struct crawl {
     uint64_t run_pages, run_images, run_refused, fetched_bytes;
     struct refusal_table run_refusals;
     uint64_t committed_ms, progress_ms;
-    bool changed; /* since the last commit */
+    bool changed;     /* since the last commit */
+    unsigned ignored; /* enum wit_crawler_ignore: by this run and those before */
 };
 
 struct wit_crawler_config wit_crawler_config_default(void) {
@@ -308,6 +310,12 @@ static int page_add(struct crawl *c, uint32_t depth, uint32_t hops, bool sitemap
     return st < 0 ? st : 0;
 }
 
+/* Of the page: what its origin's files say, its headers, and the document itself. */
+static unsigned page_directives(const struct crawl *c, const struct crawl_task *t) {
+    return wit_crawler_directives_combine(t->directives,
+                                          crawl_rights_of_page(t->page.directives, c->cfg->ignore));
+}
+
 /* Into c->url: 1; 0: it is no URL. */
 static int url_read(struct crawl *c, struct wit_str url, const struct wit_url *base,
                     struct wit_error *err) {
@@ -363,7 +371,7 @@ static int pair_is_outside(struct crawl *c, const struct wit_crawler_pair *pair,
 }
 
 static int pairs_keep(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
-    const char *refused = wit_crawler_directives_refuse(t->directives | t->page.directives);
+    const char *refused = wit_crawler_directives_refuse(page_directives(c, t));
     if (refused && t->page.pair_count)
         return frontier_count(c->frontier, WIT_CRAWLER_CANDIDATE, refused, t->page.pair_count, err);
     int st = 0;
@@ -389,7 +397,7 @@ static int pairs_keep(struct crawl *c, const struct crawl_task *t, struct wit_er
 static int links_follow(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
     size_t most = t->document == WIT_CRAWLER_SITEMAP ? WIT_CRAWLER_SITEMAP_MAX_URLS : LINKS_MOST;
     int st = url_read(c, crawl_task_address(t), NULL, err);
-    if (st < 0 || (t->directives | t->page.directives) & WIT_CRAWLER_NOFOLLOW)
+    if (st < 0 || page_directives(c, t) & WIT_CRAWLER_NOFOLLOW)
         return st < 0 ? st : 0;
     struct wit_hash128 own = domain_key(c);
     for (size_t i = 0; i < t->page.link_count && i < most && st >= 0; i++) {
@@ -831,6 +839,8 @@ static int start(struct crawl *c, struct wit_error *err) {
     if (st >= 0)
         st = frontier_begin(c, err);
     if (st >= 0)
+        st = crawl_rights_note(c->cfg->dir, c->cfg->ignore, &c->ignored, err);
+    if (st >= 0)
         st = refusal_log_open(&c->refusals, c->cfg->dir, err);
     if (st >= 0)
         st = crawl_status_open(&c->status, c->cfg->dir, err);
@@ -901,6 +911,7 @@ int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_rep
             report->fetched_bytes = c.fetched_bytes;
             report->rows = feed_tell(&c).rows;
             report->feed_changed = c.feed_changed;
+            report->ignored = c.ignored;
         }
         if (kept < 0) {
             st = kept;

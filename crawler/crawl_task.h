@@ -47,7 +47,7 @@ struct crawl_task {
     size_t read_at;                     /* what the extractor has of its body */
     struct wit_crawler_extractor *extractor;
     struct wit_crawler_page page; /* lives as long as the extractor's page */
-    unsigned directives;          /* of the page's own headers */
+    unsigned directives;          /* of robots.txt and tdmrep.json, and then of the headers too */
     int64_t fetched_at_s;
     uint64_t wire_bytes; /* over all tries */
 };

@@ -271,6 +271,8 @@ static void on_meta(struct wit_crawler_extractor *x, const struct html_token *to
         x->directives |= wit_crawler_directives_parse(content, agent);
     if (reservation && wit_str_eq(wit_str_trim(content), WIT_STR("1")))
         x->directives |= WIT_CRAWLER_TDM_RESERVED;
+    if (reservation && wit_str_eq(wit_str_trim(content), WIT_STR("0")))
+        x->directives |= WIT_CRAWLER_TDM_OPEN;
 }
 
 static void on_start_tag(struct wit_crawler_extractor *x, const struct html_token *token) {

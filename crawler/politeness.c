@@ -1,6 +1,7 @@
 /* politeness.c: domains, their origins, and the heap of those that are due. */
 #include "politeness.h"
 
+#include "crawl_rights.h"
 #include "text/wit_text.h"
 
 #include <stdlib.h>
@@ -26,6 +27,14 @@ enum origin_state {
     ORIGIN_DENIED
 };
 
+/* What is known of its tdmrep.json, while it is ALLOWED. */
+enum tdm_state {
+    /* UNKNOWN -> FETCHING -> KNOWN -> (life over) -> UNKNOWN; FETCHING -> UNKNOWN to try again */
+    TDM_UNKNOWN,
+    TDM_FETCHING,
+    TDM_KNOWN
+};
+
 struct polite_origin {
     struct polite_origin *next; /* of the domain */
     struct polite_domain *domain;
@@ -34,7 +43,11 @@ struct polite_origin {
     size_t robots_bytes;
     const char *reason; /* of DENIED */
     uint64_t expires_ms;
-    unsigned tries;
+    enum tdm_state tdm_state;
+    struct wit_crawler_tdmrep *tdmrep; /* of KNOWN; NULL says nothing */
+    size_t tdmrep_bytes;
+    uint64_t tdm_expires_ms;
+    unsigned tries;            /* for the file that is asked for now */
     size_t refs;               /* tasks that point here */
     struct crawl_list waiting; /* for the rules */
     size_t name_len;
@@ -83,10 +96,19 @@ static void origin_forget_rules(struct polite *p, struct polite_origin *o) {
     o->state = ORIGIN_UNKNOWN;
 }
 
+static void origin_forget_tdmrep(struct polite *p, struct polite_origin *o) {
+    wit_crawler_tdmrep_destroy(o->tdmrep);
+    p->totals.robots_bytes -= o->tdmrep_bytes;
+    o->tdmrep = NULL;
+    o->tdmrep_bytes = 0;
+    o->tdm_state = TDM_UNKNOWN;
+}
+
 static void origin_destroy(struct polite *p, struct polite_origin *o) {
     for (struct crawl_task *t; (t = crawl_list_pop(&o->waiting));)
         crawl_task_destroy(t);
     origin_forget_rules(p, o);
+    origin_forget_tdmrep(p, o);
     p->totals.origins--;
     free(o);
 }
@@ -96,7 +118,7 @@ static void origins_trim(struct polite *p, struct polite_domain *d) {
     struct polite_origin **link = &d->origins;
     while (d->origin_count >= ORIGINS_MOST && *link) {
         struct polite_origin *o = *link;
-        if (o->refs || o->state == ORIGIN_FETCHING) {
+        if (o->refs || o->state == ORIGIN_FETCHING || o->tdm_state == TDM_FETCHING) {
             link = &o->next;
             continue;
         }
@@ -181,6 +203,13 @@ static void idle_trim(struct polite *p, uint64_t now_ms) {
     }
 }
 
+static void origin_trim(struct polite *p, struct polite_origin *o) {
+    if (o->state == ORIGIN_ALLOWED && o->robots)
+        origin_forget_rules(p, o);
+    if (o->tdm_state == TDM_KNOWN && o->tdmrep)
+        origin_forget_tdmrep(p, o);
+}
+
 /* Rules of other origins go, wherever they are, until there is room: whoever needs them again asks
  * again. A hand that goes round, so that all are hit in turn. */
 static void rules_trim(struct polite *p, const struct polite_origin *keep) {
@@ -188,8 +217,8 @@ static void rules_trim(struct polite *p, const struct polite_origin *keep) {
         p->hand = (p->hand + 1) % BUCKETS;
         for (struct polite_domain *d = p->buckets[p->hand]; d; d = d->next_in_bucket)
             for (struct polite_origin *o = d->origins; o; o = o->next)
-                if (o != keep && o->state == ORIGIN_ALLOWED && o->robots)
-                    origin_forget_rules(p, o);
+                if (o != keep)
+                    origin_trim(p, o);
     }
 }
 
@@ -316,10 +345,91 @@ int polite_push(struct polite *p, struct crawl_task *t, uint64_t now_ms) {
     return 0;
 }
 
-static bool rules_allow(const struct polite *p, const struct crawl_task *t) {
+static struct wit_str target_of(const struct crawl_task *t) {
     struct wit_str address = crawl_task_address(t);
-    struct wit_str target = wit_str_slice(address, t->target_at, t->target_at + t->target_len);
-    return !t->origin->robots || wit_crawler_robots_allows(t->origin->robots, p->agent, target);
+    return wit_str_slice(address, t->target_at, t->target_at + t->target_len);
+}
+
+/* Why the rules keep this path from us; NULL: they don't. */
+static const char *rules_refuse(const struct polite *p, const struct polite_origin *o,
+                                struct wit_str target) {
+    const struct wit_crawler_config *cfg = p->cfg;
+    if (!o->robots)
+        return NULL;
+    if (!(cfg->ignore & WIT_CRAWLER_IGNORE_ROBOTS) &&
+        !wit_crawler_robots_allows(o->robots, p->agent, target))
+        return "robots_denied";
+    for (size_t i = 0; i < cfg->obey_agent_count; i++) {
+        struct wit_str agent = wit_str_from(cfg->obey_agents[i]);
+        if (wit_crawler_robots_names(o->robots, agent) &&
+            !wit_crawler_robots_allows(o->robots, agent, target))
+            return "robots_other_agent";
+    }
+    return NULL;
+}
+
+/* Is the tdmrep.json to be asked for before anything else? Not where the rules keep it from us:
+ * then it says nothing. */
+static bool tdmrep_is_wanted(struct polite *p, struct polite_origin *o, uint64_t now_ms) {
+    if (p->cfg->ignore & WIT_CRAWLER_IGNORE_TDM)
+        return false;
+    if (o->tdm_state == TDM_KNOWN && o->tdm_expires_ms <= now_ms)
+        origin_forget_tdmrep(p, o);
+    if (o->tdm_state == TDM_UNKNOWN && rules_refuse(p, o, WIT_STR(POLITE_TDMREP_PATH))) {
+        o->tdm_state = TDM_KNOWN;
+        o->tdm_expires_ms = o->expires_ms;
+    }
+    return o->tdm_state != TDM_KNOWN;
+}
+
+/* What the files of its origin say of the use of what is asked for. */
+static void rights_read(const struct polite *p, struct crawl_task *t) {
+    const struct polite_origin *o = t->origin;
+    struct wit_str target = target_of(t);
+    unsigned said = 0;
+    wit_buf_reset(&t->rights);
+    if (o->robots)
+        said = wit_crawler_robots_usage(o->robots, p->agent, target, &t->rights);
+    t->directives = crawl_rights_of_robots(said, p->cfg->ignore);
+    if (o->tdmrep)
+        t->directives |= wit_crawler_tdmrep_of(o->tdmrep, target, &t->rights);
+}
+
+/* An image that robots.txt reserves is not worth a request. A page may have links, and what
+ * tdmrep.json says the answer itself may take back. */
+static const char *rights_refuse(const struct crawl_task *t) {
+    const unsigned tdm = WIT_CRAWLER_TDM_RESERVED | WIT_CRAWLER_TDM_OPEN;
+    return t->subject == WIT_CRAWLER_IMAGE ? wit_crawler_directives_refuse(t->directives & ~tdm)
+                                           : NULL;
+}
+
+/* A task whose origin may be asked. False: it now waits for the tdmrep.json. */
+static bool task_admit(struct polite *p, struct crawl_task *t, uint64_t now_ms,
+                       enum polite_step *step, struct polite_turn *turn) {
+    struct polite_origin *o = t->origin;
+    turn->reason = rules_refuse(p, o, target_of(t));
+    if (!turn->reason && tdmrep_is_wanted(p, o, now_ms)) {
+        crawl_list_push(&o->waiting, t);
+        if (o->tdm_state == TDM_FETCHING)
+            return false;
+        o->tdm_state = TDM_FETCHING;
+        slot_take(o->domain, now_ms);
+        turn->task = NULL;
+        *step = POLITE_TDMREP;
+        return true;
+    }
+    if (!turn->reason) {
+        rights_read(p, t);
+        turn->reason = rights_refuse(t);
+    }
+    if (!turn->reason) {
+        slot_take(o->domain, now_ms);
+        *step = POLITE_FETCH;
+        return true;
+    }
+    task_leave(t);
+    *step = POLITE_REFUSED;
+    return true;
 }
 
 /* The first task of a domain that is due. False: it now waits for its origin's rules. */
@@ -336,19 +446,15 @@ static bool task_step(struct polite *p, struct polite_domain *d, uint64_t now_ms
         return false;
     case ORIGIN_UNKNOWN:
         crawl_list_push(&o->waiting, t);
+        if (o->tdm_state == TDM_FETCHING) /* one file of an origin at a time */
+            return false;
         o->state = ORIGIN_FETCHING;
         slot_take(d, now_ms);
         turn->task = NULL;
         *step = POLITE_ROBOTS;
         return true;
     case ORIGIN_ALLOWED:
-        if (rules_allow(p, t)) {
-            slot_take(d, now_ms);
-            *step = POLITE_FETCH;
-            return true;
-        }
-        turn->reason = "robots_denied";
-        break;
+        return task_admit(p, t, now_ms, step, turn);
     case ORIGIN_DENIED:
         turn->reason = o->reason;
         break;
@@ -425,13 +531,18 @@ uint64_t polite_robots_hop(struct polite *p, struct polite_origin *o, uint64_t n
 
 /* ---- robots.txt ----------------------------------------------------------------------------- */
 
-static void rules_arrived(struct polite *p, struct polite_origin *o, enum origin_state state) {
+/* The request for a file of the origin is over: its tasks queue again. */
+static void file_over(struct polite *p, struct polite_origin *o, unsigned tries) {
     struct polite_domain *d = o->domain;
     d->active--;
-    o->state = state;
-    o->tries = state == ORIGIN_UNKNOWN ? o->tries + 1 : 0;
+    o->tries = tries;
     crawl_list_prepend(&d->queue, &o->waiting);
     domain_settle(p, d);
+}
+
+static void rules_arrived(struct polite *p, struct polite_origin *o, enum origin_state state) {
+    o->state = state;
+    file_over(p, o, 0);
 }
 
 void polite_robots_allow(struct polite *p, struct polite_origin *o,
@@ -461,18 +572,36 @@ void polite_robots_deny(struct polite *p, struct polite_origin *o, const char *r
     rules_arrived(p, o, ORIGIN_DENIED);
 }
 
-void polite_robots_retry(struct polite *p, struct polite_origin *o, uint64_t wait_ms,
-                         uint64_t now_ms) {
+void polite_tdmrep(struct polite *p, struct polite_origin *o, struct wit_crawler_tdmrep *tdmrep,
+                   size_t tdmrep_bytes, bool answered, uint64_t now_ms) {
+    o->tdmrep = tdmrep;
+    o->tdmrep_bytes = tdmrep ? ROBOTS_MEMORY_FACTOR * tdmrep_bytes : 0;
+    o->tdm_expires_ms = now_ms + (answered ? RULES_LIFE_MS : DENIAL_LIFE_MS);
+    o->tdm_state = TDM_KNOWN;
+    p->totals.robots_bytes += o->tdmrep_bytes;
+    file_over(p, o, 0);
+    rules_trim(p, o);
+}
+
+static void file_again(struct polite *p, struct polite_origin *o, unsigned tries, uint64_t wait_ms,
+                       uint64_t now_ms) {
     if (now_ms + wait_ms > o->domain->next_ms)
         o->domain->next_ms = now_ms + wait_ms;
-    rules_arrived(p, o, ORIGIN_UNKNOWN);
+    if (o->state == ORIGIN_FETCHING)
+        o->state = ORIGIN_UNKNOWN;
+    else
+        o->tdm_state = TDM_UNKNOWN;
+    file_over(p, o, tries);
+}
+
+void polite_robots_retry(struct polite *p, struct polite_origin *o, uint64_t wait_ms,
+                         uint64_t now_ms) {
+    file_again(p, o, o->tries + 1, wait_ms, now_ms);
 }
 
 void polite_robots_again(struct polite *p, struct polite_origin *o, uint64_t wait_ms,
                          uint64_t now_ms) {
-    unsigned tries = o->tries;
-    polite_robots_retry(p, o, wait_ms, now_ms);
-    o->tries = tries;
+    file_again(p, o, o->tries, wait_ms, now_ms);
 }
 
 struct polite_totals polite_totals(const struct polite *p) {

@@ -1,10 +1,12 @@
 /*
  * politeness.h: whose turn it is. Tasks queue by registrable domain; a domain is due when its delay
  * is over and it has a free slot; before an origin (scheme, host, port) is asked for anything its
- * robots.txt is. Knows no network and no clock: both are the reactor's, times are arguments.
+ * robots.txt is, and then its tdmrep.json. Knows no network and no clock: both are the reactor's,
+ * times are arguments.
  *
  *     waiting tasks -> polite_next -> FETCH   -> polite_done
  *                                  -> ROBOTS  -> polite_robots_{allow,deny,retry}
+ *                                  -> TDMREP  -> polite_tdmrep, polite_robots_retry
  *                                  -> REFUSED
  *
  * Belongs to one reactor, and all tasks of a domain go to the same one.
@@ -14,9 +16,12 @@
 
 #include "crawl_task.h"
 
+#define POLITE_TDMREP_PATH "/.well-known/tdmrep.json"
+
 struct polite;
 
-/* Takes from cfg: user_agent, delay_ms, concurrency, hosts, retry_ms, max_wait_ms. Borrows it. */
+/* Takes from cfg: user_agent, obey_agents, ignore, delay_ms, concurrency, hosts, retry_ms,
+ * max_wait_ms. Borrows it. */
 int polite_create(const struct wit_crawler_config *cfg, struct polite **out, struct wit_error *err);
 void polite_destroy(struct polite *p); /* with the tasks that queue */
 
@@ -27,9 +32,12 @@ int polite_push(struct polite *p, struct crawl_task *t, uint64_t now_ms);
 
 enum polite_step {
     POLITE_NOTHING, /* before polite_due_ms */
-    POLITE_FETCH,   /* ask for `task`; its domain's slot is taken until polite_done */
-    POLITE_ROBOTS,  /* ask for the robots.txt of `origin`; likewise */
-    POLITE_REFUSED  /* `task` may not be asked for, `reason` says why; it is the caller's */
+    /* Ask for `task`; its domain's slot is taken until polite_done. Its `directives` are what the
+     * files of its origin say, its `rights` their words. */
+    POLITE_FETCH,
+    POLITE_ROBOTS, /* ask for the robots.txt of `origin`; likewise */
+    POLITE_TDMREP, /* ask for the tdmrep.json of `origin`; likewise */
+    POLITE_REFUSED /* `task` may not be asked for, `reason` says why; it is the caller's */
 };
 struct polite_turn {
     struct crawl_task *task;
@@ -48,7 +56,7 @@ enum polite_answer { POLITE_FINE, POLITE_OVERLOADED };
 void polite_done(struct polite *p, struct crawl_task *t, enum polite_answer answer,
                  uint64_t retry_after_ms, uint64_t now_ms);
 
-/* ---- an origin and its robots.txt ---- */
+/* ---- an origin, its robots.txt and tdmrep.json ---- */
 
 struct wit_str polite_origin_name(const struct polite_origin *o); /* "http://example.com:8080" */
 unsigned polite_origin_tries(const struct polite_origin *o);      /* so far, this time round */
@@ -59,15 +67,20 @@ void polite_robots_allow(struct polite *p, struct polite_origin *o,
 /* Nothing may be asked of it for an hour; `reason` is static. */
 void polite_robots_deny(struct polite *p, struct polite_origin *o, const char *reason,
                         uint64_t now_ms);
-/* Ask again, not before so long. */
+/* The tdmrep.json: ours from now on, for 24 hours; NULL says nothing. Without an answer nothing is
+ * said for an hour: unlike robots.txt it is no permission to ask. */
+void polite_tdmrep(struct polite *p, struct polite_origin *o, struct wit_crawler_tdmrep *tdmrep,
+                   size_t tdmrep_bytes, bool answered, uint64_t now_ms);
+
+/* What follows is for either file. Ask again, not before so long. */
 void polite_robots_retry(struct polite *p, struct polite_origin *o, uint64_t wait_ms,
                          uint64_t now_ms);
 
-/* Its server said 429 or 503 to the request for robots.txt: the domain rests as polite_done has it.
+/* Its server said 429 or 503 to the request for the file: the domain rests as polite_done has it.
  * Before allow, deny or retry. */
 void polite_robots_overloaded(struct polite *p, struct polite_origin *o, uint64_t retry_after_ms,
                               uint64_t now_ms);
-/* Its robots.txt is elsewhere: when the next request for it may start. It keeps the slot, and other
+/* The file is elsewhere: when the next request for it may start. It keeps the slot, and other
  * requests to the domain wait their delay behind it. */
 uint64_t polite_robots_hop(struct polite *p, struct polite_origin *o, uint64_t now_ms);
 

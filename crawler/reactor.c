@@ -8,7 +8,7 @@
  */
 #include "reactor.h"
 
-#include "page_headers.h"
+#include "crawl_rights.h"
 #include "page_type.h"
 #include "politeness.h"
 #include "text/wit_text.h"
@@ -29,7 +29,7 @@ struct reactor {
     struct wit_net *net;
     struct polite *polite;
     struct due_heap later;    /* tasks that wait for their next try */
-    struct due_heap hops;     /* robots.txt that are elsewhere, and wait for their turn */
+    struct due_heap hops;     /* such files that are elsewhere, and wait for their turn */
     struct crawl_list unread; /* pages that arrived; the first may be half taken apart */
     struct crawl_mailbox inbox;
     struct wit_url url, base; /* scratch */
@@ -40,9 +40,11 @@ struct reactor {
     bool running; /* the thread is there */
 };
 
+/* A request for robots.txt or tdmrep.json. */
 struct robots_fetch {
     struct reactor *reactor;
     struct polite_origin *origin;
+    bool tdmrep;
     unsigned hops;
     struct wit_buf url;
     struct due_item due;
@@ -136,11 +138,20 @@ static void task_failed(struct reactor *r, struct crawl_task *t, const char *rea
 
 /* ---- rights --------------------------------------------------------------------------------- */
 
-/* Lines of the headers with this name, as "name: value\n". What has no room is left out. */
-static void headers_keep(struct wit_str headers, struct wit_str name, struct wit_buf *out) {
-    struct wit_str value = { NULL, 0 };
-    for (size_t at = 0; wit_net_header_next(headers, name, &at, &value);)
-        wit_buf_printf(out, "%.*s: %.*s\n", WIT_STR_FMT(name), WIT_STR_FMT(value));
+/* What the files of its origin said of it, and now the headers. */
+static unsigned directives_of(const struct reactor *r, const struct crawl_task *t,
+                              struct wit_str headers) {
+    const struct wit_crawler_config *cfg = r->cfg.crawl;
+    return wit_crawler_directives_combine(t->directives,
+                                          crawl_rights_of_headers(headers,
+                                                                  wit_str_from(cfg->user_agent),
+                                                                  cfg->ignore));
+}
+
+/* Before the first byte of an image: one that may not be used is not loaded. */
+static const char *on_image_headers(void *user, struct wit_str headers) {
+    const struct crawl_task *t = user;
+    return wit_crawler_directives_refuse(directives_of(t->reactor, t, headers));
 }
 
 /* ---- images --------------------------------------------------------------------------------- */
@@ -176,12 +187,8 @@ static void image_arrived(struct reactor *r, struct crawl_task *t,
                           struct wit_net_response *response) {
     static const struct wit_image_limits limits = WIT_IMAGE_LIMITS_DEFAULT;
     static const char *const kept[] = { "content-type", "etag", "last-modified" };
-    static const char *const rights[] = { "x-robots-tag", "tdm-reservation", "tdm-policy",
-                                          "content-usage" };
     struct wit_str bytes = wit_buf_view(&response->body);
-    struct wit_str agent = wit_str_from(r->cfg.crawl->user_agent);
-    const char *reason =
-        wit_crawler_directives_refuse(page_headers_directives(response->headers, agent));
+    const char *reason = wit_crawler_directives_refuse(directives_of(r, t, response->headers));
     if (!reason)
         reason = digest_reason(t, bytes);
     if (!reason) {
@@ -193,9 +200,8 @@ static void image_arrived(struct reactor *r, struct crawl_task *t,
         return;
     }
     for (size_t i = 0; i < WIT_COUNT_OF(kept); i++)
-        headers_keep(response->headers, wit_str_from(kept[i]), &t->headers);
-    for (size_t i = 0; i < WIT_COUNT_OF(rights); i++)
-        headers_keep(response->headers, wit_str_from(rights[i]), &t->rights);
+        crawl_headers_keep(response->headers, wit_str_from(kept[i]), &t->headers);
+    crawl_rights_keep(response->headers, &t->rights);
     t->body = response->body; /* ours now, released when the task is destroyed */
     response->body = (struct wit_buf)WIT_BUF_INIT(0);
     t->reactor = r;
@@ -301,8 +307,7 @@ static void page_arrived(struct reactor *r, struct crawl_task *t,
         return;
     }
     t->document = type == PAGE_TYPE_SITEMAP ? WIT_CRAWLER_SITEMAP : WIT_CRAWLER_HTML;
-    t->directives =
-        page_headers_directives(response->headers, wit_str_from(r->cfg.crawl->user_agent));
+    t->directives = directives_of(r, t, response->headers);
     if (wit_buf_append_str(&t->headers, charset) < 0) {
         task_refuse(r, t, "no_memory");
         return;
@@ -366,6 +371,7 @@ static void task_fetch(struct reactor *r, struct crawl_task *t) {
     req.cut = page;
     req.max_body_bytes = page ? cfg->max_page_bytes : cfg->max_image_bytes;
     req.max_body_by = page ? max_page_bytes : NULL;
+    req.on_headers = page ? NULL : on_image_headers;
     req.deadline_ms = cfg->deadline_ms;
     t->reactor = r;
     int st = wit_net_fetch(r->net, &req, on_response, t, NULL);
@@ -378,7 +384,7 @@ static void task_fetch(struct reactor *r, struct crawl_task *t) {
     r->active++;
 }
 
-/* ---- robots.txt ----------------------------------------------------------------------------- */
+/* ---- robots.txt and tdmrep.json ------------------------------------------------------------- */
 
 static void robots_fetch_destroy(struct robots_fetch *f) {
     if (f)
@@ -408,30 +414,56 @@ static void sitemaps_tell(struct reactor *r, const struct polite_origin *o,
         task_return(r, t, CRAWL_SITEMAPS, NULL);
 }
 
+/* Wait and ask for the file once more? Done then. */
+static bool file_retry(struct reactor *r, struct polite_origin *o, const char *reason,
+                       const struct wit_net_response *response, uint64_t now_ms) {
+    const struct wit_crawler_config *cfg = r->cfg.crawl;
+    uint64_t asked_ms = is_overload(response->status) ? retry_after_of(response) : 0;
+    if (strcmp(reason, "no_memory") == 0) /* ours, so it does not count as a try */
+        polite_robots_again(r->polite, o, NO_MEMORY_WAIT_MS, now_ms);
+    else if (polite_origin_tries(o) < cfg->retries && asked_ms <= cfg->max_wait_ms)
+        polite_robots_retry(r->polite, o, retry_wait_ms(r, polite_origin_tries(o)), now_ms);
+    else
+        return false;
+    return true;
+}
+
 static void robots_decide(struct reactor *r, struct polite_origin *o, const char *reason,
                           const struct wit_net_response *response) {
-    const struct wit_crawler_config *cfg = r->cfg.crawl;
     uint64_t now_ms = wit_clock_ms();
-    uint64_t asked_ms = is_overload(response->status) ? retry_after_of(response) : 0;
     struct wit_crawler_robots *robots = NULL;
-    if (is_overload(response->status))
-        polite_robots_overloaded(r->polite, o, asked_ms, now_ms);
     if (!reason &&
         wit_crawler_robots_parse(response->body.data, response->body.len, &robots, NULL) < 0)
         reason = "no_memory";
     if (!reason) {
         sitemaps_tell(r, o, robots); /* before a page that waits for the rules can be done */
         polite_robots_allow(r->polite, o, robots, response->body.len, now_ms);
-    } else if (is_no_rules(reason, response->status)) {
+    } else if (is_no_rules(reason, response->status))
         polite_robots_allow(r->polite, o, NULL, 0, now_ms);
-    } else if (strcmp(reason, "no_memory") == 0) { /* ours, so it does not count as a try */
-        polite_robots_again(r->polite, o, NO_MEMORY_WAIT_MS, now_ms);
-    } else if (polite_origin_tries(o) < cfg->retries && asked_ms <= cfg->max_wait_ms &&
-               (wit_net_reason_heals(reason) || response->status)) {
-        polite_robots_retry(r->polite, o, retry_wait_ms(r, polite_origin_tries(o)), now_ms);
-    } else { /* without an answer the host itself is the trouble, and its name says more */
-        polite_robots_deny(r->polite, o, response->status ? "robots_unreachable" : reason, now_ms);
-    }
+    else if ((wit_net_reason_heals(reason) || response->status) &&
+             file_retry(r, o, reason, response, now_ms))
+        return;
+    else if (!response->status) /* the host itself is the trouble, and its name says more */
+        polite_robots_deny(r->polite, o, reason, now_ms);
+    else if (r->cfg.crawl->ignore & WIT_CRAWLER_IGNORE_ROBOTS)
+        polite_robots_allow(r->polite, o, NULL, 0, now_ms);
+    else
+        polite_robots_deny(r->polite, o, "robots_unreachable", now_ms);
+}
+
+/* Servers answer this path with anything, most of all with a page that says that it is not there:
+ * what is no array of rules says nothing. */
+static void tdmrep_decide(struct reactor *r, struct polite_origin *o, const char *reason,
+                          const struct wit_net_response *response) {
+    uint64_t now_ms = wit_clock_ms();
+    struct wit_crawler_tdmrep *tdmrep = NULL;
+    if (!reason && wit_crawler_tdmrep_parse(response->body.data, response->body.len, &tdmrep,
+                                            NULL) == WIT_ENOMEM)
+        reason = "no_memory";
+    if (reason && wit_net_reason_heals(reason) && file_retry(r, o, reason, response, now_ms))
+        return;
+    bool answered = !reason || is_no_rules(reason, response->status);
+    polite_tdmrep(r->polite, o, tdmrep, response->body.len, answered, now_ms);
 }
 
 static void on_robots(void *user, struct wit_net_response *response);
@@ -439,10 +471,10 @@ static void on_robots(void *user, struct wit_net_response *response);
 static int robots_ask(struct robots_fetch *f) {
     struct reactor *r = f->reactor;
     struct wit_net_request req = wit_net_request_default(wit_buf_view(&f->url));
-    req.accept = "text/plain,*/*;q=0.5";
+    req.accept = f->tdmrep ? "application/json,*/*;q=0.5" : "text/plain,*/*;q=0.5";
     req.compressed = true;
-    req.cut = true;
-    req.max_body_bytes = WIT_CRAWLER_ROBOTS_MAX_BYTES;
+    req.cut = !f->tdmrep; /* half a JSON text is none */
+    req.max_body_bytes = f->tdmrep ? WIT_CRAWLER_TDMREP_MAX_BYTES : WIT_CRAWLER_ROBOTS_MAX_BYTES;
     req.deadline_ms = r->cfg.crawl->deadline_ms;
     int st = wit_net_fetch(r->net, &req, on_robots, f, NULL);
     r->active += st == 0;
@@ -482,21 +514,27 @@ static void on_robots(void *user, struct wit_net_response *response) {
         return;
     }
     if (!robots_follow(f, response, &reason)) {
-        robots_decide(r, f->origin, reason, response);
+        if (is_overload(response->status))
+            polite_robots_overloaded(r->polite, f->origin, retry_after_of(response),
+                                     wit_clock_ms());
+        (f->tdmrep ? tdmrep_decide : robots_decide)(r, f->origin, reason, response);
         robots_fetch_destroy(f);
     }
     pump(r);
 }
 
-static void robots_start(struct reactor *r, struct polite_origin *o) {
+static void robots_start(struct reactor *r, struct polite_origin *o, bool tdmrep) {
     struct robots_fetch *f = calloc(1, sizeof *f);
     struct wit_str name = polite_origin_name(o);
     if (f) {
         f->reactor = r;
         f->origin = o;
+        f->tdmrep = tdmrep;
         f->url = (struct wit_buf)WIT_BUF_INIT(WIT_URL_MAX_BYTES);
     }
-    if (f && wit_buf_printf(&f->url, "%.*s/robots.txt", WIT_STR_FMT(name)) >= 0 &&
+    if (f &&
+        wit_buf_printf(&f->url, "%.*s%s", WIT_STR_FMT(name),
+                       tdmrep ? POLITE_TDMREP_PATH : "/robots.txt") >= 0 &&
         robots_ask(f) == 0)
         return;
     robots_fetch_destroy(f);
@@ -551,8 +589,8 @@ static void pump(struct reactor *r) {
             break;
         if (step == POLITE_FETCH)
             task_fetch(r, turn.task);
-        else if (step == POLITE_ROBOTS)
-            robots_start(r, turn.origin);
+        else if (step == POLITE_ROBOTS || step == POLITE_TDMREP)
+            robots_start(r, turn.origin, step == POLITE_TDMREP);
         else
             task_refuse(r, turn.task, turn.reason);
     }

@@ -5,8 +5,8 @@
  * A position is a file, the place of a record and how many results that place has given: a broken
  * stretch is told at the place of the record before it or at its own, so a place may give several.
  */
+#include "crawl_rights.h"
 #include "net/wit_net.h"
-#include "page_headers.h"
 #include "page_type.h"
 #include "text/wit_text.h"
 #include "warc_http.h"
@@ -110,7 +110,9 @@ static int page_read(struct wit_crawler_archive *a, struct wit_str headers, stru
         return st;
     if (st < 0)
         return refuse(out, "bad_page");
-    out->page.directives |= page_headers_directives(headers, from.agent);
+    out->page.directives =
+        wit_crawler_directives_combine(crawl_rights_of_headers(headers, from.agent, a->cfg.ignore),
+                                       crawl_rights_of_page(out->page.directives, a->cfg.ignore));
     out->reason = wit_crawler_directives_refuse(out->page.directives);
     out->refused_by_rights = out->reason != NULL;
     return 1;

@@ -79,6 +79,24 @@ struct wit_crawler_host {
     uint32_t concurrency; /* requests at one time; at least 1 */
 };
 
+/* Signals that a user may decide to ignore, who then answers for it. Bits. */
+enum wit_crawler_ignore {
+    WIT_CRAWLER_IGNORE_ROBOTS = 1 << 0, /* what robots.txt disallows; it is read all the same */
+    WIT_CRAWLER_IGNORE_X_ROBOTS_TAG = 1 << 1,  /* noai and its kin, in headers */
+    WIT_CRAWLER_IGNORE_META = 1 << 2,          /* the same in robots meta elements */
+    WIT_CRAWLER_IGNORE_TDM = 1 << 3,           /* tdmrep.json, tdm-reservation in header and meta */
+    WIT_CRAWLER_IGNORE_AIPREF = 1 << 4,        /* Content-Usage, in header and robots.txt */
+    WIT_CRAWLER_IGNORE_CONTENT_SIGNAL = 1 << 5 /* Content-Signal, likewise */
+};
+/* "robots", "x-robots-tag", "meta", "tdm", "aipref", "content-signal"; NULL: no such bit. */
+const char *wit_crawler_ignore_name(unsigned bit);
+/* "robots,tdm": adds their bits to *ignore. WIT_EINVAL names what there is. */
+int wit_crawler_ignore_parse(struct wit_str names, unsigned *ignore, struct wit_error *err);
+
+/* Product tokens of crawlers that collect for training, and of none ("Google-Extended"): whom sites
+ * name that mind what we do too. Constant. */
+const char *const *wit_crawler_ai_agents(size_t *count);
+
 enum wit_crawler_subject {
     WIT_CRAWLER_PAGE,
     WIT_CRAWLER_IMAGE,
@@ -143,6 +161,12 @@ struct wit_crawler_config {
     const struct wit_crawler_host *hosts;
     size_t host_count;
 
+    /* Rights. What groups of robots.txt disallow to one of these product tokens, by name, is not
+     * asked for either. */
+    const char *const *obey_agents;
+    size_t obey_agent_count;
+    unsigned ignore; /* enum wit_crawler_ignore; 0: everything is obeyed */
+
     const struct wit_net_cidr *allow_net; /* addresses that are ours, though special */
     size_t allow_net_count;
     const char *dns_servers; /* as wit_net_config; NULL: the system's */
@@ -197,6 +221,7 @@ struct wit_crawler_report {
     uint64_t candidates; /* logged; a page read twice after a kill logs its own twice */
     uint64_t images, image_bytes, images_refused;
     uint64_t fetched_bytes; /* by this run */
+    unsigned ignored;       /* enum wit_crawler_ignore: by any run */
     bool scope_changed;     /* since the last run: links that were left out then are not known */
     bool feed_changed;      /* it is another one than before, and was begun at its first row */
     struct wit_crawler_refusal *refusals; /* over all runs; by subject, then reason */

@@ -197,6 +197,31 @@ unsigned wit_crawler_robots_usage(const struct wit_crawler_robots *r, struct wit
 size_t wit_crawler_robots_sitemap_count(const struct wit_crawler_robots *r);
 struct wit_str wit_crawler_robots_sitemap(const struct wit_crawler_robots *r, size_t index);
 
+/* ---- tdmrep.json ---------------------------------------------------------------------------- */
+
+#define WIT_CRAWLER_TDMREP_MAX_BYTES (256u * 1024u)
+
+/* An origin's /.well-known/tdmrep.json; immutable, so any number of threads may ask. */
+struct wit_crawler_tdmrep;
+
+/**
+ * Source: TDM Reservation Protocol. Members that are no rules are passed over; of more than 4,096
+ * rules the first count.
+ * @return 0, WIT_EFORMAT (not a JSON array), WIT_ELIMIT (over the ceiling), WIT_ENOMEM
+ */
+int wit_crawler_tdmrep_parse(const void *data, size_t size, struct wit_crawler_tdmrep **out,
+                             struct wit_error *err);
+void wit_crawler_tdmrep_destroy(struct wit_crawler_tdmrep *t);
+
+/**
+ * What it says of a path (as for robots.txt): by the first location that matches.
+ * @param raw  as of wit_crawler_robots_usage: "tdmrep.tdm-reservation: 0\n", "tdmrep.tdm-policy:
+ * ..."
+ * @return WIT_CRAWLER_TDM_RESERVED, WIT_CRAWLER_TDM_OPEN, or 0: nothing
+ */
+unsigned wit_crawler_tdmrep_of(const struct wit_crawler_tdmrep *t, struct wit_str path_and_query,
+                               struct wit_buf *raw);
+
 #ifdef __cplusplus
 }
 #endif

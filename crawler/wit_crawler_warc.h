@@ -104,6 +104,7 @@ struct wit_crawler_archive_config {
     const char *const *paths; /* WARC and WAT files, in any mixture; borrowed until close */
     size_t path_count;
     const char *agent;     /* our product token, for directives addressed to us; borrowed */
+    unsigned ignore;       /* enum wit_crawler_ignore (wit_crawler.h) */
     size_t max_page_bytes; /* a longer page is cut there */
 };
 struct wit_crawler_archive_config wit_crawler_archive_config_default(void); /* witbot, 4 MiB */

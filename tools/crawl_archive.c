@@ -59,6 +59,7 @@ int crawl_archive_open(struct crawl_archive *a, const struct wit_crawler_config 
     cfg.paths = a->paths;
     cfg.path_count = a->count;
     cfg.agent = crawl->user_agent;
+    cfg.ignore = crawl->ignore;
     cfg.max_page_bytes = crawl->max_page_bytes;
     st = wit_crawler_archive_open(&cfg, &a->archive, err);
     return st < 0 ? st

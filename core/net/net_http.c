@@ -34,9 +34,10 @@ struct net_fetch {
     wit_net_done_fn done;
     void *user;
     uint64_t start_ms;
-    const char *reason; /* our own verdict, before libcurl's */
+    const char *reason;  /* our own verdict, before libcurl's */
+    const char *verdict; /* of on_headers, which was asked if `judged` */
     int status;
-    bool denied, cut, drop;
+    bool denied, cut, drop, judged;
     struct wit_buf body, headers;
     size_t header_bytes;
     uint32_t header_lines_seen;
@@ -256,7 +257,12 @@ static size_t on_body(char *data, size_t size, size_t count, void *user) {
     size_t len = size * count, want = len;
     long status = 0;
     curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status != 200) { /* read a little, so that the connection can be used again */
+    if (status == 200 && !f->judged) {
+        f->judged = true;
+        if (f->req.on_headers)
+            f->verdict = f->req.on_headers(f->user, wit_buf_view(&f->headers));
+    }
+    if (status != 200 || f->verdict) { /* read a little: then the connection can be used again */
         f->discarded += len;
         f->drop = f->discarded > NET_ERROR_BODY_MAX;
         return f->drop ? 0 : len;
@@ -513,7 +519,7 @@ static void completions_take(struct wit_net *net) {
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
         f->status = (int)status;
         bool whole = code == CURLE_OK || (code == CURLE_WRITE_ERROR && (f->cut || f->drop));
-        const char *reason = f->reason;
+        const char *reason = f->reason ? f->reason : f->verdict;
         if (!reason)
             reason = !whole ? curl_reason(f, code) : status == 200 ? NULL : http_reason(f->status);
         fetch_end(f, reason); /* ends the life of `message` too */

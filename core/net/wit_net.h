@@ -121,6 +121,10 @@ struct wit_net_request {
      * before the first byte of the body. Only where `cut` is set. NULL: max_body_bytes it is. */
     size_t (*max_body_by)(void *user, struct wit_str headers);
     uint32_t deadline_ms;   /* for everything, DNS included */
+    /* Called with the user pointer of the request before the first byte of a body with status 200:
+     * a reason (a static string) ends the request with it, and the body is not kept. NULL: nobody
+     * asks. */
+    const char *(*on_headers)(void *user, struct wit_str headers);
 };
 /* Accept anything, plain, 16 MiB, 30 s. */
 struct wit_net_request wit_net_request_default(struct wit_str url);
@@ -139,6 +143,7 @@ struct wit_net_request wit_net_request_default(struct wit_str url);
  *   bad_url                                  libcurl does not agree that this is an http(s) URL
  *   no_memory cancelled                      ours: ask again
  *   http_NNN                                 any status but 200; body empty, headers there
+ * and those of on_headers.
  */
 struct wit_net_response {
     const char *reason; /* NULL: status 200 and the whole body */

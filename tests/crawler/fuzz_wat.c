@@ -2,7 +2,7 @@
  * fuzz_wat.c: any JSON in a WAT record is read or refused, and what is read makes a page whose
  * every pair has an http address and one line of words.
  */
-#include "page_headers.h"
+#include "crawl_rights.h"
 #include "warc_wat.h"
 #include "wit_crawler_page.h"
 
@@ -28,7 +28,7 @@ static void page_check(const struct warc_wat *wat, struct wit_crawler_extractor 
         must(page.pairs[i].text.len > 0 && wit_str_find_byte(page.pairs[i].text, '\n', 0) < 0);
     }
     must(page.link_count == 0);
-    page_headers_directives(wit_buf_view(&wat->headers), from.agent);
+    crawl_rights_of_headers(wit_buf_view(&wat->headers), from.agent, 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -554,6 +554,226 @@ static void unreachable_robots_deny(void **state) {
     world_stop(&w);
 }
 
+/* RFC 9309, 2.3.1: what has no rules allows, what cannot be had denies. */
+static void every_status_of_robots_has_its_class(void **state) {
+    static const struct {
+        int status;
+        bool allows;
+    } table[] = { { 401, true }, { 403, true },  { 404, true },  { 410, true },  { 418, true },
+                  { 204, true }, { 429, false }, { 408, false }, { 500, false }, { 503, false } };
+    for (size_t i = 0; i < WIT_COUNT_OF(table); i++) {
+        const struct answer pages[] = {
+            { "/robots.txt", .status = table[i].status, .type = "text/plain",
+              .body = "User-agent: *\nDisallow: /" },
+            { "/start", .type = HTML, .body = "hello" },
+        };
+        struct world w;
+        world_start(&w, pages, WIT_COUNT_OF(pages), NULL, 0);
+        w.cfg.max_wait_ms = 20;
+        must(wit_crawler_run(&w.cfg, &w.report, &err));
+        if ((w.report.pages == 1) != table[i].allows)
+            fail_msg("a robots.txt with status %d %s", table[i].status,
+                     table[i].allows ? "denies" : "allows");
+        assert_int_equal(refused(&w, WIT_CRAWLER_PAGE, "robots_unreachable"), !table[i].allows);
+        world_stop(&w);
+    }
+    /* one that does not come in time denies too, and so does one that is lost; the host itself is
+     * the trouble then */
+    for (int lost = 0; lost < 2; lost++) {
+        const struct answer pages[] = { { "/robots.txt", .wait_ms = lost ? 0 : 600,
+                                          .fails = 9 * lost },
+                                        { "/start", .type = HTML, .body = "hello" } };
+        struct world w;
+        world_start(&w, pages, WIT_COUNT_OF(pages), NULL, 0);
+        w.cfg.deadline_ms = 200;
+        w.cfg.retries = 1;
+        must(wit_crawler_run(&w.cfg, &w.report, &err));
+        assert_int_equal(w.report.pages, 0);
+        assert_int_equal(w.report.pages_refused, 1);
+        assert_int_equal(asked(&w.pages, "/robots.txt"), 2);
+        assert_int_equal(asked(&w.pages, "/start"), 0);
+        world_stop(&w);
+    }
+}
+
+static void robots_may_move_five_times(void **state) {
+    static const struct answer pages[] = {
+        { "/robots.txt", .status = 301, .headers = "Location: /r1\r\n" },
+        { "/r1", .status = 302, .headers = "Location: /r2\r\n" },
+        { "/r2", .status = 303, .headers = "Location: /r3\r\n" },
+        { "/r3", .status = 307, .headers = "Location: /r4\r\n" },
+        { "/r4", .status = 308, .headers = "Location: /r5\r\n" },
+        { "/r5", .type = "text/plain", .body = "User-agent: *\nDisallow: /start" },
+        { "/start", .type = HTML, .body = "hello" },
+    };
+    struct world w;
+    world_start(&w, pages, WIT_COUNT_OF(pages), NULL, 0);
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(refused(&w, WIT_CRAWLER_PAGE, "robots_denied"), 1);
+    world_stop(&w);
+    /* a sixth time is as if there were none */
+    static const struct answer longer[] = {
+        { "/robots.txt", .status = 301, .headers = "Location: /robots.txt\r\n" },
+        { "/start", .type = HTML, .body = "hello" },
+    };
+    world_start(&w, longer, WIT_COUNT_OF(longer), NULL, 0);
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(asked(&w.pages, "/robots.txt"), 6);
+    assert_int_equal(w.report.pages, 1);
+    world_stop(&w);
+}
+
+/* ---- rights --------------------------------------------------------------------------------- */
+
+static const struct answer rights_pages[] = {
+    { "/robots.txt", .type = "text/plain",
+      .body = "User-agent: *\nDisallow: /closed\nContent-Usage: /used train-ai=n\n"
+              "User-agent: GPTBot\nDisallow: /gpt\n" },
+    { "/.well-known/tdmrep.json", .type = "application/json",
+      .body = "[{\"location\":\"/tdm\",\"tdm-reservation\":1}]" },
+    { "/start", .type = HTML,
+      .body =
+          "<a href=closed></a><a href=used></a><a href=gpt></a><a href=meta></a><a href=tdm></a>"
+          "<a href=tdm-open></a><a href=header></a>"
+          "<img src='{I}/ok.png' alt=ok><img src='{I}/cu.png' alt=cu><img src='{I}/cs.png' alt=cs>"
+          "<img src='{I}/tdm/a.png' alt=a><img src='{I}/tdm/h.png' alt=h>"
+          "<img src='{I}/tdm/open.png' alt=open><img src='{I}/hu.png' alt=hu>"
+          "<img src='{I}/hs.png' alt=hs><img src='{I}/x.png' alt=x>" },
+    { "/closed", .type = HTML, .body = "<img src='{I}/p1.png' alt=p1>" },
+    { "/used", .type = HTML, .body = "<img src='{I}/p2.png' alt=p2><a href=behind></a>" },
+    { "/gpt", .type = HTML, .body = "<img src='{I}/p3.png' alt=p3>" },
+    { "/meta", .type = HTML,
+      .body = "<meta name=robots content=noimageai><img src='{I}/p4.png' alt=p4>" },
+    { "/tdm", .type = HTML, .body = "<img src='{I}/p5.png' alt=p5>" },
+    { "/tdm-open", .type = HTML, /* the document takes back what the file says */
+      .body = "<meta name=tdm-reservation content=0><img src='{I}/p6.png' alt=p6>" },
+    { "/header", .type = HTML, .headers = "Content-Usage: ai=n\r\n",
+      .body = "<img src='{I}/p7.png' alt=p7>" },
+    { "/behind", .type = HTML, .body = "<img src='{I}/p8.png' alt=p8>" },
+};
+static const struct answer rights_images[] = {
+    { "/robots.txt", .type = "text/plain",
+      .body = "License: https://x.test/l\nUser-agent: *\nContent-Usage: /cu train-ai=n\n"
+              "Content-Signal: /cs ai-train=no\n" },
+    { "/.well-known/tdmrep.json", .type = "application/json",
+      .body =
+          "[{\"location\":\"/tdm/open\",\"tdm-reservation\":0},"
+          "{\"location\":\"/tdm/*\",\"tdm-reservation\":1,\"tdm-policy\":\"https://x.test/p\"}]" },
+    { "/ok.png", .headers = "Content-Usage: search=n\r\nX-Robots-Tag: noarchive\r\n",
+      .body = "png:ok" },
+    { "/cu.png", .body = "png:cu" },
+    { "/cs.png", .body = "png:cs" },
+    { "/tdm/a.png", .body = "png:a" },
+    { "/tdm/h.png", .headers = "TDM-Reservation: 0\r\n", .body = "png:h" },
+    { "/tdm/open.png", .body = "png:open" },
+    { "/hu.png", .headers = "Content-Usage: search=y\r\nContent-Usage: train-ai=n\r\n",
+      .body = "png:hu" },
+    { "/hs.png", .headers = "Content-Signal: ai-train=no\r\n", .body = "png:hs" },
+    { "/x.png", .headers = "X-Robots-Tag: noai\r\n", .body = "png:x" },
+    { "/p1.png", .body = "png:p1" },
+    { "/p2.png", .body = "png:p2" },
+    { "/p3.png", .body = "png:p3" },
+    { "/p4.png", .body = "png:p4" },
+    { "/p5.png", .body = "png:p5" },
+    { "/p6.png", .body = "png:p6" },
+    { "/p7.png", .body = "png:p7" },
+    { "/p8.png", .body = "png:p8" },
+};
+#define RIGHTS rights_pages, WIT_COUNT_OF(rights_pages), rights_images, WIT_COUNT_OF(rights_images)
+
+/* Is `words` in what is kept of where the PNG with this tail came from? */
+static void origin_says(const char *dir, const char *tail, const char *words) {
+    struct wit_buf bytes = WIT_BUF_INIT(4096), origin = WIT_BUF_INIT(1 << 16);
+    struct wit_shards_dataset *ds = NULL;
+    must(wit_buf_append(&bytes, png, sizeof png));
+    must(wit_buf_append_cstr(&bytes, tail));
+    must(wit_shards_dataset_open(dir, NULL, &ds, &err));
+    must(wit_shards_origin(ds, wit_hash128_of(bytes.data, bytes.len), &origin, &err));
+    must(wit_buf_terminate(&origin));
+    if (!strstr(origin.data, words))
+        fail_msg("'%s' is not in %s", words, origin.data);
+    wit_shards_dataset_close(ds);
+    wit_buf_finish(&origin);
+    wit_buf_finish(&bytes);
+}
+
+static void every_family_of_signals_refuses(void **state) {
+    static const char *const others[] = { "CCBot", "GPTBot" };
+    struct wit_shards_seal_report sealed;
+    struct world w;
+    world_start(&w, RIGHTS);
+    w.cfg.obey_agents = others;
+    w.cfg.obey_agent_count = 2;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(refused(&w, WIT_CRAWLER_PAGE, "robots_denied"), 1);
+    assert_int_equal(refused(&w, WIT_CRAWLER_PAGE, "robots_other_agent"), 1);
+    assert_int_equal(refused(&w, WIT_CRAWLER_CANDIDATE, "content_usage"), 2); /* used, header */
+    assert_int_equal(refused(&w, WIT_CRAWLER_CANDIDATE, "noimageai"), 1);
+    assert_int_equal(refused(&w, WIT_CRAWLER_CANDIDATE, "tdm_reserved"), 1);
+    assert_int_equal(refused(&w, WIT_CRAWLER_IMAGE, "content_usage"), 2);  /* cu hu */
+    assert_int_equal(refused(&w, WIT_CRAWLER_IMAGE, "content_signal"), 2); /* cs hs */
+    assert_int_equal(refused(&w, WIT_CRAWLER_IMAGE, "tdm_reserved"), 1);   /* a */
+    assert_int_equal(refused(&w, WIT_CRAWLER_IMAGE, "noai"), 1);
+    assert_int_equal(w.report.images, 5); /* ok h open p6 p8 */
+    assert_int_equal(asked(&w.images, "/cu.png") + asked(&w.images, "/cs.png"), 0);
+    assert_int_equal(asked(&w.images, "/.well-known/tdmrep.json"), 1);
+    assert_int_equal(asked(&w.pages, "/.well-known/tdmrep.json"), 1);
+    assert_int_equal(w.report.ignored, 0);
+    must(seal_simple(w.dir, 1, 0, &sealed, &err));
+    origin_says(w.dir, "ok", "content-usage: search=n");
+    origin_says(w.dir, "ok", "x-robots-tag: noarchive");
+    origin_says(w.dir, "ok", "robots.license: https://x.test/l");
+    origin_says(w.dir, "h", "tdmrep.tdm-policy: https://x.test/p");
+    origin_says(w.dir, "h", "tdm-reservation: 0");
+    world_stop(&w);
+}
+
+static void every_switch_lets_its_family_through(void **state) {
+    static const struct {
+        unsigned ignore;
+        unsigned images; /* stored */
+    } table[] = {
+        { WIT_CRAWLER_IGNORE_ROBOTS, 6 + 1 },         /* p1 */
+        { WIT_CRAWLER_IGNORE_X_ROBOTS_TAG, 6 + 1 },   /* x */
+        { WIT_CRAWLER_IGNORE_META, 6 + 1 },           /* p4 */
+        { WIT_CRAWLER_IGNORE_TDM, 6 + 2 },            /* a p5 */
+        { WIT_CRAWLER_IGNORE_AIPREF, 6 + 4 },         /* cu hu p2 p7 */
+        { WIT_CRAWLER_IGNORE_CONTENT_SIGNAL, 6 + 2 }, /* cs hs */
+        { 63, 6 + 11 },
+    };
+    for (size_t i = 0; i < WIT_COUNT_OF(table); i++) {
+        struct world w;
+        world_start(&w, RIGHTS);
+        w.cfg.ignore = table[i].ignore;
+        must(wit_crawler_run(&w.cfg, &w.report, &err));
+        if (w.report.images != table[i].images)
+            fail_msg("%u, not %u images, with %u ignored", (unsigned)w.report.images,
+                     table[i].images, table[i].ignore);
+        assert_int_equal(w.report.ignored, table[i].ignore);
+        w.cfg.ignore = 0; /* the directory remembers */
+        must(wit_crawler_run(&w.cfg, &w.report, &err));
+        assert_int_equal(w.report.ignored, table[i].ignore);
+        world_stop(&w);
+    }
+}
+
+/* An image that may not be used is not loaded: its headers are enough. */
+static void what_is_refused_by_headers_is_not_loaded(void **state) {
+    enum { IMAGE_BYTES = 8 << 20 };
+    static const struct answer pages[] = { { "/start", .type = HTML,
+                                             .body = "<img src='{I}/big.png' alt=big>" } };
+    struct answer images[] = { { "/big.png", .headers = "X-Robots-Tag: noai\r\n", .body = "" } };
+    struct world w;
+    world_start(&w, pages, WIT_COUNT_OF(pages), images, WIT_COUNT_OF(images));
+    w.images.bodies[0].max = IMAGE_BYTES;
+    while (w.images.bodies[0].len < IMAGE_BYTES / 2)
+        must(wit_buf_append(&w.images.bodies[0], png, sizeof png));
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(refused(&w, WIT_CRAWLER_IMAGE, "noai"), 1);
+    assert_true(w.report.fetched_bytes < 1 << 20);
+    world_stop(&w);
+}
+
 /* ---- more images than may wait in memory ---------------------------------------------------- */
 
 static void images_beyond_the_ceiling_wait_in_the_log(void **state) {
@@ -854,6 +1074,11 @@ int main(void) {
         cmocka_unit_test(the_judge_decides_and_may_change_its_mind),
         cmocka_unit_test(the_server_sees_the_delay),
         cmocka_unit_test(unreachable_robots_deny),
+        cmocka_unit_test(every_status_of_robots_has_its_class),
+        cmocka_unit_test(robots_may_move_five_times),
+        cmocka_unit_test(every_family_of_signals_refuses),
+        cmocka_unit_test(every_switch_lets_its_family_through),
+        cmocka_unit_test(what_is_refused_by_headers_is_not_loaded),
         cmocka_unit_test(images_beyond_the_ceiling_wait_in_the_log),
         cmocka_unit_test(wrong_settings_are_named),
         cmocka_unit_test(what_was_refused_is_asked_for_again_when_told_to),

@@ -427,12 +427,15 @@ static void a_frontier_keeps_the_feeds_position(void **state) {
 /* ---- politeness ----------------------------------------------------------------------------- */
 
 struct fixture {
+    bool tdmrep; /* tdmrep.json is asked for too; most of what follows is about other things */
     struct wit_crawler_config cfg;
     struct polite *p;
     struct polite_turn turn;
 };
 
 static void begin(struct fixture *f) {
+    if (!f->tdmrep)
+        f->cfg.ignore |= WIT_CRAWLER_IGNORE_TDM;
     must(polite_create(&f->cfg, &f->p, &err));
 }
 
@@ -726,6 +729,113 @@ static void a_burst_of_overload_counts_once(void **state) {
     polite_destroy(f.p);
 }
 
+static void tdmrep(struct fixture *f, const char *text, uint64_t now_ms) {
+    struct wit_crawler_tdmrep *t = NULL;
+    must(wit_crawler_tdmrep_parse(text, strlen(text), &t, &err));
+    polite_tdmrep(f->p, f->turn.origin, t, strlen(text), true, now_ms);
+}
+
+static void tdmrep_comes_second_and_counts_as_a_request(void **state) {
+    enum { DAY_MS = 24 * 3600 * 1000, HOUR_MS = 3600 * 1000 };
+    struct fixture f = { .tdmrep = true, .cfg = wit_crawler_config_default() };
+    begin(&f);
+    struct crawl_task *a = push(&f, "http://x.test/a", 0), *b = push(&f, "http://x.test/b", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    rules(&f, "User-agent: *\nContent-Usage: train-ai=y\n", 100);
+    expect(&f, 999, POLITE_NOTHING);
+    expect(&f, 1000, POLITE_TDMREP);
+    expect(&f, 9000, POLITE_NOTHING);
+    polite_robots_retry(f.p, f.turn.origin, 500, 9000);
+    expect(&f, 9499, POLITE_NOTHING);
+    expect(&f, 9500, POLITE_TDMREP);
+    assert_int_equal(polite_origin_tries(f.turn.origin), 1);
+    tdmrep(&f, "[{\"location\":\"/a\",\"tdm-reservation\":1}]", 9600);
+    expect_fetch(&f, 10500, a); /* the answer may still take it back */
+    assert_int_equal(a->directives, WIT_CRAWLER_TDM_RESERVED);
+    assert_true(wit_str_eq(wit_buf_view(&a->rights), WIT_STR("robots.content-usage: train-ai=y\n"
+                                                             "tdmrep.tdm-reservation: 1\n")));
+    done(&f, a, 10500);
+    expect_fetch(&f, 11500, b);
+    assert_int_equal(b->directives, 0);
+    done(&f, b, 11500);
+    /* a day later both are asked for again; without an answer nothing is said for an hour */
+    a = push(&f, "http://x.test/a", 2 * DAY_MS);
+    expect(&f, 2 * DAY_MS, POLITE_ROBOTS);
+    polite_robots_allow(f.p, f.turn.origin, NULL, 0, 2 * DAY_MS);
+    expect(&f, 2 * DAY_MS + 1000, POLITE_TDMREP);
+    polite_tdmrep(f.p, f.turn.origin, NULL, 0, false, 2 * DAY_MS + 1000);
+    expect_fetch(&f, 2 * DAY_MS + 2000, a);
+    assert_int_equal(a->directives, 0);
+    done(&f, a, 2 * DAY_MS + 2000);
+    a = push(&f, "http://x.test/a", 2 * DAY_MS + HOUR_MS + 1000);
+    expect(&f, 2 * DAY_MS + HOUR_MS + 1000, POLITE_TDMREP);
+    polite_tdmrep(f.p, f.turn.origin, NULL, 0, true, 2 * DAY_MS + HOUR_MS + 1000);
+    polite_destroy(f.p);
+}
+
+static void tdmrep_that_the_rules_forbid_says_nothing(void **state) {
+    struct fixture f = { .tdmrep = true, .cfg = wit_crawler_config_default() };
+    begin(&f);
+    struct crawl_task *a = push(&f, "http://x.test/a", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    rules(&f, "User-agent: *\nDisallow: /.well-known/\n", 0);
+    expect_fetch(&f, 1000, a);
+    done(&f, a, 1000);
+    polite_destroy(f.p);
+}
+
+static void robots_reserve_images_and_pages_pairs(void **state) {
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    f.cfg.delay_ms = 0;
+    begin(&f);
+    push(&f, "http://x.test/a", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    rules(&f, "User-agent: *\nContent-Usage: /a train-ai=n\nContent-Signal: /b ai-train=no\n", 0);
+    expect_refused(&f, 0, "content_usage");
+    push(&f, "http://x.test/b", 0);
+    expect_refused(&f, 0, "content_signal");
+    struct crawl_task *page = crawl_task_create(WIT_CRAWLER_PAGE, WIT_STR("http://x.test/a"));
+    assert_non_null(page);
+    must(polite_push(f.p, page, 0));
+    expect_fetch(&f, 0, page); /* its links may be followed */
+    assert_int_equal(page->directives, WIT_CRAWLER_USAGE_RESERVED);
+    done(&f, page, 0);
+    f.cfg.ignore |= WIT_CRAWLER_IGNORE_AIPREF;
+    struct crawl_task *a = push(&f, "http://x.test/a", 0);
+    expect_fetch(&f, 0, a);
+    assert_int_equal(a->directives, 0);
+    done(&f, a, 0);
+    polite_destroy(f.p);
+}
+
+static void other_agents_groups_count_where_they_are_named(void **state) {
+    static const char *const others[] = { "CCBot", "GPTBot" };
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    f.cfg.delay_ms = 0;
+    f.cfg.obey_agents = others;
+    f.cfg.obey_agent_count = 2;
+    begin(&f);
+    push(&f, "http://x.test/gpt/a", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    rules(&f,
+          "User-agent: *\nDisallow: /star\nUser-agent: witbot\nDisallow: /wit\n"
+          "User-agent: gptbot\nDisallow: /gpt\n",
+          0);
+    expect_refused(&f, 0, "robots_other_agent");
+    push(&f, "http://x.test/wit", 0);
+    expect_refused(&f, 0, "robots_denied");
+    struct crawl_task *t = push(&f, "http://x.test/star", 0); /* nobody names CCBot */
+    expect_fetch(&f, 0, t);
+    done(&f, t, 0);
+    f.cfg.ignore |= WIT_CRAWLER_IGNORE_ROBOTS; /* that is our own rules */
+    t = push(&f, "http://x.test/wit", 0);
+    expect_fetch(&f, 0, t);
+    done(&f, t, 0);
+    push(&f, "http://x.test/gpt", 0);
+    expect_refused(&f, 0, "robots_other_agent");
+    polite_destroy(f.p);
+}
+
 static void an_address_must_be_canonical(void **state) {
     struct fixture f = { .cfg = wit_crawler_config_default() };
     begin(&f);
@@ -769,6 +879,10 @@ int main(void) {
         cmocka_unit_test(strangers_are_forgotten_but_not_their_delays),
         cmocka_unit_test(rules_have_a_ceiling),
         cmocka_unit_test(a_burst_of_overload_counts_once),
+        cmocka_unit_test(tdmrep_comes_second_and_counts_as_a_request),
+        cmocka_unit_test(tdmrep_that_the_rules_forbid_says_nothing),
+        cmocka_unit_test(robots_reserve_images_and_pages_pairs),
+        cmocka_unit_test(other_agents_groups_count_where_they_are_named),
         cmocka_unit_test(an_address_must_be_canonical),
         cmocka_unit_test(what_is_no_address_stays_the_callers),
     };

@@ -358,7 +358,8 @@ static void a_tdm_reservation_is_seen(void **state) {
     expect_rights("<meta name=tdm-reservation content=' 1 '>"
                   "<meta name='tdm-policy' content='http://p.org/'>",
                   want);
-    expect_rights("<meta name=tdm-reservation content=0>", "tdm-reservation|0\ndirectives 0\n");
+    expect_rights("<meta name=tdm-reservation content=0>", "tdm-reservation|0\ndirectives 200\n");
+    expect_rights("<meta name=tdm-reservation content=2>", "tdm-reservation|2\ndirectives 0\n");
 }
 
 static void header_values_bind_to_product_tokens(void **state) {
