@@ -144,6 +144,10 @@ static int crawl_lists(struct build *b, const struct job_crawl *job, struct wit_
         st = crawl_run_scope(run, job->scope[i], err);
     for (unsigned i = 0; i < job->allow_net_count && st >= 0; i++)
         st = crawl_run_allow_net(run, job->allow_net[i], err);
+    for (unsigned i = 0; i < job->obey_agents_count && st >= 0; i++)
+        st = crawl_run_obey_agents(run, job->obey_agents[i], err);
+    for (unsigned i = 0; i < job->ignore_count && st >= 0; i++)
+        st = wit_crawler_ignore_parse(wit_str_from(job->ignore[i]), &run->cfg.ignore, err);
     for (unsigned i = 0; i < job->hosts_count && st >= 0; i++)
         st = crawl_run_host(run, job->hosts[i].host,
                             job_uint(job->hosts[i].delay_ms, run->cfg.delay_ms),

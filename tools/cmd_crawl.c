@@ -40,6 +40,10 @@ static const char help[] =
     "  --delay-ms N        between two requests to a domain (default 1000)\n"
     "  --concurrency N     requests to a domain at one time (default 1)\n"
     "  --host H:MS:N       delay and concurrency of one domain, which is yours; may be repeated\n"
+    "  --obey-agents LIST  obey what robots.txt says to these agents too, such as\n"
+    "                      CCBot,GPTBot; 'ai' is a list of those that collect for training\n"
+    "  --ignore LIST       signals that you take upon yourself to ignore: robots,\n"
+    "                      x-robots-tag, meta, tdm, aipref, content-signal\n"
     "  --allow-net CIDR    addresses that may be asked though they are special, such as\n"
     "                      127.0.0.0/8; may be repeated\n"
     "  --dns SERVERS       name servers, such as 192.0.2.53:53 (default: the system's)\n"
@@ -97,6 +101,8 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         AGENT,
         CONTACT,
         HOST,
+        AGENTS,
+        IGNORE,
         NET,
         DNS,
         NO_SITEMAPS,
@@ -135,6 +141,8 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         { "user-agent", required_argument, NULL, AGENT },
         { "contact", required_argument, NULL, CONTACT },
         { "host", required_argument, NULL, HOST },
+        { "obey-agents", required_argument, NULL, AGENTS },
+        { "ignore", required_argument, NULL, IGNORE },
         { "allow-net", required_argument, NULL, NET },
         { "dns", required_argument, NULL, DNS },
         { "no-sitemaps", no_argument, NULL, NO_SITEMAPS },
@@ -179,6 +187,12 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
             break;
         case HOST:
             st = host_parse(&o->run, optarg, err);
+            break;
+        case AGENTS:
+            st = crawl_run_obey_agents(&o->run, optarg, err);
+            break;
+        case IGNORE:
+            st = wit_crawler_ignore_parse(wit_str_from(optarg), &cfg->ignore, err);
             break;
         case NET:
             st = crawl_run_allow_net(&o->run, optarg, err);

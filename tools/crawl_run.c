@@ -32,6 +32,7 @@ void crawl_run_finish(struct crawl_run *run) {
     free(run->scope.items);
     free(run->hosts.items);
     free(run->allow.items);
+    free(run->agents.items);
     wit_arena_destroy(run->memory);
 }
 
@@ -189,6 +190,43 @@ int crawl_run_host(struct crawl_run *run, const char *name, uint64_t delay_ms, u
     return list_push(&run->hosts, &item, sizeof item, err);
 }
 
+static int agent_add(struct crawl_run *run, struct wit_str name, struct wit_error *err) {
+    struct wit_str kept;
+    bool token = name.len > 0;
+    for (size_t i = 0; i < name.len && token; i++) {
+        char c = name.data[i];
+        token = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
+                (i && c >= '0' && c <= '9'); /* img2dataset */
+    }
+    if (!token)
+        return wit_error_set(err, WIT_EINVAL, "agent '%.*s' is not a product token, such as CCBot",
+                             WIT_STR_FMT(name));
+    int st = keep(run, name, &kept, err);
+    return st < 0 ? st : list_push(&run->agents, &kept.data, sizeof kept.data, err);
+}
+
+static int ai_agents_add(struct crawl_run *run, struct wit_error *err) {
+    size_t count;
+    const char *const *names = wit_crawler_ai_agents(&count);
+    int st = 0;
+    for (size_t i = 0; i < count && st >= 0; i++)
+        st = agent_add(run, wit_str_from(names[i]), err);
+    return st;
+}
+
+int crawl_run_obey_agents(struct crawl_run *run, const char *names, struct wit_error *err) {
+    struct wit_str list = wit_str_from(names);
+    int st = 0;
+    for (size_t at = 0; at <= list.len && st >= 0;) {
+        ptrdiff_t comma = wit_str_find_byte(list, ',', at);
+        size_t end = comma < 0 ? list.len : (size_t)comma;
+        struct wit_str name = wit_str_trim(wit_str_slice(list, at, end));
+        st = wit_str_eq(name, WIT_STR("ai")) ? ai_agents_add(run, err) : agent_add(run, name, err);
+        at = end + 1;
+    }
+    return st;
+}
+
 /* ---- running -------------------------------------------------------------------------------- */
 
 /* Sockets are files: what the system lets us raise without asking. */
@@ -265,6 +303,8 @@ int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_cra
     run->cfg.host_count = run->hosts.count;
     run->cfg.allow_net = run->allow.items;
     run->cfg.allow_net_count = run->allow.count;
+    run->cfg.obey_agents = run->agents.items;
+    run->cfg.obey_agent_count = run->agents.count;
     run->cfg.interrupt = cli_interrupt_flag();
     run->cfg.judge = judge;
     run->cfg.progress = progress_show;
@@ -294,6 +334,15 @@ static uint64_t pairs_unwanted(const struct selection *s,
     return s->all ? 0 : stat->unmatched + stat->denied;
 }
 
+/* Names of the signals that some run ignored, one after another; NULL behind the last. */
+static const char *ignored_next(unsigned ignored, unsigned *bit) {
+    const char *name = NULL;
+    for (; !name && *bit && *bit <= ignored; *bit <<= 1)
+        if (ignored & *bit)
+            name = wit_crawler_ignore_name(*bit);
+    return name;
+}
+
 void crawl_report_print(const struct wit_crawler_report *report, const struct selection *selection,
                         struct wit_buf *out) {
     struct wit_filter_balancer_stat stat;
@@ -315,6 +364,9 @@ void crawl_report_print(const struct wit_crawler_report *report, const struct se
                        stat.wanted, stat.unmatched, stat.denied);
     wit_buf_printf(out, "images       %" PRIu64 " stored (%.1f MB), %" PRIu64 " refused\n",
                    report->images, (double)report->image_bytes / 1e6, report->images_refused);
+    unsigned bit = 1;
+    for (const char *name; (name = ignored_next(report->ignored, &bit));)
+        wit_buf_printf(out, "  ignored    %s\n", name);
     for (size_t i = 0; i < report->refusal_count; i++)
         wit_buf_printf(out, "  refused    %s %s %" PRIu64 "\n",
                        wit_crawler_subject_name(report->refusals[i].subject),
@@ -347,6 +399,12 @@ void crawl_report_put(const struct wit_crawler_report *report, const struct sele
         wit_json_key(w, counts[i].key);
         wit_json_put_u64(w, counts[i].value);
     }
+    unsigned bit = 1;
+    wit_json_key(w, "ignored");
+    wit_json_array_begin(w);
+    for (const char *name; (name = ignored_next(report->ignored, &bit));)
+        wit_json_put_cstr(w, name);
+    wit_json_array_end(w);
     wit_json_key(w, "refused");
     wit_json_array_begin(w);
     for (size_t i = 0; i < report->refusal_count; i++) {

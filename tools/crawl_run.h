@@ -19,7 +19,7 @@ struct crawl_run {
     struct crawl_run_list {
         void *items;
         size_t count, cap;
-    } seeds, scope, hosts, allow;
+    } seeds, scope, hosts, allow, agents;
     struct crawl_list list; /* one of these two may be the feed */
     struct crawl_archive archive;
     bool json;
@@ -45,6 +45,9 @@ int crawl_run_scope(struct crawl_run *run, const char *prefix, struct wit_error 
 int crawl_run_allow_net(struct crawl_run *run, const char *cidr, struct wit_error *err);
 int crawl_run_host(struct crawl_run *run, const char *name, uint64_t delay_ms, uint64_t concurrency,
                    struct wit_error *err);
+
+/* Product tokens parted by commas; "ai" stands for those of wit_crawler_ai_agents. */
+int crawl_run_obey_agents(struct crawl_run *run, const char *names, struct wit_error *err);
 
 /* Crawl with the selection as judge. WIT_EINVAL: no seed is left and no list named. Where no page
  * or a list could not be read, that is said on stderr and `partial` is set. */

@@ -53,6 +53,8 @@ static const cyaml_schema_field_t crawl_fields[] = {
     OPTIONAL_STRINGS("allow_net", struct job_crawl, allow_net),
     CYAML_FIELD_SEQUENCE("hosts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct job_crawl, hosts,
                          &host_schema, 0, JOB_MAX_LIST),
+    OPTIONAL_STRINGS("obey_agents", struct job_crawl, obey_agents),
+    OPTIONAL_STRINGS("ignore", struct job_crawl, ignore),
     OPTIONAL_STRING("user_agent", struct job_crawl, user_agent),
     OPTIONAL_STRING("contact", struct job_crawl, contact),
     OPTIONAL_UINT("reactors", struct job_crawl, reactors),

@@ -41,6 +41,10 @@ struct job_crawl {
     unsigned scope_count;
     char **allow_net; /* CIDRs that the address policy lets through */
     unsigned allow_net_count;
+    char **obey_agents; /* product tokens, or "ai" */
+    unsigned obey_agents_count;
+    char **ignore; /* signals, as --ignore of wit crawl */
+    unsigned ignore_count;
     struct job_list *list; /* NULL: none */
     struct job_host *hosts;
     unsigned hosts_count;
