@@ -80,6 +80,7 @@ struct wit_crawler_config wit_crawler_config_default(void) {
         .deadline_ms = 30000,
         .retries = 2,
         .retry_ms = 2000,
+        .max_rests = 6,
         .max_wait_ms = 300000,
         .commit_ms = 2000,
     };
@@ -756,7 +757,8 @@ static bool retry_wants(const char *wanted, struct wit_str reason) {
         return true;
     if (strcmp(wanted, "may-heal") == 0) {
         snprintf(name, sizeof name, "%.*s", WIT_STR_FMT(reason));
-        return wit_net_reason_heals(name) || strcmp(name, "robots_unreachable") == 0;
+        return wit_net_reason_heals(name) || strcmp(name, "robots_unreachable") == 0 ||
+               strcmp(name, "host_gave_up") == 0;
     }
     for (const char *end; *wanted; wanted = *end ? end + 1 : end) {
         end = wanted + strcspn(wanted, ",");

@@ -61,12 +61,12 @@ struct polite_domain {
     bool idle;
     uint64_t hash;
     struct crawl_list queue;
-    unsigned active; /* requests on their way */
-    unsigned overloads;
+    unsigned active;           /* requests on their way */
     uint64_t last_ms, next_ms; /* start of the last request; not before this */
-    uint64_t rest_ms;          /* until when it rests */
+    struct pace pace;
     uint32_t delay_ms, concurrency, crawl_delay_ms;
     bool fixed; /* the user knows the host: what robots.txt says of delays does not count */
+    bool gave_up;
     struct polite_origin *origins;
     size_t origin_count;
     size_t name_len;
@@ -274,14 +274,31 @@ static void domain_settle(struct polite *p, struct polite_domain *d) {
         idle_leave(p, d);
 }
 
-static void slot_take(struct polite_domain *d, uint64_t now_ms) {
-    uint32_t delay_ms = d->delay_ms;
-    if (!d->fixed && d->crawl_delay_ms > delay_ms)
-        delay_ms = d->crawl_delay_ms;
+static struct pace_limits limits_of(const struct polite *p, const struct polite_domain *d) {
+    const struct wit_crawler_config *cfg = p->cfg;
+    uint64_t first_ms = (uint64_t)OVERLOAD_FACTOR * cfg->retry_ms;
+    return (struct pace_limits){
+        .floor_ms = !d->fixed && d->crawl_delay_ms > d->delay_ms ? d->crawl_delay_ms : d->delay_ms,
+        .own = d->fixed,
+        .rest_first_ms = first_ms < cfg->max_wait_ms ? (uint32_t)first_ms : cfg->max_wait_ms,
+        .rest_most_ms = cfg->max_wait_ms,
+    };
+}
+
+/* The delay, as it is now, counts from the start of the last request; a rest goes before. */
+static void next_set(const struct polite *p, struct polite_domain *d) {
+    const struct pace_limits limits = limits_of(p, d);
+    uint64_t next_ms = d->last_ms + pace_delay_ms(&d->pace, &limits);
+    if (next_ms > d->next_ms)
+        d->next_ms = next_ms;
+    if (d->pace.rest_end_ms > d->next_ms)
+        d->next_ms = d->pace.rest_end_ms;
+}
+
+static void slot_take(const struct polite *p, struct polite_domain *d, uint64_t now_ms) {
     d->active++;
     d->last_ms = now_ms;
-    if (now_ms + delay_ms > d->next_ms)
-        d->next_ms = now_ms + delay_ms;
+    next_set(p, d);
 }
 
 static void task_leave(struct crawl_task *t) {
@@ -413,7 +430,7 @@ static bool task_admit(struct polite *p, struct crawl_task *t, uint64_t now_ms,
         if (o->tdm_state == TDM_FETCHING)
             return false;
         o->tdm_state = TDM_FETCHING;
-        slot_take(o->domain, now_ms);
+        slot_take(p, o->domain, now_ms);
         turn->task = NULL;
         *step = POLITE_TDMREP;
         return true;
@@ -423,7 +440,7 @@ static bool task_admit(struct polite *p, struct crawl_task *t, uint64_t now_ms,
         turn->reason = rights_refuse(t);
     }
     if (!turn->reason) {
-        slot_take(o->domain, now_ms);
+        slot_take(p, o->domain, now_ms);
         *step = POLITE_FETCH;
         return true;
     }
@@ -438,6 +455,12 @@ static bool task_step(struct polite *p, struct polite_domain *d, uint64_t now_ms
     struct crawl_task *t = crawl_list_pop(&d->queue);
     struct polite_origin *o = t->origin;
     *turn = (struct polite_turn){ .task = t, .origin = o };
+    if (d->gave_up) {
+        turn->reason = "host_gave_up";
+        task_leave(t);
+        *step = POLITE_REFUSED;
+        return true;
+    }
     if (o->state >= ORIGIN_ALLOWED && o->expires_ms <= now_ms)
         origin_forget_rules(p, o);
     switch (o->state) {
@@ -449,7 +472,7 @@ static bool task_step(struct polite *p, struct polite_domain *d, uint64_t now_ms
         if (o->tdm_state == TDM_FETCHING) /* one file of an origin at a time */
             return false;
         o->state = ORIGIN_FETCHING;
-        slot_take(d, now_ms);
+        slot_take(p, d, now_ms);
         turn->task = NULL;
         *step = POLITE_ROBOTS;
         return true;
@@ -481,42 +504,33 @@ uint64_t polite_due_ms(const struct polite *p) {
     return item ? item->at_ms : UINT64_MAX;
 }
 
-/* How long a domain rests that said it has too much to do. */
-static uint64_t overload_wait_ms(const struct wit_crawler_config *cfg, unsigned overloads,
-                                 uint64_t retry_after_ms) {
-    uint64_t wait_ms = (uint64_t)OVERLOAD_FACTOR * cfg->retry_ms
-                       << (overloads < 16 ? overloads : 16);
-    if (retry_after_ms)
-        wait_ms = retry_after_ms;
-    return wait_ms < cfg->max_wait_ms ? wait_ms : cfg->max_wait_ms;
+void polite_took(struct polite *p, struct polite_origin *o, uint32_t elapsed_ms) {
+    pace_took(&o->domain->pace, elapsed_ms);
 }
 
-static void domain_rest(struct polite *p, struct polite_domain *d, uint64_t retry_after_ms,
-                        uint64_t now_ms) {
-    bool again = now_ms >= d->rest_ms; /* else it answers a request that left before the rest */
-    uint64_t rest_ms = now_ms + overload_wait_ms(p->cfg, d->overloads, retry_after_ms);
-    if ((again || retry_after_ms) && rest_ms > d->rest_ms)
-        d->rest_ms = rest_ms;
-    if (d->rest_ms > d->next_ms)
-        d->next_ms = d->rest_ms;
-    d->overloads += again;
+static void answer_count(struct polite *p, struct polite_domain *d, enum pace_answer answer,
+                         uint64_t retry_after_ms, uint64_t now_ms) {
+    const struct pace_limits limits = limits_of(p, d);
+    pace_answered(&d->pace, &limits, answer, retry_after_ms, now_ms);
+    next_set(p, d);
+    if (p->cfg->max_rests && d->pace.rests > p->cfg->max_rests) {
+        d->gave_up = true;
+        d->next_ms = now_ms; /* what queues is refused at once */
+    }
 }
 
-void polite_done(struct polite *p, struct crawl_task *t, enum polite_answer answer,
+void polite_done(struct polite *p, struct crawl_task *t, enum pace_answer answer,
                  uint64_t retry_after_ms, uint64_t now_ms) {
     struct polite_domain *d = t->origin->domain;
     task_leave(t);
     d->active--;
-    if (answer == POLITE_OVERLOADED)
-        domain_rest(p, d, retry_after_ms, now_ms);
-    else
-        d->overloads = 0;
+    answer_count(p, d, answer, retry_after_ms, now_ms);
     domain_settle(p, d);
 }
 
-void polite_robots_overloaded(struct polite *p, struct polite_origin *o, uint64_t retry_after_ms,
-                              uint64_t now_ms) {
-    domain_rest(p, o->domain, retry_after_ms, now_ms);
+void polite_robots_answered(struct polite *p, struct polite_origin *o, enum pace_answer answer,
+                            uint64_t retry_after_ms, uint64_t now_ms) {
+    answer_count(p, o->domain, answer, retry_after_ms, now_ms);
     domain_settle(p, o->domain);
 }
 
@@ -524,7 +538,7 @@ uint64_t polite_robots_hop(struct polite *p, struct polite_origin *o, uint64_t n
     struct polite_domain *d = o->domain;
     uint64_t at_ms = d->next_ms > now_ms ? d->next_ms : now_ms;
     d->active--; /* slot_take counts it again */
-    slot_take(d, at_ms);
+    slot_take(p, d, at_ms);
     domain_settle(p, d);
     return at_ms;
 }
@@ -557,10 +571,7 @@ void polite_robots_allow(struct polite *p, struct polite_origin *o,
     struct polite_domain *d = o->domain;
     if (delay_ms > (int64_t)d->crawl_delay_ms)
         d->crawl_delay_ms = (uint32_t)delay_ms;
-    if (!d->fixed && d->last_ms + d->crawl_delay_ms > d->next_ms)
-        d->next_ms =
-            d->last_ms + d->crawl_delay_ms; /* the new delay counts from the last request */
-    d->overloads = 0;
+    next_set(p, d); /* the new delay counts from the last request */
     rules_arrived(p, o, ORIGIN_ALLOWED);
     rules_trim(p, o);
 }

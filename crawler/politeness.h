@@ -15,13 +15,14 @@
 #define CRAWLER_POLITENESS_H
 
 #include "crawl_task.h"
+#include "pace.h"
 
 #define POLITE_TDMREP_PATH "/.well-known/tdmrep.json"
 
 struct polite;
 
 /* Takes from cfg: user_agent, obey_agents, ignore, delay_ms, concurrency, hosts, retry_ms,
- * max_wait_ms. Borrows it. */
+ * max_wait_ms, max_rests. Borrows it. */
 int polite_create(const struct wit_crawler_config *cfg, struct polite **out, struct wit_error *err);
 void polite_destroy(struct polite *p); /* with the tasks that queue */
 
@@ -47,13 +48,14 @@ struct polite_turn {
 enum polite_step polite_next(struct polite *p, uint64_t now_ms, struct polite_turn *turn);
 uint64_t polite_due_ms(const struct polite *p); /* UINT64_MAX: not by the passing of time */
 
-enum polite_answer { POLITE_FINE, POLITE_OVERLOADED };
+/* How long an answer of the origin took: pace.h. Before what ends the request. */
+void polite_took(struct polite *p, struct polite_origin *o, uint32_t elapsed_ms);
 /**
- * A fetch ended; the task is the caller's. OVERLOADED (429, 503): the whole domain rests for
- * retry_after_ms, or if that is 0 for 15 times retry_ms, doubled with each such answer that comes
- * after such a rest, at most max_wait_ms.
+ * A fetch ended; the task is the caller's. The answer sets the pace of the whole domain (pace.h),
+ * to its files too. After max_rests rests that it did nothing to make forgiven the domain is given
+ * up: what queues there, and comes, is refused as "host_gave_up".
  */
-void polite_done(struct polite *p, struct crawl_task *t, enum polite_answer answer,
+void polite_done(struct polite *p, struct crawl_task *t, enum pace_answer answer,
                  uint64_t retry_after_ms, uint64_t now_ms);
 
 /* ---- an origin, its robots.txt and tdmrep.json ---- */
@@ -76,10 +78,10 @@ void polite_tdmrep(struct polite *p, struct polite_origin *o, struct wit_crawler
 void polite_robots_retry(struct polite *p, struct polite_origin *o, uint64_t wait_ms,
                          uint64_t now_ms);
 
-/* Its server said 429 or 503 to the request for the file: the domain rests as polite_done has it.
- * Before allow, deny or retry. */
-void polite_robots_overloaded(struct polite *p, struct polite_origin *o, uint64_t retry_after_ms,
-                              uint64_t now_ms);
+/* What its server answered to the request for the file sets the pace as polite_done has it. Before
+ * allow, deny or retry. */
+void polite_robots_answered(struct polite *p, struct polite_origin *o, enum pace_answer answer,
+                            uint64_t retry_after_ms, uint64_t now_ms);
 /* The file is elsewhere: when the next request for it may start. It keeps the slot, and other
  * requests to the domain wait their delay behind it. */
 uint64_t polite_robots_hop(struct polite *p, struct polite_origin *o, uint64_t now_ms);

@@ -331,6 +331,24 @@ static uint64_t retry_after_of(const struct wit_net_response *response) {
     return (uint64_t)seconds * 1000;
 }
 
+/* What the answer says of the server's mood. Ours, and what never reached it, says nothing. */
+static enum pace_answer pace_of(const struct wit_net_response *response) {
+    static const char *const failed[] = {
+        "connect_refused", "connect_timeout", "connect_failed", "timeout",
+        "too_slow",        "truncated",       "reset"
+    };
+    if (is_overload(response->status))
+        return PACE_OVERLOADED;
+    if (response->status == 403)
+        return PACE_FORBIDDEN;
+    if (response->status >= 500)
+        return PACE_FAILED;
+    for (size_t i = 0; i < WIT_COUNT_OF(failed) && response->reason; i++)
+        if (strcmp(response->reason, failed[i]) == 0)
+            return PACE_FAILED;
+    return PACE_FINE;
+}
+
 static void on_response(void *user, struct wit_net_response *response) {
     struct crawl_task *t = user;
     struct reactor *r = t->reactor;
@@ -341,10 +359,9 @@ static void on_response(void *user, struct wit_net_response *response) {
         crawl_task_destroy(t);
         return;
     }
-    bool overload = is_overload(response->status);
-    uint64_t retry_after_ms = overload ? retry_after_of(response) : 0;
-    polite_done(r->polite, t, overload ? POLITE_OVERLOADED : POLITE_FINE, retry_after_ms,
-                wit_clock_ms());
+    uint64_t retry_after_ms = is_overload(response->status) ? retry_after_of(response) : 0;
+    polite_took(r->polite, t->origin, response->elapsed_ms);
+    polite_done(r->polite, t, pace_of(response), retry_after_ms, wit_clock_ms());
     t->wire_bytes += response->wire_bytes;
     if (is_redirect(response->status))
         task_redirect(r, t, response);
@@ -377,7 +394,7 @@ static void task_fetch(struct reactor *r, struct crawl_task *t) {
     int st = wit_net_fetch(r->net, &req, on_response, t, NULL);
     if (st < 0) {
         t->reactor = NULL;
-        polite_done(r->polite, t, POLITE_FINE, 0, wit_clock_ms());
+        polite_done(r->polite, t, PACE_FINE, 0, wit_clock_ms());
         task_refuse(r, t, st == WIT_ENOMEM ? "no_memory" : "bad_url");
         return;
     }
@@ -513,10 +530,11 @@ static void on_robots(void *user, struct wit_net_response *response) {
         robots_fetch_destroy(f);
         return;
     }
+    polite_took(r->polite, f->origin, response->elapsed_ms);
     if (!robots_follow(f, response, &reason)) {
-        if (is_overload(response->status))
-            polite_robots_overloaded(r->polite, f->origin, retry_after_of(response),
-                                     wit_clock_ms());
+        polite_robots_answered(r->polite, f->origin, pace_of(response),
+                               is_overload(response->status) ? retry_after_of(response) : 0,
+                               wit_clock_ms());
         (f->tdmrep ? tdmrep_decide : robots_decide)(r, f->origin, reason, response);
         robots_fetch_destroy(f);
     }

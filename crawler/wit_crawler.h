@@ -144,7 +144,8 @@ struct wit_crawler_config {
     size_t scope_count;
 
     /* Ask again for what earlier runs refused: "may-heal" (timeouts, lost connections, 408, 429,
-     * 5xx and what robots.txt could not be had for), "all", or reasons by name, parted by commas.
+     * 5xx, robots.txt that could not be had, domains that were given up), "all", or reasons by
+     * name, parted by commas.
      * NULL: refusals are final. */
     const char *retry_failed;
 
@@ -190,6 +191,7 @@ struct wit_crawler_config {
     uint32_t deadline_ms;   /* of one request */
     uint32_t retries;       /* further tries of what may heal: timeouts, resets, 408, 429, 5xx */
     uint32_t retry_ms;      /* wait before the first of them; four times as long for each next */
+    uint32_t max_rests;     /* a domain that had to rest more often is given up; 0: never */
     uint32_t max_wait_ms;   /* a Retry-After beyond this is not waited for: the URL is refused */
     uint32_t commit_ms;     /* at most so much work is lost by a kill */
 
@@ -205,8 +207,8 @@ struct wit_crawler_config {
 };
 
 /* witbot, 1 request a second and domain, sitemaps, 256 in flight, 1 reactor, no page limit, depth
- * 1000, 4 MiB pages, 32 MiB images, 512 MiB held, 30 s, 2 retries after 2 s, 5 minutes, commits
- * every 2 s. */
+ * 1000, 4 MiB pages, 32 MiB images, 512 MiB held, 30 s, 2 retries after 2 s, 6 rests, 5 minutes,
+ * commits every 2 s. */
 struct wit_crawler_config wit_crawler_config_default(void);
 
 /* ---- running -------------------------------------------------------------------------------- */

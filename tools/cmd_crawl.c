@@ -56,6 +56,7 @@ static const char help[] =
     "                      are asked for: a limited crawl of the same web finds the same\n"
     "  --no-sitemaps       don't ask for the sitemaps that a robots.txt names, read pages only\n"
     "  --retries N         further tries of what may heal (default 2)\n"
+    "  --max-rests N       rests after which a domain is given up (default 6; 0: never)\n"
     "  --retry-failed[=R]  ask again for what earlier runs refused: what may heal, or 'all', or\n"
     "                      reasons parted by commas\n"
     "  --metrics ADDR      serve numbers for Prometheus, such as at 127.0.0.1:9100\n"
@@ -118,7 +119,8 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
     };
     struct wit_crawler_config *cfg = &o->run.cfg;
     uint64_t delay = cfg->delay_ms, concurrency = cfg->concurrency, reactors = cfg->reactors,
-             in_flight = cfg->max_in_flight, depth = cfg->max_depth, retries = cfg->retries;
+             in_flight = cfg->max_in_flight, depth = cfg->max_depth, retries = cfg->retries,
+             rests = cfg->max_rests;
     const struct {
         const char *name;
         uint64_t least, most, *value;
@@ -132,6 +134,7 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         { "max-pages", 0, UINT64_MAX, &cfg->max_pages },
         { "max-depth", 0, 65535, &depth },
         { "retries", 0, 100, &retries },
+        { "max-rests", 0, 1000, &rests },
     };
     struct option longs[] = {
         { "seeds", required_argument, NULL, SEEDS },
@@ -263,6 +266,7 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
     cfg->max_in_flight = (uint32_t)in_flight;
     cfg->max_depth = (uint32_t)depth;
     cfg->retries = (uint32_t)retries;
+    cfg->max_rests = (uint32_t)rests;
     return CLI_DONE;
 }
 

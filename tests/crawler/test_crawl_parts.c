@@ -462,7 +462,7 @@ static void expect_refused(struct fixture *f, uint64_t now_ms, const char *reaso
 }
 
 static void done(struct fixture *f, struct crawl_task *t, uint64_t now_ms) {
-    polite_done(f->p, t, POLITE_FINE, 0, now_ms);
+    polite_done(f->p, t, PACE_FINE, 0, now_ms);
     crawl_task_destroy(t);
 }
 
@@ -607,22 +607,65 @@ static void overload_rests_the_domain(void **state) {
     expect(&f, 0, POLITE_ROBOTS);
     polite_robots_allow(f.p, f.turn.origin, NULL, 0, 0);
     expect(&f, 1000, POLITE_FETCH);
-    polite_done(f.p, f.turn.task, POLITE_OVERLOADED, 12345, 1000);
+    polite_done(f.p, f.turn.task, PACE_OVERLOADED, 12345, 1000);
     crawl_task_destroy(f.turn.task);
     assert_int_equal(polite_due_ms(f.p), 1000 + 12345);
     expect(&f, 13345, POLITE_FETCH);
-    polite_done(f.p, f.turn.task, POLITE_OVERLOADED, 0, 14000); /* the second in a row */
+    polite_done(f.p, f.turn.task, PACE_OVERLOADED, 0, 14000); /* the second in a row */
     crawl_task_destroy(f.turn.task);
     assert_int_equal(polite_due_ms(f.p), 14000 + 2 * 15 * 2000);
     expect(&f, 74000, POLITE_FETCH);
-    polite_done(f.p, f.turn.task, POLITE_OVERLOADED, 999999999, 74000);
+    polite_done(f.p, f.turn.task, PACE_OVERLOADED, 999999999, 74000);
     crawl_task_destroy(f.turn.task);
     assert_int_equal(polite_due_ms(f.p), 74000 + 300000); /* max_wait_ms */
     expect(&f, 374000, POLITE_FETCH);
     done(&f, f.turn.task, 374000);
+    /* three rests made the delay 1 + 1 * 2 * 2 s; thirty good answers halve what they added */
     struct crawl_task *t = push(&f, "http://x.test/b", 374000);
-    expect_fetch(&f, 375000, t); /* forgiven */
-    done(&f, t, 375000);
+    expect(&f, 378999, POLITE_NOTHING);
+    uint64_t now_ms = 379000;
+    for (int i = 0; i < 29; i++, now_ms += 5000) {
+        expect_fetch(&f, now_ms, t);
+        done(&f, t, now_ms);
+        t = push(&f, "http://x.test/b", now_ms);
+    }
+    expect_fetch(&f, now_ms, t);
+    done(&f, t, now_ms);
+    t = push(&f, "http://x.test/b", now_ms);
+    expect(&f, now_ms + 2999, POLITE_NOTHING);
+    expect_fetch(&f, now_ms + 3000, t);
+    done(&f, t, now_ms + 3000);
+    polite_destroy(f.p);
+}
+
+static void a_domain_that_rests_again_and_again_is_given_up(void **state) {
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    f.cfg.max_rests = 3;
+    begin(&f);
+    for (int i = 0; i < 40; i++)
+        push(&f, i % 2 ? "http://x.test/a" : "http://sub.x.test/a", 0);
+    uint64_t now_ms = 0;
+    unsigned fetched = 0;
+    enum polite_step step;
+    while ((step = polite_next(f.p, now_ms, &f.turn)) != POLITE_REFUSED) {
+        if (step == POLITE_NOTHING) {
+            now_ms = polite_due_ms(f.p);
+        } else if (step == POLITE_ROBOTS) {
+            polite_robots_allow(f.p, f.turn.origin, NULL, 0, now_ms);
+        } else {
+            fetched++;
+            polite_done(f.p, f.turn.task, PACE_FORBIDDEN, 0, now_ms);
+            crawl_task_destroy(f.turn.task);
+        }
+    }
+    assert_int_equal(fetched, 4 * 5); /* each five times 403 is a rest, the fourth the end */
+    assert_true(now_ms >= 30000 + 60000 + 120000);
+    assert_string_equal(f.turn.reason, "host_gave_up");
+    crawl_task_destroy(f.turn.task);
+    for (int i = 0; i < 19; i++)
+        expect_refused(&f, now_ms, "host_gave_up"); /* at once */
+    push(&f, "http://x.test/late", now_ms + 1);
+    expect_refused(&f, now_ms + 1, "host_gave_up");
     polite_destroy(f.p);
 }
 
@@ -722,7 +765,7 @@ static void a_burst_of_overload_counts_once(void **state) {
         running[i] = f.turn.task;
     }
     for (int i = 0; i < 8; i++) {
-        polite_done(f.p, running[i], POLITE_OVERLOADED, 0, 100 + (uint64_t)i);
+        polite_done(f.p, running[i], PACE_OVERLOADED, 0, 100 + (uint64_t)i);
         crawl_task_destroy(running[i]);
     }
     assert_int_equal(polite_due_ms(f.p), 100 + 15 * 2000);
@@ -875,6 +918,7 @@ int main(void) {
         cmocka_unit_test(crawl_delay_is_obeyed_and_bounded),
         cmocka_unit_test(concurrency_is_a_ceiling),
         cmocka_unit_test(overload_rests_the_domain),
+        cmocka_unit_test(a_domain_that_rests_again_and_again_is_given_up),
         cmocka_unit_test(rules_are_asked_for_again),
         cmocka_unit_test(strangers_are_forgotten_but_not_their_delays),
         cmocka_unit_test(rules_have_a_ceiling),

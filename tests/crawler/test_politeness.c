@@ -1,0 +1,346 @@
+/*
+ * test_politeness.c: the pace of a domain, and politeness under random schedules with a simulated
+ * clock: what must hold whatever comes. A failure names the seed.
+ */
+#include "politeness.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+static struct wit_error err;
+
+static void must(int st) {
+    if (st < 0)
+        print_error("%s\n", err.text);
+    assert_true(st >= 0);
+}
+
+/* ---- the pace ------------------------------------------------------------------------------- */
+
+static const struct pace_limits plain = { .floor_ms = 1000,
+                                          .rest_first_ms = 30000,
+                                          .rest_most_ms = 300000 };
+
+static void slow_answers_slow_us_down(void **state) {
+    struct pace p = { 0 };
+    assert_int_equal(pace_delay_ms(&p, &plain), 1000);
+    pace_took(&p, 300);
+    assert_int_equal(pace_delay_ms(&p, &plain), 1000); /* the floor */
+    for (int i = 0; i < 40; i++)
+        pace_took(&p, 4000);
+    assert_in_range(pace_delay_ms(&p, &plain), 7900, 8000);
+    for (int i = 0; i < 40; i++)
+        pace_took(&p, 100000);
+    assert_int_equal(pace_delay_ms(&p, &plain), 30000); /* at most */
+    const struct pace_limits own = { .floor_ms = 10, .own = true };
+    assert_int_equal(pace_delay_ms(&p, &own), 10);
+    for (int i = 0; i < 60; i++)
+        pace_took(&p, 0);
+    assert_int_equal(pace_delay_ms(&p, &plain), 1000);
+}
+
+static void refusals_count_in_bursts(void **state) {
+    struct pace p = { 0 };
+    uint64_t now_ms = 1000;
+    /* one of three is the way of some sites */
+    for (int i = 0; i < 300; i++, now_ms += 1000)
+        pace_answered(&p, &plain, i % 3 ? PACE_FINE : PACE_FORBIDDEN, 0, now_ms);
+    assert_int_equal(p.rests, 0);
+    assert_int_equal(pace_delay_ms(&p, &plain), 1000);
+    /* every other is too much */
+    for (int i = 0; i < 10 && p.rests == 0; i++, now_ms += 1000)
+        pace_answered(&p, &plain, i % 2 ? PACE_FINE : PACE_FORBIDDEN, 0, now_ms);
+    assert_int_equal(p.rests, 1);
+    assert_int_equal(p.rest_end_ms, now_ms - 1000 + 30000);
+    assert_int_equal(pace_delay_ms(&p, &plain), 2000);
+    /* what left before the rest adds nothing */
+    for (int i = 0; i < 8; i++)
+        pace_answered(&p, &plain, PACE_FORBIDDEN, 0, now_ms);
+    assert_int_equal(p.rests, 1);
+}
+
+static void rests_double_and_are_forgiven_slowly(void **state) {
+    struct pace p = { 0 };
+    uint64_t now_ms = 1000;
+    static const uint64_t lengths_ms[] = { 30000, 60000, 120000, 240000, 300000, 300000 };
+    static const uint32_t delays_ms[] = { 2000, 3000, 5000, 9000, 17000, 33000 };
+    for (size_t i = 0; i < WIT_COUNT_OF(lengths_ms); i++) {
+        pace_answered(&p, &plain, PACE_OVERLOADED, 0, now_ms);
+        assert_int_equal(p.rest_end_ms - now_ms, lengths_ms[i]);
+        assert_int_equal(pace_delay_ms(&p, &plain), delays_ms[i]);
+        now_ms = p.rest_end_ms;
+    }
+    pace_answered(&p, &plain, PACE_OVERLOADED, 7000, now_ms); /* what it asks for goes before */
+    assert_int_equal(p.rest_end_ms - now_ms, 7000);
+    pace_answered(&p, &plain, PACE_OVERLOADED, 9000, now_ms + 1); /* and may be raised */
+    assert_int_equal(p.rest_end_ms, now_ms + 9001);
+    assert_int_equal(p.rests, 7);
+    assert_int_equal(pace_delay_ms(&p, &plain), 61000); /* a minute more is the most */
+    now_ms = p.rest_end_ms;
+    for (int i = 0; i < 29; i++)
+        pace_answered(&p, &plain, PACE_FINE, 0, now_ms);
+    assert_int_equal(p.rests, 7);
+    pace_answered(&p, &plain, PACE_FINE, 0, now_ms);
+    assert_int_equal(p.rests, 3);
+    assert_int_equal(pace_delay_ms(&p, &plain), 31000);
+    for (int i = 0; i < 300; i++)
+        pace_answered(&p, &plain, PACE_FINE, 0, now_ms);
+    assert_int_equal(p.rests, 0);
+    assert_int_equal(pace_delay_ms(&p, &plain), 1000);
+}
+
+static void failures_slow_down_once_a_delay(void **state) {
+    struct pace p = { 0 };
+    uint64_t now_ms = 100000;
+    for (int i = 0; i < 4; i++) /* a burst of them is one */
+        pace_answered(&p, &plain, PACE_FAILED, 0, now_ms);
+    assert_int_equal(pace_delay_ms(&p, &plain), 2000);
+    assert_int_equal(p.rests, 0);
+    pace_answered(&p, &plain, PACE_FAILED, 0, now_ms);
+    assert_int_equal(p.rests, 1);
+    struct pace own = { 0 };
+    const struct pace_limits limits = {
+        .floor_ms = 0, .own = true, .rest_first_ms = 30000, .rest_most_ms = 300000
+    };
+    for (int i = 0; i < 40; i++)
+        pace_answered(&own, &limits, PACE_FAILED, 0, now_ms);
+    assert_int_equal(own.rest_end_ms, 0);
+    pace_answered(&own, &limits, PACE_OVERLOADED, 0, now_ms);
+    assert_int_equal(own.rest_end_ms, now_ms + 30000);
+    assert_int_equal(pace_delay_ms(&own, &limits), 0);
+}
+
+/* ---- random schedules ----------------------------------------------------------------------- */
+
+enum { DOMAINS = 4, FLIGHTS_MOST = 16, DAY_MS = 24 * 3600 * 1000, ORIGINS = 2 * DOMAINS };
+
+/* What the test knows of an origin and of a domain, by itself. */
+struct known_origin {
+    bool has_robots, has_tdmrep;
+    uint64_t robots_ms, tdmrep_ms; /* when they came */
+};
+struct known_domain {
+    uint64_t floor_ms, rest_end_ms, last_ms;
+    unsigned active, concurrency;
+    bool asked, rested;
+};
+struct flight {
+    enum polite_step step;
+    struct crawl_task *task;
+    struct polite_origin *origin;
+    unsigned number; /* of the origin: domain * 2 + subdomain */
+};
+struct schedule {
+    struct wit_random random;
+    struct wit_crawler_config cfg;
+    struct wit_crawler_host host;
+    struct polite *p;
+    struct known_domain domains[DOMAINS];
+    struct known_origin origins[ORIGINS];
+    struct flight flights[FLIGHTS_MOST];
+    unsigned flight_count;
+    size_t pushed, back;
+    uint64_t now_ms;
+    unsigned seed;
+    bool gave_up;
+};
+
+#define HOLDS(s, what)                                                                             \
+    do {                                                                                           \
+        if (!(what))                                                                               \
+            fail_msg("seed %u: %s at %llu ms", (s)->seed, #what, (unsigned long long)(s)->now_ms); \
+    } while (0)
+
+static uint64_t below(struct schedule *s, uint64_t n) {
+    return wit_random_below(&s->random, n);
+}
+
+static unsigned origin_number(struct wit_str name) { /* "http://s1.d2.test" */
+    return 2 * (unsigned)(name.data[11] - '0') + (unsigned)(name.data[8] - '0');
+}
+
+static void schedule_push(struct schedule *s) {
+    static const char *const paths[] = { "a", "b?c", "closed/x", "d" };
+    char url[64];
+    snprintf(url, sizeof url, "http://s%u.d%u.test/%s", (unsigned)below(s, 2),
+             (unsigned)below(s, DOMAINS), paths[below(s, 4)]);
+    struct crawl_task *t =
+        crawl_task_create(below(s, 2) ? WIT_CRAWLER_IMAGE : WIT_CRAWLER_PAGE, wit_str_from(url));
+    assert_non_null(t);
+    must(polite_push(s->p, t, s->now_ms));
+    s->pushed++;
+}
+
+static void check_start(struct schedule *s, const struct flight *f) {
+    struct known_domain *d = &s->domains[f->number / 2];
+    const struct known_origin *o = &s->origins[f->number];
+    HOLDS(s, d->active < d->concurrency);
+    HOLDS(s, !d->asked || s->now_ms - d->last_ms >= d->floor_ms);
+    HOLDS(s, !d->rested || s->now_ms >= d->rest_end_ms);
+    if (f->step != POLITE_ROBOTS)
+        HOLDS(s, o->has_robots && s->now_ms - o->robots_ms < DAY_MS);
+    if (f->step == POLITE_FETCH) {
+        HOLDS(s, o->has_tdmrep && s->now_ms - o->tdmrep_ms < DAY_MS);
+        struct wit_str url = crawl_task_address(f->task);
+        HOLDS(s, wit_str_find(url, WIT_STR("/closed/"), 0) < 0);
+    }
+    d->active++;
+    d->asked = true;
+    d->last_ms = s->now_ms;
+}
+
+static void schedule_start(struct schedule *s) {
+    while (s->flight_count < FLIGHTS_MOST) {
+        struct polite_turn turn;
+        enum polite_step step = polite_next(s->p, s->now_ms, &turn);
+        if (step == POLITE_NOTHING)
+            break;
+        if (step == POLITE_REFUSED) {
+            struct wit_str url = crawl_task_address(turn.task);
+            s->gave_up |= strcmp(turn.reason, "host_gave_up") == 0;
+            HOLDS(s, strcmp(turn.reason, "robots_denied") != 0 ||
+                         wit_str_find(url, WIT_STR("/closed/"), 0) > 0);
+            crawl_task_destroy(turn.task);
+            s->back++;
+            continue;
+        }
+        struct flight *f = &s->flights[s->flight_count++];
+        *f = (struct flight){ step, turn.task, turn.origin,
+                              origin_number(polite_origin_name(turn.origin)) };
+        check_start(s, f);
+    }
+}
+
+/* Answers with a random mood; returns it. */
+static enum pace_answer answer_random(struct schedule *s, struct known_domain *d,
+                                      uint64_t *retry_after_ms) {
+    uint64_t dice = below(s, 40);
+    enum pace_answer answer = dice < 2   ? PACE_OVERLOADED
+                              : dice < 5 ? PACE_FORBIDDEN
+                              : dice < 7 ? PACE_FAILED
+                                         : PACE_FINE;
+    *retry_after_ms = answer == PACE_OVERLOADED ? below(s, 2) * (1 + below(s, 20000)) : 0;
+    if (answer == PACE_OVERLOADED && *retry_after_ms) {
+        uint64_t end_ms = s->now_ms + *retry_after_ms;
+        if (!d->rested || end_ms > d->rest_end_ms)
+            d->rest_end_ms = end_ms;
+        d->rested = true;
+    }
+    return answer;
+}
+
+static void answer_robots(struct schedule *s, struct flight *f) {
+    static const char text[] = "User-agent: *\nDisallow: /closed/\nCrawl-delay: 3\n";
+    struct known_domain *d = &s->domains[f->number / 2];
+    struct known_origin *o = &s->origins[f->number];
+    struct wit_crawler_robots *robots = NULL;
+    must(wit_crawler_robots_parse(text, sizeof text - 1, &robots, &err));
+    polite_robots_allow(s->p, f->origin, robots, sizeof text - 1, s->now_ms);
+    o->has_robots = true;
+    o->robots_ms = s->now_ms;
+    if (f->number / 2 != 0 && d->floor_ms < 3000) /* domain 0 is the user's own */
+        d->floor_ms = 3000;
+}
+
+static void schedule_answer(struct schedule *s) {
+    unsigned i = (unsigned)below(s, s->flight_count);
+    struct flight f = s->flights[i];
+    struct known_domain *d = &s->domains[f.number / 2];
+    uint64_t retry_after_ms, dice = below(s, 10);
+    s->flights[i] = s->flights[--s->flight_count];
+    d->active--;
+    enum pace_answer answer = answer_random(s, d, &retry_after_ms);
+    polite_took(s->p, f.origin, (uint32_t)below(s, 2000));
+    if (f.step == POLITE_FETCH) {
+        polite_done(s->p, f.task, answer, retry_after_ms, s->now_ms);
+        crawl_task_destroy(f.task);
+        s->back++;
+        return;
+    }
+    polite_robots_answered(s->p, f.origin, answer, retry_after_ms, s->now_ms);
+    if (dice < 2) {
+        polite_robots_retry(s->p, f.origin, below(s, 5000), s->now_ms);
+    } else if (f.step == POLITE_ROBOTS) {
+        answer_robots(s, &f);
+    } else {
+        polite_tdmrep(s->p, f.origin, NULL, 0, true, s->now_ms);
+        s->origins[f.number].has_tdmrep = true;
+        s->origins[f.number].tdmrep_ms = s->now_ms;
+    }
+}
+
+/* Time goes on: to when something is due, or by some steps, or over a night. */
+static void schedule_wait(struct schedule *s) {
+    uint64_t due_ms = polite_due_ms(s->p);
+    uint64_t dice = below(s, 200);
+    HOLDS(s, due_ms != UINT64_MAX || s->flight_count || s->pushed == s->back);
+    if (dice == 0)
+        s->now_ms += DAY_MS / 2;
+    else if (dice < 100 && due_ms != UINT64_MAX && due_ms > s->now_ms)
+        s->now_ms = due_ms;
+    else
+        s->now_ms += below(s, 3000);
+}
+
+static void schedule_run(unsigned seed) {
+    struct schedule s = { .seed = seed, .cfg = wit_crawler_config_default() };
+    wit_random_init(&s.random, seed, 0, 0);
+    s.now_ms = below(&s, 100000);
+    s.cfg.delay_ms = (uint32_t)below(&s, 2000);
+    s.cfg.concurrency = 1 + (uint32_t)below(&s, 3);
+    s.cfg.max_rests = below(&s, 2) ? 0 : 4;
+    s.host = (struct wit_crawler_host){ "d0.test", (uint32_t)below(&s, 300), 4 };
+    s.cfg.hosts = &s.host;
+    s.cfg.host_count = 1;
+    for (unsigned i = 0; i < DOMAINS; i++) {
+        s.domains[i].floor_ms = i ? s.cfg.delay_ms : s.host.delay_ms;
+        s.domains[i].concurrency = i ? s.cfg.concurrency : s.host.concurrency;
+    }
+    must(polite_create(&s.cfg, &s.p, &err));
+    for (int step = 0; step < 3000; step++) {
+        uint64_t dice = below(&s, 4);
+        if (dice == 0)
+            schedule_push(&s);
+        else if (dice == 1 && s.flight_count)
+            schedule_answer(&s);
+        else
+            schedule_wait(&s);
+        schedule_start(&s);
+    }
+    while (s.back < s.pushed) { /* everything comes back */
+        if (s.flight_count)
+            schedule_answer(&s);
+        else
+            schedule_wait(&s);
+        schedule_start(&s);
+    }
+    HOLDS(&s, s.cfg.max_rests || !s.gave_up);
+    while (s.flight_count)
+        schedule_answer(&s);
+    polite_destroy(s.p);
+}
+
+static void random_schedules_stay_polite(void **state) {
+    const char *replay = getenv("WIT_TEST_SEED");
+    if (replay) {
+        schedule_run((unsigned)strtoul(replay, NULL, 10));
+        return;
+    }
+    for (unsigned seed = 1; seed <= 150; seed++)
+        schedule_run(seed);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slow_answers_slow_us_down),
+        cmocka_unit_test(refusals_count_in_bursts),
+        cmocka_unit_test(rests_double_and_are_forgiven_slowly),
+        cmocka_unit_test(failures_slow_down_once_a_delay),
+        cmocka_unit_test(random_schedules_stay_polite),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
