@@ -10,6 +10,7 @@
  * the candidates in the collector's log, the judge, and the outcomes in its index. A run that goes
  * on reads the log, slice by slice, and so does one that finds more images than may wait in memory.
  */
+#include "crawl_limits.h"
 #include "crawl_report.h"
 #include "crawl_rights.h"
 #include "crawl_status.h"
@@ -40,6 +41,7 @@ struct crawl {
     struct frontier *frontier;
     struct refusal_log refusals;
     struct reactor **reactors;
+    struct crawl_limits *limits; /* shared by them */
     struct crawl_mailbox results;
     struct wit_queue *extractors;
     struct key_set images; /* URLs at the reactors */
@@ -71,6 +73,7 @@ struct wit_crawler_config wit_crawler_config_default(void) {
         .delay_ms = 1000,
         .concurrency = 1,
         .sitemaps = true,
+        .ip_delay_ms = WIT_CRAWLER_IP_DELAY_DEFAULT,
         .reactors = 1,
         .max_in_flight = 256,
         .max_depth = 1000,
@@ -802,6 +805,7 @@ static int reactors_start(struct crawl *c, struct wit_error *err) {
         .crawl = cfg,
         .results = &c->results,
         .extractors = c->extractors,
+        .limits = c->limits,
         .max_held_bytes = cfg->max_held_bytes / cfg->reactors,
     };
     int st = 0;
@@ -853,6 +857,8 @@ static int start(struct crawl *c, struct wit_error *err) {
     if (st >= 0)
         st = feed_begin(c, err);
     if (st >= 0)
+        st = crawl_limits_create(c->cfg, &c->limits, err);
+    if (st >= 0)
         st = reactors_start(c, err);
     return st < 0 ? st : commit(c, err);
 }
@@ -866,6 +872,8 @@ static void stop(struct crawl *c) {
         reactor_destroy(c->reactors[i]);
     free(c->reactors);
     c->reactors = NULL;
+    crawl_limits_destroy(c->limits);
+    c->limits = NULL;
 }
 
 static void finish(struct crawl *c) {

@@ -65,7 +65,7 @@ static void forgive(struct pace *p) {
 void pace_answered(struct pace *p, const struct pace_limits *limits, enum pace_answer answer,
                    uint64_t retry_after_ms, uint64_t now_ms) {
     bool trouble = answer == PACE_FORBIDDEN || answer == PACE_FAILED;
-    if (limits->own && trouble)
+    if (answer == PACE_SILENT || (limits->own && trouble))
         return;
     p->troubles = (uint16_t)((unsigned)p->troubles << 1 | trouble) & ((1u << PACE_WINDOW) - 1);
     p->good = answer == PACE_FINE ? p->good + 1 : 0;

@@ -30,7 +30,8 @@ enum {
     PACE_GOOD = 30
 };
 
-enum pace_answer { PACE_FINE, PACE_OVERLOADED, PACE_FORBIDDEN, PACE_FAILED };
+/* SILENT: the server was not reached, which says nothing of it. */
+enum pace_answer { PACE_FINE, PACE_OVERLOADED, PACE_FORBIDDEN, PACE_FAILED, PACE_SILENT };
 
 struct pace_limits {
     uint32_t floor_ms;

@@ -151,6 +151,10 @@ struct wit_str polite_origin_name(const struct polite_origin *o) {
     return wit_str_of(o->name, o->name_len);
 }
 
+bool polite_origin_is_own(const struct polite_origin *o) {
+    return o->domain->fixed;
+}
+
 unsigned polite_origin_tries(const struct polite_origin *o) {
     return o->tries;
 }
@@ -502,6 +506,15 @@ enum polite_step polite_next(struct polite *p, uint64_t now_ms, struct polite_tu
 uint64_t polite_due_ms(const struct polite *p) {
     const struct due_item *item = due_heap_first(&p->due);
     return item ? item->at_ms : UINT64_MAX;
+}
+
+void polite_leaves(struct polite *p, struct polite_origin *o, uint64_t at_ms) {
+    struct polite_domain *d = o->domain;
+    if (at_ms <= d->last_ms)
+        return;
+    d->last_ms = at_ms;
+    next_set(p, d);
+    domain_settle(p, d);
 }
 
 void polite_took(struct polite *p, struct polite_origin *o, uint32_t elapsed_ms) {

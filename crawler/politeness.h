@@ -48,6 +48,9 @@ struct polite_turn {
 enum polite_step polite_next(struct polite *p, uint64_t now_ms, struct polite_turn *turn);
 uint64_t polite_due_ms(const struct polite *p); /* UINT64_MAX: not by the passing of time */
 
+/* A request to the origin that was begun leaves at this time, later than its turn was: the delay
+ * counts from then. */
+void polite_leaves(struct polite *p, struct polite_origin *o, uint64_t at_ms);
 /* How long an answer of the origin took: pace.h. Before what ends the request. */
 void polite_took(struct polite *p, struct polite_origin *o, uint32_t elapsed_ms);
 /**
@@ -61,7 +64,8 @@ void polite_done(struct polite *p, struct crawl_task *t, enum pace_answer answer
 /* ---- an origin, its robots.txt and tdmrep.json ---- */
 
 struct wit_str polite_origin_name(const struct polite_origin *o); /* "http://example.com:8080" */
-unsigned polite_origin_tries(const struct polite_origin *o);      /* so far, this time round */
+bool polite_origin_is_own(const struct polite_origin *o);    /* of a domain that the user named */
+unsigned polite_origin_tries(const struct polite_origin *o); /* so far, this time round */
 
 /* The rules: ours from now on, for 24 hours (RFC 9309, 2.4); NULL allows all. */
 void polite_robots_allow(struct polite *p, struct polite_origin *o,

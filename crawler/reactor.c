@@ -17,10 +17,11 @@
 #include <stdlib.h>
 
 enum {
-    HOPS_MOST = 5,           /* redirects in a row; RFC 9309, 2.3.1.2 asks for five */
-    NO_MEMORY_WAIT_MS = 100, /* until a body that had no room is asked for again */
-    SITEMAPS_MOST = 1000,    /* that one robots.txt may name */
-    READ_TURN_MS = 10,       /* pages are taken apart so long before the loop looks elsewhere */
+    HOPS_MOST = 5,               /* redirects in a row; RFC 9309, 2.3.1.2 asks for five */
+    NO_MEMORY_WAIT_MS = 100,     /* until a body that had no room is asked for again */
+    ADDRESS_BUSY_WAIT_MS = 2000, /* until an address whose queue was full is asked again */
+    SITEMAPS_MOST = 1000,        /* that one robots.txt may name */
+    READ_TURN_MS = 10,           /* pages are taken apart so long before the loop looks elsewhere */
     READ_PIECE_BYTES = 32768 /* between two looks at the clock; gzip makes a thousand times more */
 };
 
@@ -123,11 +124,18 @@ static void task_redirect(struct reactor *r, struct crawl_task *t,
     wit_buf_finish(&location);
 }
 
+/* How long to wait after what is no fault of the other side and no try; 0: it is one. */
+static uint64_t own_wait_ms(const char *reason) {
+    return strcmp(reason, "no_memory") == 0      ? NO_MEMORY_WAIT_MS
+           : strcmp(reason, "address_busy") == 0 ? ADDRESS_BUSY_WAIT_MS
+                                                 : 0;
+}
+
 static void task_failed(struct reactor *r, struct crawl_task *t, const char *reason,
                         uint64_t retry_after_ms) {
     const struct wit_crawler_config *cfg = r->cfg.crawl;
-    if (strcmp(reason, "no_memory") == 0) {
-        task_later(r, t, NO_MEMORY_WAIT_MS);
+    if (own_wait_ms(reason)) {
+        task_later(r, t, own_wait_ms(reason));
     } else if (wit_net_reason_heals(reason) && t->tries < cfg->retries &&
                retry_after_ms <= cfg->max_wait_ms) {
         task_later(r, t, retry_wait_ms(r, t->tries++));
@@ -331,7 +339,7 @@ static uint64_t retry_after_of(const struct wit_net_response *response) {
     return (uint64_t)seconds * 1000;
 }
 
-/* What the answer says of the server's mood. Ours, and what never reached it, says nothing. */
+/* What the answer says of the server's mood. */
 static enum pace_answer pace_of(const struct wit_net_response *response) {
     static const char *const failed[] = {
         "connect_refused", "connect_timeout", "connect_failed", "timeout",
@@ -346,7 +354,7 @@ static enum pace_answer pace_of(const struct wit_net_response *response) {
     for (size_t i = 0; i < WIT_COUNT_OF(failed) && response->reason; i++)
         if (strcmp(response->reason, failed[i]) == 0)
             return PACE_FAILED;
-    return PACE_FINE;
+    return response->status ? PACE_FINE : PACE_SILENT;
 }
 
 static void on_response(void *user, struct wit_net_response *response) {
@@ -360,7 +368,9 @@ static void on_response(void *user, struct wit_net_response *response) {
         return;
     }
     uint64_t retry_after_ms = is_overload(response->status) ? retry_after_of(response) : 0;
-    polite_took(r->polite, t->origin, response->elapsed_ms);
+    if (response->status)
+        polite_took(r->polite, t->origin, response->elapsed_ms);
+    crawl_limits_received(r->cfg.limits, response->wire_bytes, wit_clock_ms());
     polite_done(r->polite, t, pace_of(response), retry_after_ms, wit_clock_ms());
     t->wire_bytes += response->wire_bytes;
     if (is_redirect(response->status))
@@ -372,6 +382,21 @@ static void on_response(void *user, struct wit_net_response *response) {
     else
         image_arrived(r, t, response);
     pump(r);
+}
+
+/* The address is known: its turn there, and the delay of the domain counts from it. */
+static uint64_t address_wait_ms(struct reactor *r, struct polite_origin *o,
+                                const struct wit_net_address *address) {
+    uint64_t now_ms = wit_clock_ms();
+    uint64_t wait_ms = crawl_limits_address(r->cfg.limits, address, now_ms);
+    if (wait_ms && wait_ms != UINT64_MAX)
+        polite_leaves(r->polite, o, now_ms + wait_ms);
+    return wait_ms;
+}
+
+static uint64_t on_task_address(void *user, const struct wit_net_address *address) {
+    const struct crawl_task *t = user;
+    return address_wait_ms(t->reactor, t->origin, address);
 }
 
 static void task_fetch(struct reactor *r, struct crawl_task *t) {
@@ -389,6 +414,7 @@ static void task_fetch(struct reactor *r, struct crawl_task *t) {
     req.max_body_bytes = page ? cfg->max_page_bytes : cfg->max_image_bytes;
     req.max_body_by = page ? max_page_bytes : NULL;
     req.on_headers = page ? NULL : on_image_headers;
+    req.on_address = polite_origin_is_own(t->origin) ? NULL : on_task_address;
     req.deadline_ms = cfg->deadline_ms;
     t->reactor = r;
     int st = wit_net_fetch(r->net, &req, on_response, t, NULL);
@@ -436,8 +462,8 @@ static bool file_retry(struct reactor *r, struct polite_origin *o, const char *r
                        const struct wit_net_response *response, uint64_t now_ms) {
     const struct wit_crawler_config *cfg = r->cfg.crawl;
     uint64_t asked_ms = is_overload(response->status) ? retry_after_of(response) : 0;
-    if (strcmp(reason, "no_memory") == 0) /* ours, so it does not count as a try */
-        polite_robots_again(r->polite, o, NO_MEMORY_WAIT_MS, now_ms);
+    if (own_wait_ms(reason))
+        polite_robots_again(r->polite, o, own_wait_ms(reason), now_ms);
     else if (polite_origin_tries(o) < cfg->retries && asked_ms <= cfg->max_wait_ms)
         polite_robots_retry(r->polite, o, retry_wait_ms(r, polite_origin_tries(o)), now_ms);
     else
@@ -485,6 +511,11 @@ static void tdmrep_decide(struct reactor *r, struct polite_origin *o, const char
 
 static void on_robots(void *user, struct wit_net_response *response);
 
+static uint64_t on_robots_address(void *user, const struct wit_net_address *address) {
+    const struct robots_fetch *f = user;
+    return address_wait_ms(f->reactor, f->origin, address);
+}
+
 static int robots_ask(struct robots_fetch *f) {
     struct reactor *r = f->reactor;
     struct wit_net_request req = wit_net_request_default(wit_buf_view(&f->url));
@@ -493,6 +524,7 @@ static int robots_ask(struct robots_fetch *f) {
     req.cut = !f->tdmrep; /* half a JSON text is none */
     req.max_body_bytes = f->tdmrep ? WIT_CRAWLER_TDMREP_MAX_BYTES : WIT_CRAWLER_ROBOTS_MAX_BYTES;
     req.deadline_ms = r->cfg.crawl->deadline_ms;
+    req.on_address = polite_origin_is_own(f->origin) ? NULL : on_robots_address;
     int st = wit_net_fetch(r->net, &req, on_robots, f, NULL);
     r->active += st == 0;
     return st;
@@ -530,7 +562,9 @@ static void on_robots(void *user, struct wit_net_response *response) {
         robots_fetch_destroy(f);
         return;
     }
-    polite_took(r->polite, f->origin, response->elapsed_ms);
+    if (response->status)
+        polite_took(r->polite, f->origin, response->elapsed_ms);
+    crawl_limits_received(r->cfg.limits, response->wire_bytes, wit_clock_ms());
     if (!robots_follow(f, response, &reason)) {
         polite_robots_answered(r->polite, f->origin, pace_of(response),
                                is_overload(response->status) ? retry_after_of(response) : 0,
@@ -588,10 +622,34 @@ static void later_queue(struct reactor *r, uint64_t now_ms) {
     }
 }
 
+/* Whoever is due, as long as there is room and the limits of all reactors allow. */
+static void turns_take(struct reactor *r, uint64_t now_ms) {
+    struct polite_turn turn;
+    while (r->active < r->cfg.max_in_flight && polite_due_ms(r->polite) <= now_ms &&
+           crawl_limits_start(r->cfg.limits, now_ms)) {
+        enum polite_step step = polite_next(r->polite, now_ms, &turn);
+        if (step == POLITE_NOTHING || step == POLITE_REFUSED)
+            crawl_limits_unstart(r->cfg.limits);
+        if (step == POLITE_FETCH)
+            task_fetch(r, turn.task);
+        else if (step == POLITE_ROBOTS || step == POLITE_TDMREP)
+            robots_start(r, turn.origin, step == POLITE_TDMREP);
+        else if (step == POLITE_REFUSED)
+            task_refuse(r, turn.task, turn.reason);
+    }
+}
+
+/* When turns_take may find something to do. */
+static uint64_t turns_due_ms(const struct reactor *r) {
+    uint64_t polite_ms = polite_due_ms(r->polite), limits_ms = crawl_limits_due_ms(r->cfg.limits);
+    if (r->active >= r->cfg.max_in_flight)
+        return UINT64_MAX;
+    return limits_ms > polite_ms ? limits_ms : polite_ms;
+}
+
 /* Start what may start, and set the alarm to when more may. */
 static void pump(struct reactor *r) {
-    struct polite_turn turn;
-    uint64_t now_ms = wit_clock_ms(), alarm_ms = UINT64_MAX;
+    uint64_t now_ms = wit_clock_ms(), alarm_ms;
     if (atomic_load(&r->stopping))
         return;
     unread_extract(r);
@@ -601,19 +659,8 @@ static void pump(struct reactor *r) {
     }
     hops_ask(r, now_ms);
     later_queue(r, now_ms);
-    while (r->active < r->cfg.max_in_flight) {
-        enum polite_step step = polite_next(r->polite, now_ms, &turn);
-        if (step == POLITE_NOTHING)
-            break;
-        if (step == POLITE_FETCH)
-            task_fetch(r, turn.task);
-        else if (step == POLITE_ROBOTS || step == POLITE_TDMREP)
-            robots_start(r, turn.origin, step == POLITE_TDMREP);
-        else
-            task_refuse(r, turn.task, turn.reason);
-    }
-    if (r->active < r->cfg.max_in_flight)
-        alarm_ms = polite_due_ms(r->polite);
+    turns_take(r, now_ms);
+    alarm_ms = turns_due_ms(r);
     const struct due_item *waiting[] = { due_heap_first(&r->later), due_heap_first(&r->hops) };
     for (size_t i = 0; i < WIT_COUNT_OF(waiting); i++)
         if (waiting[i] && waiting[i]->at_ms < alarm_ms)

@@ -6,6 +6,7 @@
 #ifndef CRAWLER_REACTOR_H
 #define CRAWLER_REACTOR_H
 
+#include "crawl_limits.h"
 #include "crawl_mailbox.h"
 
 struct reactor;
@@ -14,6 +15,7 @@ struct reactor_config {
     const struct wit_crawler_config *crawl; /* borrowed */
     struct crawl_mailbox *results;          /* outlives the reactor */
     struct wit_queue *extractors;           /* all that there are; outlives the reactors */
+    struct crawl_limits *limits;            /* of all reactors; outlives them */
     uint32_t max_in_flight;                 /* of this reactor */
     size_t max_held_bytes;
 };

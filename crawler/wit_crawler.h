@@ -131,6 +131,8 @@ struct wit_crawler_progress {
     size_t refusal_count;
 };
 
+#define WIT_CRAWLER_IP_DELAY_DEFAULT UINT32_MAX
+
 struct wit_crawler_config {
     const char *dir; /* holds collect/ and crawl/, with crawl/refused.jsonl; made if absent */
 
@@ -145,8 +147,7 @@ struct wit_crawler_config {
 
     /* Ask again for what earlier runs refused: "may-heal" (timeouts, lost connections, 408, 429,
      * 5xx, robots.txt that could not be had, domains that were given up), "all", or reasons by
-     * name, parted by commas.
-     * NULL: refusals are final. */
+     * name, parted by commas. NULL: refusals are final. */
     const char *retry_failed;
 
     /* Who we are: "<user_agent>/<version> (+<contact>)" is sent, and robots.txt is asked for
@@ -161,6 +162,13 @@ struct wit_crawler_config {
     uint32_t delay_ms, concurrency;
     const struct wit_crawler_host *hosts;
     size_t host_count;
+    /* Between two requests to one address (of IPv6: one network of 64 bits), whatever their
+     * domains; those of `hosts` don't count. WIT_CRAWLER_IP_DELAY_DEFAULT: 100 ms, and none for
+     * addresses that only allow_net lets through. */
+    uint32_t ip_delay_ms;
+    uint32_t max_rate; /* requests a second, all together; 0: no limit */
+    uint64_t
+        max_bandwidth; /* bytes a second on average: above it nothing new starts; 0: no limit */
 
     /* Rights. What groups of robots.txt disallow to one of these product tokens, by name, is not
      * asked for either. */

@@ -34,11 +34,17 @@ static const char help[] =
     "  --verify-hash C:T   column with the md5, sha1, sha256 or sha512 of the image\n"
     "  --allowlist F       ask only for images whose words match an entry\n"
     "  --per-query N       pairs wanted for each entry (default 20000)\n"
-    "  --seed N            of the draw (default 0)\n"
+    "  --seed N            of the draw (default 0)\n";
+
+/* C99 promises 4,095 bytes of a string. */
+static const char help_politeness[] =
     "  --user-agent NAME   product token that robots.txt is asked for (default witbot)\n"
     "  --contact URL       a page that tells site owners who you are\n"
     "  --delay-ms N        between two requests to a domain (default 1000)\n"
     "  --concurrency N     requests to a domain at one time (default 1)\n"
+    "  --ip-delay-ms N     between two requests to one address (default 100)\n"
+    "  --max-rate N        requests a second, all together (default 0: no limit)\n"
+    "  --max-bandwidth N   bytes a second, all together (default 0: no limit)\n"
     "  --host H:MS:N       delay and concurrency of one domain, which is yours; may be repeated\n"
     "  --obey-agents LIST  obey what robots.txt says to these agents too, such as\n"
     "                      CCBot,GPTBot; 'ai' is a list of those that collect for training\n"
@@ -120,7 +126,7 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
     struct wit_crawler_config *cfg = &o->run.cfg;
     uint64_t delay = cfg->delay_ms, concurrency = cfg->concurrency, reactors = cfg->reactors,
              in_flight = cfg->max_in_flight, depth = cfg->max_depth, retries = cfg->retries,
-             rests = cfg->max_rests;
+             rests = cfg->max_rests, ip_delay = cfg->ip_delay_ms, rate = cfg->max_rate;
     const struct {
         const char *name;
         uint64_t least, most, *value;
@@ -135,6 +141,9 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         { "max-depth", 0, 65535, &depth },
         { "retries", 0, 100, &retries },
         { "max-rests", 0, 1000, &rests },
+        { "ip-delay-ms", 0, 3600000, &ip_delay },
+        { "max-rate", 0, 1000000, &rate },
+        { "max-bandwidth", 0, UINT64_MAX, &cfg->max_bandwidth },
     };
     struct option longs[] = {
         { "seeds", required_argument, NULL, SEEDS },
@@ -223,7 +232,8 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
             break;
         case HELP:
             o->helped = true;
-            return cli_write_stdout("crawl", WIT_STR(help));
+            st = cli_write_stdout("crawl", WIT_STR(help));
+            return st == CLI_DONE ? cli_write_stdout("crawl", WIT_STR(help_politeness)) : st;
         case '?':
             return cli_usage_error("crawl", "unknown option");
         default: {
@@ -267,6 +277,8 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
     cfg->max_depth = (uint32_t)depth;
     cfg->retries = (uint32_t)retries;
     cfg->max_rests = (uint32_t)rests;
+    cfg->ip_delay_ms = (uint32_t)ip_delay;
+    cfg->max_rate = (uint32_t)rate;
     return CLI_DONE;
 }
 

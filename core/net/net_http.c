@@ -1,8 +1,9 @@
 /*
  * net_http.c: one request, from URL to verdict.
  *
- *   wit_net_fetch ──> RESOLVING ──> RECEIVING ──> ENDED (callback; freed when its timer is closed)
- *        │                └──────────────┴──────────^   deadline, refusal, cancel
+ *   wit_net_fetch ──> RESOLVING ──> (WAITING ──>) RECEIVING ──> ENDED (callback; freed when its
+ *        │                └──────────────┴───────────────┴───────^ timer is closed)
+ *        │                                                 deadline, refusal, cancel
  *        └──> DECIDED ─────────────────────────────^   the verdict was known at once: told by timer
  *
  * libcurl gets the addresses from us (CURLOPT_RESOLVE) and may not look up any itself; the socket
@@ -16,7 +17,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum fetch_state { FETCH_RESOLVING, FETCH_RECEIVING, FETCH_DECIDED, FETCH_ENDED };
+enum fetch_state {
+    FETCH_RESOLVING,
+    FETCH_WAITING, /* on_address said so; the timer is not the deadline's then */
+    FETCH_RECEIVING,
+    FETCH_DECIDED,
+    FETCH_ENDED
+};
 
 struct net_fetch {
     struct wit_net *net;
@@ -33,9 +40,10 @@ struct net_fetch {
     struct wit_net_request req;
     wit_net_done_fn done;
     void *user;
-    uint64_t start_ms;
-    const char *reason;  /* our own verdict, before libcurl's */
-    const char *verdict; /* of on_headers, which was asked if `judged` */
+    uint64_t start_ms;      /* later by what it had to wait */
+    uint64_t wait_start_ms; /* of WAITING */
+    const char *reason;     /* our own verdict, before libcurl's */
+    const char *verdict;    /* of on_headers, which was asked if `judged` */
     int status;
     bool denied, cut, drop, judged;
     struct wit_buf body, headers;
@@ -62,7 +70,8 @@ bool wit_net_reason_heals(const char *reason) {
     static const char *const heal[] = { "dns_timeout",     "dns_failed",     "connect_timeout",
                                         "connect_refused", "connect_failed", "timeout",
                                         "too_slow",        "truncated",      "reset",
-                                        "no_memory",       "http_408",       "http_429" };
+                                        "no_memory",       "http_408",       "http_429",
+                                        "address_busy" };
     for (size_t i = 0; i < WIT_COUNT_OF(heal); i++)
         if (strcmp(reason, heal[i]) == 0)
             return true;
@@ -335,50 +344,86 @@ static int easy_setup(struct net_fetch *f) {
     return rc == CURLE_OK ? 0 : rc == CURLE_OUT_OF_MEMORY ? WIT_ENOMEM : WIT_EINTERNAL;
 }
 
-/* Addresses are there: hand over to libcurl. A reason, or NULL when it is on its way. */
-static const char *transfer_start(struct net_fetch *f, const struct wit_net_address *addresses,
-                                  size_t count) {
-    struct wit_net *net = f->net;
+/* The addresses that may be connected to, as libcurl wants them told. A reason, or NULL. */
+static const char *addresses_take(struct net_fetch *f, const struct wit_net_address *addresses,
+                                  size_t count, const struct wit_net_address **first) {
+    const struct wit_net_config *cfg = &f->net->cfg;
     struct wit_buf entry = WIT_BUF_INIT(4096);
     const char *reason = "no_memory";
-    size_t usable = 0;
+    *first = NULL;
     if (!f->literal)
         wit_buf_printf(&entry, "+%s:%s:", f->host, f->port);
     for (size_t i = 0; i < count; i++) {
         char text[INET6_ADDRSTRLEN];
-        if (wit_net_address_refused(&addresses[i], net->cfg.allow, net->cfg.allow_count) ||
+        if (wit_net_address_refused(&addresses[i], cfg->allow, cfg->allow_count) ||
             net_address_format(&addresses[i], text, sizeof text) < 0)
             continue;
         bool v6 = addresses[i].family == 6;
-        if (wit_buf_printf(&entry, "%s%s%s%s", usable ? "," : "", v6 ? "[" : "", text,
+        if (wit_buf_printf(&entry, "%s%s%s%s", *first ? "," : "", v6 ? "[" : "", text,
                            v6 ? "]" : "") < 0)
             goto out;
-        usable++;
+        if (!*first)
+            *first = &addresses[i];
     }
-    if (usable == 0) {
+    if (!*first) {
         reason = "address_denied";
         goto out;
     }
     if (!f->literal &&
         (wit_buf_terminate(&entry) < 0 || !(f->resolve = curl_slist_append(NULL, entry.data))))
         goto out;
-    f->easy = net->pool_count ? net->pool[--net->pool_count] : curl_easy_init();
-    if (!f->easy || easy_setup(f) < 0)
-        goto out;
-    if (curl_multi_add_handle(net->multi, f->easy) != CURLM_OK)
-        goto out;
-    f->state = FETCH_RECEIVING;
     reason = NULL;
 out:
     wit_buf_finish(&entry);
     return reason;
 }
 
+/* Hand over to libcurl. A reason, or NULL when it is on its way. */
+static const char *transfer_start(struct net_fetch *f) {
+    struct wit_net *net = f->net;
+    f->easy = net->pool_count ? net->pool[--net->pool_count] : curl_easy_init();
+    if (!f->easy || easy_setup(f) < 0 || curl_multi_add_handle(net->multi, f->easy) != CURLM_OK)
+        return "no_memory";
+    f->state = FETCH_RECEIVING;
+    return NULL;
+}
+
+/* The wait is over, and the deadline goes on where it stood. */
+static void on_turn(uv_timer_t *timer) {
+    struct net_fetch *f = timer->data;
+    uint64_t now_ms = wit_clock_ms(), used_ms = f->wait_start_ms - f->start_ms;
+    f->start_ms += now_ms - f->wait_start_ms;
+    uv_timer_start(&f->timer, on_deadline,
+                   used_ms < f->req.deadline_ms ? f->req.deadline_ms - used_ms : 0, 0);
+    const char *reason = transfer_start(f);
+    if (reason)
+        fetch_end(f, reason);
+}
+
+/* Addresses are there. A reason, or NULL when it goes on. libcurl begins with the first one. */
+static const char *fetch_address(struct net_fetch *f, const struct wit_net_address *addresses,
+                                 size_t count) {
+    const struct wit_net_address *first;
+    const char *reason = addresses_take(f, addresses, count, &first);
+    if (reason)
+        return reason;
+    uint64_t wait_ms = f->req.on_address ? f->req.on_address(f->user, first) : 0;
+    if (wait_ms == UINT64_MAX)
+        return "address_busy";
+    if (wait_ms == 0)
+        return transfer_start(f);
+    f->state = FETCH_WAITING;
+    f->wait_start_ms = wit_clock_ms();
+    uv_update_time(&f->net->loop);
+    uv_timer_start(&f->timer, on_turn, wait_ms, 0);
+    return NULL;
+}
+
 static void on_resolved(void *user, const struct net_dns_answer *answer) {
     struct net_fetch *f = user;
     const char *reason = answer->reason;
     if (!reason)
-        reason = transfer_start(f, answer->addresses, answer->count);
+        reason = fetch_address(f, answer->addresses, answer->count);
     if (reason)
         fetch_end(f, reason);
 }
@@ -465,14 +510,14 @@ int wit_net_fetch(struct wit_net *net, const struct wit_net_request *req, wit_ne
         reason = "bad_url";
     } else if (wit_net_address_parse(wit_str_from(f->host), &literal, NULL) == 0) {
         f->literal = true;
-        reason = transfer_start(f, &literal, 1);
+        reason = fetch_address(f, &literal, 1);
     } else {
         int found = net_dns_lookup(net->dns, f->host, &f->wait, &answer);
         if (found < 0)
             reason = "no_memory";
         else if (found > 0)
             reason =
-                answer.reason ? answer.reason : transfer_start(f, answer.addresses, answer.count);
+                answer.reason ? answer.reason : fetch_address(f, answer.addresses, answer.count);
     }
     if (reason)
         fetch_decide(f, reason);

@@ -125,6 +125,11 @@ struct wit_net_request {
      * a reason (a static string) ends the request with it, and the body is not kept. NULL: nobody
      * asks. */
     const char *(*on_headers)(void *user, struct wit_str headers);
+    /* Called with the user pointer of the request when the address to ask is known, once, perhaps
+     * from inside wit_net_fetch: how many milliseconds to wait before anything connects to it.
+     * Neither deadline_ms nor elapsed_ms counts them. UINT64_MAX: the request ends as
+     * "address_busy". NULL: nobody is asked. */
+    uint64_t (*on_address)(void *user, const struct wit_net_address *address);
 };
 /* Accept anything, plain, 16 MiB, 30 s. */
 struct wit_net_request wit_net_request_default(struct wit_str url);
@@ -141,7 +146,7 @@ struct wit_net_request wit_net_request_default(struct wit_str url);
  *   bad_response                             not HTTP, or broken framing or encoding
  *   reset                                    connection lost
  *   bad_url                                  libcurl does not agree that this is an http(s) URL
- *   no_memory cancelled                      ours: ask again
+ *   no_memory cancelled address_busy         ours: ask again
  *   http_NNN                                 any status but 200; body empty, headers there
  * and those of on_headers.
  */

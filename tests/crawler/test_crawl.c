@@ -2,6 +2,7 @@
  * test_crawl.c: whole crawls of a small site on loopback: pages on 127.0.0.1, images on 127.0.0.2,
  * and a canary on 127.0.0.3 that nobody may touch.
  */
+#include "net/dns_server.h"
 #include "shards/collection.h"
 #include "test_server.h"
 #include "wit_crawler.h"
@@ -500,6 +501,70 @@ static void the_server_sees_the_delay(void **state) {
             assert_true(seen[i].at_ms - seen[0].at_ms + SLACK_MS >= i * DELAY_MS);
         }
     }
+    world_stop(&w);
+}
+
+/* Three domains on one address: each keeps its own delay, and all together the address's. */
+static void domains_on_one_address_wait_for_each_other(void **state) {
+    enum { IP_DELAY_MS = 40, SLACK_MS = 30, SEEN_MOST = 64, REQUESTS = 9 };
+    static const struct dns_record records[] = { { "a.test", "127.0.0.1", 60, NULL },
+                                                 { "b.test", "127.0.0.1", 60, NULL },
+                                                 { "c.test", "127.0.0.1", 60, NULL } };
+    static const struct answer pages[] = { { "/start", .type = HTML, .body = "hello" } };
+    struct dns_server *dns = dns_server_start(records, WIT_COUNT_OF(records));
+    struct test_seen seen[SEEN_MOST];
+    char urls[3][64];
+    struct wit_str seeds[3];
+    for (int own = 0; own < 2; own++) {
+        static const struct wit_crawler_host mine[] = { { "a.test", 0, 9 },
+                                                        { "b.test", 0, 9 },
+                                                        { "c.test", 0, 9 } };
+        struct world w;
+        world_start(&w, pages, WIT_COUNT_OF(pages), NULL, 0);
+        for (int i = 0; i < 3; i++) {
+            snprintf(urls[i], sizeof urls[i], "http://%s:%u/start", records[i].name,
+                     test_server_port(w.pages.server));
+            seeds[i] = wit_str_from(urls[i]);
+        }
+        w.cfg.dns_servers = dns_server_address(dns);
+        w.cfg.seeds = seeds;
+        w.cfg.seed_count = 3;
+        w.cfg.scope_count = 0;
+        w.cfg.hosts = mine;
+        w.cfg.host_count = own ? 3 : 0;
+        w.cfg.delay_ms = 0;
+        w.cfg.concurrency = 9;
+        w.cfg.reactors = 3;
+        w.cfg.ip_delay_ms = own ? 2000 : IP_DELAY_MS; /* which does not count for one's own */
+        uint64_t start_ms = wit_clock_ms();
+        must(wit_crawler_run(&w.cfg, &w.report, &err));
+        assert_int_equal(w.report.pages, 3);
+        size_t n = test_server_seen(w.pages.server, seen, SEEN_MOST);
+        assert_int_equal(n, REQUESTS); /* robots.txt, tdmrep.json and the page, thrice */
+        for (size_t i = 1; i < n && !own; i++)
+            assert_true(seen[i].at_ms - seen[0].at_ms + SLACK_MS >= i * IP_DELAY_MS);
+        if (own)
+            assert_true(wit_clock_ms() - start_ms < 2000);
+        world_stop(&w);
+    }
+    dns_server_stop(dns);
+}
+
+static void all_together_keep_a_rate(void **state) {
+    enum { RATE = 25, SLACK_MS = 150 };
+    struct world w;
+    chain_make();
+    world_start(&w, CHAIN_SITE);
+    w.cfg.max_rate = RATE;
+    w.cfg.reactors = 2;
+    uint64_t start_ms = wit_clock_ms();
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    uint64_t took_ms = wit_clock_ms() - start_ms;
+    assert_int_equal(w.report.images, CHAIN);
+    size_t n =
+        test_server_seen(w.pages.server, NULL, 0) + test_server_seen(w.images.server, NULL, 0);
+    assert_true(n >= 2 * CHAIN + 4);
+    assert_true(took_ms + SLACK_MS >= (n - 1) * 1000 / RATE);
     world_stop(&w);
 }
 
@@ -1073,6 +1138,8 @@ int main(void) {
         cmocka_unit_test(an_interrupted_crawl_goes_on),
         cmocka_unit_test(the_judge_decides_and_may_change_its_mind),
         cmocka_unit_test(the_server_sees_the_delay),
+        cmocka_unit_test(domains_on_one_address_wait_for_each_other),
+        cmocka_unit_test(all_together_keep_a_rate),
         cmocka_unit_test(unreachable_robots_deny),
         cmocka_unit_test(every_status_of_robots_has_its_class),
         cmocka_unit_test(robots_may_move_five_times),

@@ -111,6 +111,13 @@ struct outcome {
     bool cut;
     char body[4096], headers[4096];
     size_t body_len;
+    uint32_t elapsed_ms;
+    uint64_t wire_bytes;
+    /* of on_address and on_headers */
+    uint64_t wait_ms;
+    unsigned addresses_asked, headers_asked;
+    struct wit_net_address address;
+    const char *verdict;
 };
 
 static void on_done(void *user, struct wit_net_response *r) {
@@ -120,6 +127,8 @@ static void on_done(void *user, struct wit_net_response *r) {
     o->status = r->status;
     o->cut = r->cut;
     o->body_len = r->body.len;
+    o->elapsed_ms = r->elapsed_ms;
+    o->wire_bytes = r->wire_bytes;
     snprintf(o->body, sizeof o->body, "%.*s", WIT_STR_FMT(wit_buf_view(&r->body)));
     snprintf(o->headers, sizeof o->headers, "%.*s", WIT_STR_FMT(r->headers));
     if (o->calls == o->expected)
@@ -226,6 +235,101 @@ static void test_deadline_bounds_everything(void **state) {
     start = wit_clock_ms();
     assert_string_equal(ask_url(f->net, url, 60).reason, "dns_timeout");
     assert_in_range(wit_clock_ms() - start, 50, 1000);
+}
+
+static uint64_t wait_for_address(void *user, const struct wit_net_address *address) {
+    struct outcome *o = user;
+    o->addresses_asked++;
+    o->address = *address;
+    return o->wait_ms;
+}
+
+static const char *judge_headers(void *user, struct wit_str headers) {
+    struct outcome *o = user;
+    o->headers_asked++;
+    assert_true(wit_str_find(headers, WIT_STR("content-length: "), 0) >= 0);
+    return o->verdict;
+}
+
+static void ask_hooked(struct fixture *f, struct outcome *o, const char *host, const char *path,
+                       uint32_t deadline_ms) {
+    struct wit_error err = WIT_ERROR_INIT;
+    char url[256];
+    url_make(url, sizeof url, f, host, path);
+    struct wit_net_request req = wit_net_request_default(wit_str_from(url));
+    req.deadline_ms = deadline_ms;
+    req.on_address = wait_for_address;
+    req.on_headers = judge_headers;
+    o->net = f->net;
+    o->expected = 1;
+    assert_int_equal(wit_net_fetch(f->net, &req, on_done, o, &err), 0);
+    wit_net_run(f->net);
+    assert_int_equal(o->calls, 1);
+    assert_int_equal(wit_net_active(f->net), 0);
+}
+
+static void test_waits_for_its_turn_at_an_address(void **state) {
+    static const char *const hosts[] = { "good.test", "127.0.0.1", "good.test" }; /* known then */
+    struct fixture *f = *state;
+    for (size_t i = 0; i < WIT_COUNT_OF(hosts); i++) {
+        struct outcome o = { .wait_ms = 400 };
+        uint64_t start = wit_clock_ms();
+        ask_hooked(f, &o, hosts[i], "/hello", 300); /* the wait is longer than the deadline */
+        assert_null(o.reason);
+        assert_int_equal(o.addresses_asked, 1);
+        assert_int_equal(o.address.family, 4);
+        assert_memory_equal(o.address.bytes, "\x7f\0\0\1", 4);
+        assert_true(wit_clock_ms() - start >= 395);
+        assert_true(o.elapsed_ms < 300);
+    }
+    /* what is left of the deadline begins behind the wait */
+    struct outcome late = { .wait_ms = 150 };
+    uint64_t start = wit_clock_ms();
+    ask_hooked(f, &late, "good.test", "/late", 200);
+    assert_string_equal(late.reason, "timeout");
+    assert_in_range(wit_clock_ms() - start, 340, 1500);
+    struct outcome busy = { .wait_ms = UINT64_MAX }, known = busy, denied = { .wait_ms = 0 };
+    ask_hooked(f, &busy, "127.0.0.1", "/hello", 1000);
+    assert_string_equal(busy.reason, "address_busy");
+    assert_true(wit_net_reason_heals(busy.reason));
+    ask_hooked(f, &known, "good.test", "/hello", 1000);
+    assert_string_equal(known.reason, "address_busy");
+    ask_hooked(f, &denied, "far.test", "/", 1000);
+    assert_string_equal(denied.reason, "address_denied");
+    assert_int_equal(denied.addresses_asked, 0);
+}
+
+static void test_waiting_can_be_cancelled(void **state) {
+    struct fixture *f = *state;
+    struct wit_error err = WIT_ERROR_INIT;
+    struct outcome o = { .net = f->net, .expected = 1, .wait_ms = 60000 };
+    char url[256];
+    url_make(url, sizeof url, f, "127.0.0.1", "/hello");
+    struct wit_net_request req = wit_net_request_default(wit_str_from(url));
+    req.on_address = wait_for_address;
+    assert_int_equal(wit_net_fetch(f->net, &req, on_done, &o, &err), 0);
+    wit_net_cancel_all(f->net);
+    assert_int_equal(o.calls, 1);
+    assert_string_equal(o.reason, "cancelled");
+    assert_int_equal(test_server_count(f->server, "/hello"), 0);
+}
+
+static void test_headers_can_refuse_the_body(void **state) {
+    struct fixture *f = *state;
+    struct outcome refused = { .verdict = "not_wanted" }, taken = { .verdict = NULL };
+    ask_hooked(f, &refused, "127.0.0.1", "/claims-more", 2000);
+    assert_string_equal(refused.reason, "not_wanted");
+    assert_int_equal(refused.status, 200);
+    assert_int_equal(refused.headers_asked, 1);
+    assert_int_equal(refused.body_len, 0);
+    ask_hooked(f, &taken, "127.0.0.1", "/hello", 2000);
+    assert_null(taken.reason);
+    assert_int_equal(taken.headers_asked, 1);
+    assert_string_equal(taken.body, "hello, world");
+    struct outcome missing = { .verdict = "not_wanted" }; /* not asked: it has a reason already */
+    ask_hooked(f, &missing, "127.0.0.1", "/404", 2000);
+    assert_string_equal(missing.reason, "http_404");
+    assert_int_equal(missing.headers_asked, 0);
 }
 
 static void test_connections_refused_and_hanging(void **state) {
@@ -414,6 +518,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_credentials_in_a_url_are_not_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_each_failure_has_its_name, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadline_bounds_everything, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_waits_for_its_turn_at_an_address, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_waiting_can_be_cancelled, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_headers_can_refuse_the_body, setup, teardown),
         cmocka_unit_test_setup_teardown(test_connections_refused_and_hanging, setup, teardown),
         cmocka_unit_test_setup_teardown(test_denied_addresses_of_a_name_are_left_out, setup,
                                         teardown),
