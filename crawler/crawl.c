@@ -902,6 +902,17 @@ static void failed_tell(struct crawl *c) {
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* What neither frontier nor collector knows. */
+static void report_complete(const struct crawl *c, struct wit_crawler_report *report) {
+    report->fetched_bytes = c->fetched_bytes;
+    report->rows = feed_tell(c).rows;
+    report->feed_changed = c->feed_changed;
+    report->ignored = c->ignored;
+    for (unsigned i = 0; c->reactors && i < c->cfg->reactors; i++)
+        if (c->reactors[i])
+            reactor_files(c->reactors[i], &report->robots, &report->tdmrep);
+}
+
 int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_report *report,
                     struct wit_error *err) {
     struct crawl c = { .cfg = cfg, .url = WIT_URL_INIT, .refusals = REFUSAL_LOG_INIT };
@@ -917,12 +928,8 @@ int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_rep
         int kept = commit_as(&c, interrupted ? "interrupted" : "done", &late);
         if (kept >= 0)
             kept = crawl_report_fill(report, c.frontier, c.collector, &late);
-        if (kept >= 0) {
-            report->fetched_bytes = c.fetched_bytes;
-            report->rows = feed_tell(&c).rows;
-            report->feed_changed = c.feed_changed;
-            report->ignored = c.ignored;
-        }
+        if (kept >= 0)
+            report_complete(&c, report);
         if (kept < 0) {
             st = kept;
             interrupted = false;

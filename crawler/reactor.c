@@ -37,6 +37,9 @@ struct reactor {
     uint32_t active;          /* requests at the client */
     atomic_bool stopping, paused;
     atomic_size_t hosts; /* for reactor_hosts */
+    struct file_counts {
+        atomic_size_t read, absent, unreachable;
+    } robots, tdmrep; /* for reactor_files */
     pthread_t thread;
     bool running; /* the thread is there */
 };
@@ -478,14 +481,18 @@ static void robots_decide(struct reactor *r, struct polite_origin *o, const char
     if (!reason &&
         wit_crawler_robots_parse(response->body.data, response->body.len, &robots, NULL) < 0)
         reason = "no_memory";
-    if (!reason) {
-        sitemaps_tell(r, o, robots); /* before a page that waits for the rules can be done */
-        polite_robots_allow(r->polite, o, robots, response->body.len, now_ms);
-    } else if (is_no_rules(reason, response->status))
-        polite_robots_allow(r->polite, o, NULL, 0, now_ms);
-    else if ((wit_net_reason_heals(reason) || response->status) &&
-             file_retry(r, o, reason, response, now_ms))
+    bool absent = reason && is_no_rules(reason, response->status);
+    if (reason && !absent && (wit_net_reason_heals(reason) || response->status) &&
+        file_retry(r, o, reason, response, now_ms))
         return;
+    atomic_fetch_add(!reason  ? &r->robots.read
+                     : absent ? &r->robots.absent
+                              : &r->robots.unreachable,
+                     1);
+    if (!reason)
+        sitemaps_tell(r, o, robots); /* before a page that waits for the rules can be done */
+    if (!reason || absent)
+        polite_robots_allow(r->polite, o, robots, robots ? response->body.len : 0, now_ms);
     else if (!response->status) /* the host itself is the trouble, and its name says more */
         polite_robots_deny(r->polite, o, reason, now_ms);
     else if (r->cfg.crawl->ignore & WIT_CRAWLER_IGNORE_ROBOTS)
@@ -506,6 +513,10 @@ static void tdmrep_decide(struct reactor *r, struct polite_origin *o, const char
     if (reason && wit_net_reason_heals(reason) && file_retry(r, o, reason, response, now_ms))
         return;
     bool answered = !reason || is_no_rules(reason, response->status);
+    atomic_fetch_add(tdmrep     ? &r->tdmrep.read
+                     : answered ? &r->tdmrep.absent
+                                : &r->tdmrep.unreachable,
+                     1);
     polite_tdmrep(r->polite, o, tdmrep, response->body.len, answered, now_ms);
 }
 
@@ -756,6 +767,18 @@ void reactor_wake(struct reactor *r) {
 void reactor_pause(struct reactor *r, bool paused) {
     atomic_store(&r->paused, paused);
     wit_net_wake(r->net);
+}
+
+static void files_add(const struct file_counts *counts, struct wit_crawler_files *out) {
+    out->read += atomic_load(&counts->read);
+    out->absent += atomic_load(&counts->absent);
+    out->unreachable += atomic_load(&counts->unreachable);
+}
+
+void reactor_files(const struct reactor *r, struct wit_crawler_files *robots,
+                   struct wit_crawler_files *tdmrep) {
+    files_add(&r->robots, robots);
+    files_add(&r->tdmrep, tdmrep);
 }
 
 size_t reactor_hosts(const struct reactor *r) {

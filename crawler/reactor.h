@@ -30,6 +30,9 @@ void reactor_wake(struct reactor *r);
 void reactor_pause(struct reactor *r, bool paused);
 /* Registrable domains that it has something to do for, as of lately. Any thread. */
 size_t reactor_hosts(const struct reactor *r);
+/* What origins answered so far; added to *robots and *tdmrep. Any thread. */
+void reactor_files(const struct reactor *r, struct wit_crawler_files *robots,
+                   struct wit_crawler_files *tdmrep);
 /* A task that came back is destroyed: its body counts as held no longer. Any thread. */
 void reactor_body_release(struct reactor *r, size_t bytes);
 /* Ends the thread; nothing comes back any more. What came back stays valid until destroy. */

@@ -72,7 +72,7 @@ struct wit_crawler_robots {
     size_t agent_count;
     struct line_value *sitemaps, **sitemaps_end;
     struct line_value *licenses, **licenses_end;
-    size_t sitemap_count, license_count;
+    size_t sitemap_count, license_count, statement_count;
     struct group *open; /* the group that lines belong to now */
     bool rules_seen;    /* the next user-agent line starts a new group */
 };
@@ -223,6 +223,7 @@ static int statement_add(struct wit_crawler_robots *r, const char *name, struct 
     s->name = name;
     s->value = wit_str_of(copy, value.len);
     s->directives = parse(said);
+    r->statement_count++;
     s->next = r->open->statements;
     r->open->statements = s;
     return 0;
@@ -544,6 +545,8 @@ unsigned wit_crawler_robots_usage(const struct wit_crawler_robots *r, struct wit
                   { signal_name, WIT_CRAWLER_SIGNAL_RESERVED } };
     struct groups groups = groups_of(r, agent);
     unsigned directives = 0;
+    if (r->statement_count == 0 && r->license_count == 0)
+        return 0; /* as most files */
     char *normal = malloc(3 * path.len + 1);
     if (!normal)
         return WIT_CRAWLER_USAGE_RESERVED; /* when in doubt, leave it */

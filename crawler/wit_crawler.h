@@ -191,7 +191,8 @@ struct wit_crawler_config {
     uint32_t max_depth;     /* links from a seed */
     /* All pages of one depth before the first of the next; where max_pages cuts, those whose URLs
      * have the lowest hashes are asked for. So depth is the shortest distance (a redirect counts as
-     * a link), and a limited crawl of the same web finds the same. Slower at the end of each round. */
+     * a link), and a limited crawl of the same web finds the same. Slower at the end of each round.
+     */
     bool rounds;
     size_t max_page_bytes;  /* a longer page is cut there, a sitemap at the protocol's 50 MiB */
     size_t max_image_bytes; /* a longer image is refused */
@@ -221,7 +222,15 @@ struct wit_crawler_config wit_crawler_config_default(void);
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-/* What the directory holds after the run; earlier runs included, except for fetched_bytes. */
+/* How origins answered when they were asked for a file. */
+struct wit_crawler_files {
+    uint64_t read;        /* it is there, and says something or not */
+    uint64_t absent;      /* there is none, or nothing that could be one */
+    uint64_t unreachable; /* no answer, after the retries */
+};
+
+/* What the directory holds after the run; earlier runs included, except for fetched_bytes,
+ * robots and tdmrep. */
 struct wit_crawler_report {
     uint64_t pages;      /* read */
     uint64_t sitemaps;   /* of these: sitemaps and feeds */
@@ -230,10 +239,11 @@ struct wit_crawler_report {
     uint64_t rows;       /* of the feed, over all runs with it */
     uint64_t candidates; /* logged; a page read twice after a kill logs its own twice */
     uint64_t images, image_bytes, images_refused;
-    uint64_t fetched_bytes; /* by this run */
-    unsigned ignored;       /* enum wit_crawler_ignore: by any run */
-    bool scope_changed;     /* since the last run: links that were left out then are not known */
-    bool feed_changed;      /* it is another one than before, and was begun at its first row */
+    uint64_t fetched_bytes;                  /* by this run */
+    struct wit_crawler_files robots, tdmrep; /* by this run */
+    unsigned ignored;                        /* enum wit_crawler_ignore: by any run */
+    bool scope_changed; /* since the last run: links that were left out then are not known */
+    bool feed_changed;  /* it is another one than before, and was begun at its first row */
     struct wit_crawler_refusal *refusals; /* over all runs; by subject, then reason */
     size_t refusal_count;
 };

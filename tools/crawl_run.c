@@ -343,6 +343,26 @@ static const char *ignored_next(unsigned ignored, unsigned *bit) {
     return name;
 }
 
+static void files_print(const char *name, const struct wit_crawler_files *f, struct wit_buf *out) {
+    wit_buf_printf(out,
+                   "%s %" PRIu64 " read, %" PRIu64 " absent, %" PRIu64 " unreachable, of origins "
+                   "that this run asked\n",
+                   name, f->read, f->absent, f->unreachable);
+}
+
+static void files_put(const char *name, const struct wit_crawler_files *f,
+                      struct wit_json_writer *w) {
+    wit_json_key(w, name);
+    wit_json_object_begin(w);
+    wit_json_key(w, "read");
+    wit_json_put_u64(w, f->read);
+    wit_json_key(w, "absent");
+    wit_json_put_u64(w, f->absent);
+    wit_json_key(w, "unreachable");
+    wit_json_put_u64(w, f->unreachable);
+    wit_json_object_end(w);
+}
+
 void crawl_report_print(const struct wit_crawler_report *report, const struct selection *selection,
                         struct wit_buf *out) {
     struct wit_filter_balancer_stat stat;
@@ -364,6 +384,8 @@ void crawl_report_print(const struct wit_crawler_report *report, const struct se
                        stat.wanted, stat.unmatched, stat.denied);
     wit_buf_printf(out, "images       %" PRIu64 " stored (%.1f MB), %" PRIu64 " refused\n",
                    report->images, (double)report->image_bytes / 1e6, report->images_refused);
+    files_print("robots.txt  ", &report->robots, out);
+    files_print("tdmrep.json ", &report->tdmrep, out);
     unsigned bit = 1;
     for (const char *name; (name = ignored_next(report->ignored, &bit));)
         wit_buf_printf(out, "  ignored    %s\n", name);
@@ -399,6 +421,8 @@ void crawl_report_put(const struct wit_crawler_report *report, const struct sele
         wit_json_key(w, counts[i].key);
         wit_json_put_u64(w, counts[i].value);
     }
+    files_put("robots_txt", &report->robots, w);
+    files_put("tdmrep_json", &report->tdmrep, w);
     unsigned bit = 1;
     wit_json_key(w, "ignored");
     wit_json_array_begin(w);

@@ -624,12 +624,12 @@ static void every_status_of_robots_has_its_class(void **state) {
     static const struct {
         int status;
         bool allows;
-    } table[] = { { 401, true }, { 403, true },  { 404, true },  { 410, true },  { 418, true },
-                  { 204, true }, { 429, false }, { 408, false }, { 500, false }, { 503, false } };
+    } table[] = { { 401, true },  { 403, true },  { 410, true }, { 204, true },
+                  { 429, false }, { 408, false }, { 500, false } };
     for (size_t i = 0; i < WIT_COUNT_OF(table); i++) {
         const struct answer pages[] = {
             { "/robots.txt", .status = table[i].status, .type = "text/plain",
-              .body = "User-agent: *\nDisallow: /" },
+              .body = table[i].status == 204 ? "" : "User-agent: *\nDisallow: /" },
             { "/start", .type = HTML, .body = "hello" },
         };
         struct world w;
@@ -640,6 +640,10 @@ static void every_status_of_robots_has_its_class(void **state) {
             fail_msg("a robots.txt with status %d %s", table[i].status,
                      table[i].allows ? "denies" : "allows");
         assert_int_equal(refused(&w, WIT_CRAWLER_PAGE, "robots_unreachable"), !table[i].allows);
+        assert_int_equal(w.report.robots.read, 0);
+        assert_int_equal(w.report.robots.absent, table[i].allows);
+        assert_int_equal(w.report.robots.unreachable, !table[i].allows);
+        assert_int_equal(w.report.tdmrep.absent, table[i].allows);
         world_stop(&w);
     }
     /* one that does not come in time denies too, and so does one that is lost; the host itself is
@@ -784,6 +788,8 @@ static void every_family_of_signals_refuses(void **state) {
     assert_int_equal(asked(&w.images, "/.well-known/tdmrep.json"), 1);
     assert_int_equal(asked(&w.pages, "/.well-known/tdmrep.json"), 1);
     assert_int_equal(w.report.ignored, 0);
+    assert_int_equal(w.report.robots.read, 2);
+    assert_int_equal(w.report.tdmrep.read, 2);
     must(seal_simple(w.dir, 1, 0, &sealed, &err));
     origin_says(w.dir, "ok", "content-usage: search=n");
     origin_says(w.dir, "ok", "x-robots-tag: noarchive");
@@ -815,9 +821,11 @@ static void every_switch_lets_its_family_through(void **state) {
             fail_msg("%u, not %u images, with %u ignored", (unsigned)w.report.images,
                      table[i].images, table[i].ignore);
         assert_int_equal(w.report.ignored, table[i].ignore);
-        w.cfg.ignore = 0; /* the directory remembers */
-        must(wit_crawler_run(&w.cfg, &w.report, &err));
-        assert_int_equal(w.report.ignored, table[i].ignore);
+        if (i + 1 == WIT_COUNT_OF(table)) {
+            w.cfg.ignore = 0; /* the directory remembers */
+            must(wit_crawler_run(&w.cfg, &w.report, &err));
+            assert_int_equal(w.report.ignored, table[i].ignore);
+        }
         world_stop(&w);
     }
 }

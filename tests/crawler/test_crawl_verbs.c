@@ -158,6 +158,8 @@ static void lists_are_named_by_options(void **state) {
            "pages        0 read, 0 refused, 0 left\n"
            "candidates   1 in the log, 1 distinct pairs, 1 of two words or more\n"
            "images       0 stored (0.0 MB), 1 refused\n"
+           "robots.txt   0 read, 0 absent, 1 unreachable, of origins that this run asked\n"
+           "tdmrep.json  0 read, 0 absent, 0 unreachable, of origins that this run asked\n"
            "  refused    image connect_refused 1\n"
            "  refused    row bad_row 1\n"
            "  refused    row bad_url 1\n"
