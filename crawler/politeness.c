@@ -338,7 +338,6 @@ void polite_destroy(struct polite *p) {
 }
 
 int polite_push(struct polite *p, struct crawl_task *t, uint64_t now_ms) {
-    /* Also a bound for the matching of rules, whose time is that of all rules times the path's. */
     if (crawl_task_address(t).len > WIT_NET_URL_MAX_BYTES)
         return WIT_ELIMIT;
     int st = wit_url_parse(&p->url, crawl_task_address(t), NULL, NULL);

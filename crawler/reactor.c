@@ -110,23 +110,6 @@ static int location_of(struct reactor *r, struct wit_str from,
     return st < 0 ? st : wit_buf_append_str(out, wit_url_href(&r->url));
 }
 
-static void task_redirect(struct reactor *r, struct crawl_task *t,
-                          const struct wit_net_response *response) {
-    struct wit_buf location = WIT_BUF_INIT(WIT_URL_MAX_BYTES);
-    if (t->hops >= HOPS_MOST) {
-        task_refuse(r, t, "too_many_redirects");
-    } else if (location_of(r, crawl_task_address(t), response, &location) < 0) {
-        task_refuse(r, t, "bad_redirect");
-    } else {
-        wit_buf_finish(&t->location);
-        t->location = location;
-        t->hops++;
-        task_return(r, t, CRAWL_REDIRECTED, NULL);
-        return;
-    }
-    wit_buf_finish(&location);
-}
-
 /* How long to wait after what is no fault of the other side and no try; 0: it is one. */
 static uint64_t own_wait_ms(const char *reason) {
     return strcmp(reason, "no_memory") == 0      ? NO_MEMORY_WAIT_MS
@@ -163,6 +146,30 @@ static unsigned directives_of(const struct reactor *r, const struct crawl_task *
 static const char *on_image_headers(void *user, struct wit_str headers) {
     const struct crawl_task *t = user;
     return wit_crawler_directives_refuse(directives_of(t->reactor, t, headers));
+}
+
+static void task_redirect(struct reactor *r, struct crawl_task *t,
+                          const struct wit_net_response *response) {
+    struct wit_buf location = WIT_BUF_INIT(WIT_URL_MAX_BYTES);
+    /* What is said of the address that a page embeds is not lost on the way. */
+    const char *refused =
+        t->subject == WIT_CRAWLER_IMAGE
+            ? wit_crawler_directives_refuse(directives_of(r, t, response->headers))
+            : NULL;
+    if (refused) {
+        task_refuse(r, t, refused);
+    } else if (t->hops >= HOPS_MOST) {
+        task_refuse(r, t, "too_many_redirects");
+    } else if (location_of(r, crawl_task_address(t), response, &location) < 0) {
+        task_refuse(r, t, "bad_redirect");
+    } else {
+        wit_buf_finish(&t->location);
+        t->location = location;
+        t->hops++;
+        task_return(r, t, CRAWL_REDIRECTED, NULL);
+        return;
+    }
+    wit_buf_finish(&location);
 }
 
 /* ---- images --------------------------------------------------------------------------------- */

@@ -707,7 +707,8 @@ static const struct answer rights_pages[] = {
           "<img src='{I}/ok.png' alt=ok><img src='{I}/cu.png' alt=cu><img src='{I}/cs.png' alt=cs>"
           "<img src='{I}/tdm/a.png' alt=a><img src='{I}/tdm/h.png' alt=h>"
           "<img src='{I}/tdm/open.png' alt=open><img src='{I}/hu.png' alt=hu>"
-          "<img src='{I}/hs.png' alt=hs><img src='{I}/x.png' alt=x>" },
+          "<img src='{I}/hs.png' alt=hs><img src='{I}/x.png' alt=x>"
+          "<img src='{I}/tdm/moved.png' alt=moved>" },
     { "/closed", .type = HTML, .body = "<img src='{I}/p1.png' alt=p1>" },
     { "/used", .type = HTML, .body = "<img src='{I}/p2.png' alt=p2><a href=behind></a>" },
     { "/gpt", .type = HTML, .body = "<img src='{I}/p3.png' alt=p3>" },
@@ -734,6 +735,8 @@ static const struct answer rights_images[] = {
     { "/cs.png", .body = "png:cs" },
     { "/tdm/a.png", .body = "png:a" },
     { "/tdm/h.png", .headers = "TDM-Reservation: 0\r\n", .body = "png:h" },
+    { "/tdm/moved.png", .status = 302, .headers = "Location: /moved.png\r\n" },
+    { "/moved.png", .body = "png:moved" },
     { "/tdm/open.png", .body = "png:open" },
     { "/hu.png", .headers = "Content-Usage: search=y\r\nContent-Usage: train-ai=n\r\n",
       .body = "png:hu" },
@@ -781,7 +784,7 @@ static void every_family_of_signals_refuses(void **state) {
     assert_int_equal(refused(&w, WIT_CRAWLER_CANDIDATE, "tdm_reserved"), 1);
     assert_int_equal(refused(&w, WIT_CRAWLER_IMAGE, "content_usage"), 2);  /* cu hu */
     assert_int_equal(refused(&w, WIT_CRAWLER_IMAGE, "content_signal"), 2); /* cs hs */
-    assert_int_equal(refused(&w, WIT_CRAWLER_IMAGE, "tdm_reserved"), 1);   /* a */
+    assert_int_equal(refused(&w, WIT_CRAWLER_IMAGE, "tdm_reserved"), 2);   /* a moved */
     assert_int_equal(refused(&w, WIT_CRAWLER_IMAGE, "noai"), 1);
     assert_int_equal(w.report.images, 5); /* ok h open p6 p8 */
     assert_int_equal(asked(&w.images, "/cu.png") + asked(&w.images, "/cs.png"), 0);
@@ -807,10 +810,10 @@ static void every_switch_lets_its_family_through(void **state) {
         { WIT_CRAWLER_IGNORE_ROBOTS, 6 + 1 },         /* p1 */
         { WIT_CRAWLER_IGNORE_X_ROBOTS_TAG, 6 + 1 },   /* x */
         { WIT_CRAWLER_IGNORE_META, 6 + 1 },           /* p4 */
-        { WIT_CRAWLER_IGNORE_TDM, 6 + 2 },            /* a p5 */
+        { WIT_CRAWLER_IGNORE_TDM, 6 + 3 },            /* a moved p5 */
         { WIT_CRAWLER_IGNORE_AIPREF, 6 + 4 },         /* cu hu p2 p7 */
         { WIT_CRAWLER_IGNORE_CONTENT_SIGNAL, 6 + 2 }, /* cs hs */
-        { 63, 6 + 11 },
+        { 63, 6 + 12 },
     };
     for (size_t i = 0; i < WIT_COUNT_OF(table); i++) {
         struct world w;
