@@ -110,37 +110,55 @@ bool wit_crawler_robots_names(const struct wit_crawler_robots *r, struct wit_str
     return token.len && agent_find(r, token) < r->agent_count;
 }
 
-/* The length of the most specific statement of that name for the path, 0: none. */
-static size_t statement_length(struct groups groups, enum robots_statement_kind kind,
+/* Statements that apply: those to everybody, then those of the groups. */
+struct statements {
+    const struct robots_statement *next;
+    struct groups groups;
+};
+
+static const struct robots_statement *statement_next(struct statements *all) {
+    const struct robots_statement *s = all->next;
+    while (!s) {
+        const struct robots_group *group = group_next(&all->groups);
+        if (!group)
+            return NULL;
+        s = group->statements;
+    }
+    all->next = s->next;
+    return s;
+}
+
+static bool statement_is_of(const struct robots_statement *s, enum robots_statement_kind kind,
+                            struct wit_str path, uint64_t *work) {
+    return s->kind == kind && *work <= PATH_PATTERN_WORK_MOST &&
+           path_pattern_matches(s->paths.pattern, path, work);
+}
+
+/* The length of the most specific statement of that kind for the path, 0: none. */
+static size_t statement_length(struct statements all, enum robots_statement_kind kind,
                                struct wit_str path, uint64_t *work) {
     size_t longest = 0;
-    for (const struct robots_group *g; (g = group_next(&groups));)
-        for (const struct robots_statement *s = g->statements; s && *work <= PATH_PATTERN_WORK_MOST;
-             s = s->next)
-            if (s->kind == kind && s->paths.length > longest &&
-                path_pattern_matches(s->paths.pattern, path, work))
-                longest = s->paths.length;
+    for (const struct robots_statement *s; (s = statement_next(&all));)
+        if (s->paths.length > longest && statement_is_of(s, kind, path, work))
+            longest = s->paths.length;
     return longest;
 }
 
 /* What the statements of that length say. */
-static unsigned statements_read(struct groups groups, enum robots_statement_kind kind,
+static unsigned statements_read(struct statements all, enum robots_statement_kind kind,
                                 size_t length, struct wit_str path, struct wit_buf *raw,
                                 uint64_t *work) {
     static const char *const names[] = {
         [ROBOTS_USAGE] = "robots.content-usage", [ROBOTS_SIGNAL] = "robots.content-signal"
     };
     unsigned directives = 0;
-    for (const struct robots_group *g; (g = group_next(&groups));)
-        for (const struct robots_statement *s = g->statements; s && *work <= PATH_PATTERN_WORK_MOST;
-             s = s->next) {
-            if (s->kind != kind || s->paths.length != length ||
-                !path_pattern_matches(s->paths.pattern, path, work))
-                continue;
-            directives |= s->directives;
-            if (raw)
-                wit_buf_printf(raw, "%s: %.*s\n", names[kind], WIT_STR_FMT(s->value));
-        }
+    for (const struct robots_statement *s; (s = statement_next(&all));) {
+        if (s->paths.length != length || !statement_is_of(s, kind, path, work))
+            continue;
+        directives |= s->directives;
+        if (raw)
+            wit_buf_printf(raw, "%s: %.*s\n", names[kind], WIT_STR_FMT(s->value));
+    }
     return directives;
 }
 
@@ -149,7 +167,7 @@ unsigned wit_crawler_robots_usage(const struct wit_crawler_robots *r, struct wit
     static const unsigned in_doubt[] = {
         [ROBOTS_USAGE] = WIT_CRAWLER_USAGE_RESERVED, [ROBOTS_SIGNAL] = WIT_CRAWLER_SIGNAL_RESERVED
     };
-    struct groups groups = groups_of(r, agent);
+    const struct statements all = { r->to_everybody, groups_of(r, agent) };
     unsigned directives = 0;
     if (r->statement_count == 0 && r->license_count == 0)
         return 0; /* as most files */
@@ -159,9 +177,9 @@ unsigned wit_crawler_robots_usage(const struct wit_crawler_robots *r, struct wit
     struct wit_str subject = wit_str_of(normal, path_normalise(path, normal));
     for (enum robots_statement_kind kind = ROBOTS_USAGE; kind <= ROBOTS_SIGNAL; kind++) {
         uint64_t work = 0;
-        size_t length = statement_length(groups, kind, subject, &work);
+        size_t length = statement_length(all, kind, subject, &work);
         if (length)
-            directives |= statements_read(groups, kind, length, subject, raw, &work);
+            directives |= statements_read(all, kind, length, subject, raw, &work);
         if (work > PATH_PATTERN_WORK_MOST)
             directives |= in_doubt[kind];
     }

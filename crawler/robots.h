@@ -59,6 +59,7 @@ struct wit_crawler_robots {
     struct robots_line *sitemaps, **sitemaps_end;
     struct robots_line *licenses, **licenses_end;
     size_t sitemap_count, license_count, statement_count;
+    struct robots_statement *to_everybody; /* Content-Signal lines before any user-agent line */
     /* While it is parsed. */
     struct robots_group *open; /* the group that lines belong to now */
     bool rules_seen;           /* the next user-agent line starts a new group */

@@ -150,7 +150,7 @@ static int line_value_add(struct wit_crawler_robots *r, struct wit_str value,
 static int statement_add(struct wit_crawler_robots *r, enum robots_statement_kind kind,
                          struct wit_str value, unsigned (*parse)(struct wit_str value)) {
     struct wit_str path = WIT_STR("/"), said = value;
-    if (!r->open)
+    if (!r->open && kind == ROBOTS_USAGE)
         return 0;
     if (value.len && value.data[0] == '/') {
         size_t end = 0;
@@ -168,8 +168,9 @@ static int statement_add(struct wit_crawler_robots *r, enum robots_statement_kin
     s->value = wit_str_of(copy, value.len);
     s->directives = parse(said);
     r->statement_count++;
-    s->next = r->open->statements;
-    r->open->statements = s;
+    struct robots_statement **list = r->open ? &r->open->statements : &r->to_everybody;
+    s->next = *list;
+    *list = s;
     return 0;
 }
 

@@ -531,6 +531,10 @@ static void usage_lines_follow_groups_and_paths(void **state) {
         { "user-agent: *\ncontent-signal: AI-Train = No\n", "/a", S },
         { "user-agent: *\nContent-Signal: ai-train=no\nContent-Usage: ai=n\n", "/a", S | U },
         { "user-agent: *\nContent-Signals: ai-train=no\n", "/a", 0 }, /* another key */
+        /* before any group it is said to everybody, also to whom a group names */
+        { "Content-Signal: ai-train=no\nuser-agent: bot\nallow: /\n", "/a", S },
+        { "Content-Signal: ai-train=no\n", "/a", S },
+        { "user-agent: x\nContent-Signal: ai-train=no\n", "/a", 0 },
         { "License: https://h/l.xml\n", "/a", 0 },
     };
     for (size_t i = 0; i < WIT_COUNT_OF(table); i++) {
