@@ -126,6 +126,9 @@ static int config_check(const struct wit_crawler_config *cfg, struct wit_error *
         if (cfg->hosts[i].concurrency == 0)
             return wit_error_set(err, WIT_EINVAL, "host '%s': concurrency must be at least 1",
                                  cfg->hosts[i].name);
+    for (size_t i = 0; i < cfg->obey_agent_count; i++)
+        if (!cfg->obey_agents[i] || !*cfg->obey_agents[i])
+            return wit_error_set(err, WIT_EINVAL, "an agent to obey has no name");
     for (size_t i = 0; i < cfg->scope_count; i++)
         if (wit_str_find_byte(cfg->scope[i], '/', WIT_STR("https://").len) < 0)
             return wit_error_set(err, WIT_EINVAL,

@@ -9,6 +9,8 @@
 enum {
     BUCKETS = 16384,              /* of the table of domains, by hash */
     IDLE_MOST = 4096,             /* domains kept with nothing to do, for their rules and clocks */
+    IDLE_RESTED_MOST = 16384,     /* up to so many, those that had to rest are kept */
+    IDLE_LOOKED_MOST = 64,        /* kept ones looked at in one turn */
     ORIGINS_MOST = 256,           /* of one domain: its subdomains and ports */
     ROBOTS_MOST_BYTES = 64 << 20, /* of rules, estimated */
     ROBOTS_MEMORY_FACTOR = 4,     /* parsed rules to their text */
@@ -197,13 +199,21 @@ static void domain_destroy(struct polite *p, struct polite_domain *d) {
     free(d);
 }
 
-/* Forget those that have been idle longest, but none whose delay is still running. */
+/* Forget those that have been idle longest, but none whose delay is still running, and as long as
+ * there is room none that had to rest: it would be asked at full pace again. Those go to the end.
+ */
 static void idle_trim(struct polite *p, uint64_t now_ms) {
-    for (struct polite_domain *d = p->idle_oldest, *newer; d && p->idle_count > IDLE_MOST;
-         d = newer) {
+    struct polite_domain *d = p->idle_oldest, *newer;
+    for (unsigned kept = 0; d && p->idle_count > IDLE_MOST && kept < IDLE_LOOKED_MOST; d = newer) {
         newer = d->newer;
-        if (d->next_ms <= now_ms)
+        bool rested = (d->gave_up || d->pace.rests) && p->idle_count <= IDLE_RESTED_MOST;
+        if (d->next_ms > now_ms || rested) {
+            idle_leave(p, d);
+            idle_enter(p, d);
+            kept++;
+        } else {
             domain_destroy(p, d);
+        }
     }
 }
 

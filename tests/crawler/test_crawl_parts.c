@@ -669,6 +669,35 @@ static void a_domain_that_rests_again_and_again_is_given_up(void **state) {
     polite_destroy(f.p);
 }
 
+static void a_domain_that_was_given_up_is_not_forgotten(void **state) {
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    f.cfg.max_rests = 1;
+    begin(&f);
+    for (int i = 0; i < 2; i++)
+        push(&f, "http://x.test/a", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    polite_robots_allow(f.p, f.turn.origin, NULL, 0, 0);
+    uint64_t now_ms = 1000;
+    for (int i = 0; i < 2; i++, now_ms += 30000) {
+        expect(&f, now_ms, POLITE_FETCH);
+        polite_done(f.p, f.turn.task, PACE_OVERLOADED, 0, now_ms);
+        crawl_task_destroy(f.turn.task);
+    }
+    for (int i = 0; i < 20000; i++) { /* strangers come and go */
+        char url[64];
+        snprintf(url, sizeof url, "http://d%d.test/", i);
+        push(&f, url, now_ms);
+        expect(&f, now_ms, POLITE_ROBOTS);
+        polite_robots_deny(f.p, f.turn.origin, "dns_nxdomain", now_ms);
+        now_ms += 1000;
+        expect_refused(&f, now_ms, "dns_nxdomain");
+    }
+    assert_true(polite_totals(f.p).domains < 4300);
+    push(&f, "http://x.test/a", now_ms);
+    expect_refused(&f, now_ms, "host_gave_up");
+    polite_destroy(f.p);
+}
+
 static void rules_are_asked_for_again(void **state) {
     enum { DAY_MS = 24 * 3600 * 1000, HOUR_MS = 3600 * 1000 };
     struct fixture f = { .cfg = wit_crawler_config_default() };
@@ -919,6 +948,7 @@ int main(void) {
         cmocka_unit_test(concurrency_is_a_ceiling),
         cmocka_unit_test(overload_rests_the_domain),
         cmocka_unit_test(a_domain_that_rests_again_and_again_is_given_up),
+        cmocka_unit_test(a_domain_that_was_given_up_is_not_forgotten),
         cmocka_unit_test(rules_are_asked_for_again),
         cmocka_unit_test(strangers_are_forgotten_but_not_their_delays),
         cmocka_unit_test(rules_have_a_ceiling),
