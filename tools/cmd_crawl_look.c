@@ -160,7 +160,8 @@ static const char outcomes_help[] =
     "key,\n"
     "status (success, failed_to_download, failed_to_resize, pending), error_message, width, "
     "height,\n"
-    "original_width, original_height, page, source. Not while a crawl runs there.\n\n"
+    "original_width, original_height, page, source, extra (kept columns of a list, as JSON). Not\n"
+    "while a crawl runs there.\n\n"
     "  --format F   tsv (with a header line; default) or jsonl\n"
     "  --help       this page\n\n"
     "exit: 0 done | 1 failed | 2 bad usage\n";
@@ -207,7 +208,8 @@ static void row_tsv(struct wit_buf *out, const struct wit_shards_candidate *cand
     }
     wit_buf_append_byte(out, '\t');
     cell_put(out, cand->page);
-    wit_buf_printf(out, "\t%s", wit_shards_source_name(cand->source));
+    wit_buf_printf(out, "\t%s\t", wit_shards_source_name(cand->source));
+    cell_put(out, cand->extra); /* JSON has no tab or line end but escaped ones */
 }
 
 static void size_put(struct wit_json_writer *w, const char *key, uint32_t size_px) {
@@ -244,6 +246,11 @@ static int row_jsonl(struct wit_buf *out, const struct wit_shards_candidate *can
     wit_json_put_str(&w, cand->page);
     wit_json_key(&w, "source");
     wit_json_put_cstr(&w, wit_shards_source_name(cand->source));
+    wit_json_key(&w, "extra");
+    if (cand->extra.len)
+        wit_json_put_raw(&w, cand->extra);
+    else
+        wit_json_put_null(&w);
     wit_json_object_end(&w);
     return wit_json_writer_finish(&w);
 }
@@ -285,7 +292,7 @@ int cmd_crawl_outcomes(int argc, char **argv) {
     cli_catch_interrupts();
     if (!table.jsonl)
         fputs("url\tcaption\tkey\tstatus\terror_message\twidth\theight\toriginal_width\t"
-              "original_height\tpage\tsource\n",
+              "original_height\tpage\tsource\textra\n",
               stdout);
     int st = wit_shards_outcomes_each(o.dir, on_outcome, &table, &err);
     int written = cli_write_stdout("crawl outcomes", wit_str_of(NULL, 0));

@@ -148,9 +148,10 @@ static void extract_names_what_is_wrong(void **state) {
     wit_buf_finish(&page);
 }
 
+#define LIST_RUN " --delay-ms 0 --retries 0 --allow-net 127.0.0.0/8 --contact x "
+
 /* Lists as options; nothing is asked for: the port that the rows name is closed. */
 static void lists_are_named_by_options(void **state) {
-#define LIST_RUN " --delay-ms 0 --retries 0 --allow-net 127.0.0.0/8 --contact x "
     command_put("a.csv", WIT_STR("URL,TEXT,id\nhttp://127.0.0.1:1/a,some words,7\nnot\x1b,x,8\n"
                                  "http://127.0.0.1:1/b,,9,10\n"));
     expect("--list a.csv --url-col URL --caption-col TEXT --keep-cols id --out d1" LIST_RUN, 0,
@@ -182,6 +183,24 @@ static void lists_are_named_by_options(void **state) {
     expect("--list a.csv --verify-hash a:crc --out d", 2, NULL, "is not COLUMN:TYPE");
     expect("--list a.csv --lang en --out d", 2, NULL, "only the wit format");
     expect("--seeds b.txt --caption-col x --out d", 2, NULL, "but no list");
+}
+
+/* The side table: what came of each row, with the columns that were kept. */
+static void outcomes_have_the_kept_columns(void **state) {
+    command_put("a.csv", WIT_STR("url,caption,id\nhttp://127.0.0.1:1/a,\"a\tb\",7\n"));
+    expect("--list a.csv --caption-col caption --keep-cols id --out side" LIST_RUN, 0, NULL, "");
+    expect("outcomes side", 0,
+           "url\tcaption\tkey\tstatus\terror_message\twidth\theight\toriginal_width\t"
+           "original_height\tpage\tsource\textra\n"
+           "http://127.0.0.1:1/a\ta b\t\tfailed_to_download\tconnect_refused\t\t\t\t\t\tlist\t"
+           "{\"id\":\"7\"}\n",
+           "");
+    expect("outcomes side --format jsonl", 0,
+           "{\"url\":\"http://127.0.0.1:1/a\",\"caption\":\"a\\tb\",\"key\":null,"
+           "\"status\":\"failed_to_download\",\"error_message\":\"connect_refused\","
+           "\"width\":null,\"height\":null,\"original_width\":null,\"original_height\":null,"
+           "\"page\":\"\",\"source\":\"list\",\"extra\":{\"id\":\"7\"}}\n",
+           "");
 }
 
 /* The same in the job of `wit build`; paths are relative to the job. */
@@ -218,6 +237,7 @@ int main(void) {
         cmocka_unit_test(extract_shows_a_sitemap),
         cmocka_unit_test(extract_names_what_is_wrong),
         cmocka_unit_test(lists_are_named_by_options),
+        cmocka_unit_test(outcomes_have_the_kept_columns),
         cmocka_unit_test(a_job_takes_lists),
     };
     return cmocka_run_group_tests_name("crawl_verbs", tests, command_setup, command_teardown);
