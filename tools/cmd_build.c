@@ -163,17 +163,36 @@ static int names_add(struct crawl_list *l, enum crawl_list_names kind, char *con
     return st;
 }
 
+/* A file of the job, by a name that lives as long as the crawl. */
+static int path_keep(struct build *b, const char *name, const char **out, struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    int st = path_of(b, name, path, err);
+    if (st >= 0)
+        *out = wit_arena_copy(b->crawl.memory, path, strlen(path));
+    return st < 0 || *out ? st : wit_error_set(err, WIT_ENOMEM, "no memory for names of files");
+}
+
+static int archives_open(struct build *b, const struct job_crawl *job, struct wit_error *err) {
+    struct crawl_archive *a = &b->crawl.archive;
+    const char *path = NULL;
+    int st = 0;
+    for (unsigned i = 0; i < job->archives_count && st >= 0; i++) {
+        st = path_keep(b, job->archives[i], &path, err);
+        if (st >= 0)
+            st = crawl_archive_add(a, path, err);
+    }
+    return st < 0 ? st : crawl_archive_open(a, &b->crawl.cfg, err);
+}
+
 static int list_open(struct build *b, const struct job_list *job, struct wit_error *err) {
     struct crawl_list *l = &b->crawl.list;
     struct wit_arena *memory = b->crawl.memory;
-    char path[WIT_PATH_MAX];
+    const char *path = NULL;
     int st = 0;
     for (unsigned i = 0; i < job->files_count && st >= 0; i++) {
-        st = path_of(b, job->files[i], path, err);
-        const char *copy = st < 0 ? NULL : wit_arena_copy(memory, path, strlen(path));
+        st = path_keep(b, job->files[i], &path, err);
         if (st >= 0)
-            st = copy ? crawl_list_add(l, CRAWL_LIST_FILES, copy, err)
-                      : wit_error_set(err, WIT_ENOMEM, "no memory for the names of lists");
+            st = crawl_list_add(l, CRAWL_LIST_FILES, path, err);
     }
     if (st >= 0 && job->format)
         st = crawl_list_format(l, job->format, err);
@@ -210,6 +229,8 @@ static int stage_crawl(struct build *b, struct wit_error *err) {
     int st = crawl_lists(b, job, err);
     if (st >= 0 && job->list)
         st = list_open(b, job->list, err);
+    if (st >= 0)
+        st = archives_open(b, job, err);
     if (st < 0)
         wit_error_wrap(err, "%s: crawl", b->job_path);
     return st < 0 ? st : crawl_run(&b->crawl, &b->selection, &b->crawled, err);

@@ -49,6 +49,7 @@ static const cyaml_schema_field_t crawl_fields[] = {
     OPTIONAL_STRINGS("seed_files", struct job_crawl, seed_files),
     CYAML_FIELD_MAPPING_PTR("list", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct job_crawl,
                             list, list_fields),
+    OPTIONAL_STRINGS("archives", struct job_crawl, archives),
     OPTIONAL_STRINGS("scope", struct job_crawl, scope),
     OPTIONAL_STRINGS("allow_net", struct job_crawl, allow_net),
     CYAML_FIELD_SEQUENCE("hosts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct job_crawl, hosts,
@@ -214,9 +215,13 @@ static int numbers_check(const struct job *job, const char *name, struct wit_err
 
 static int job_check(const struct job *job, const char *name, struct wit_error *err) {
     const struct job_crawl *crawl = job->crawl;
-    if (crawl->seeds_count + crawl->seed_files_count == 0 && !crawl->list)
+    if (crawl->seeds_count + crawl->seed_files_count + crawl->archives_count == 0 && !crawl->list)
         return wit_error_set(err, WIT_EFORMAT,
-                             "%s: crawl: neither seeds, seed_files nor a list are given", name);
+                             "%s: crawl: neither seeds, seed_files, archives nor a list are given",
+                             name);
+    if (crawl->archives_count && crawl->list)
+        return wit_error_set(err, WIT_EFORMAT,
+                             "%s: crawl: archives and a list are inputs of a job each", name);
     const struct job_filter *filter = job->filter;
     if (filter && filter->allowlist && (filter->wordnet || filter->words_count))
         return wit_error_set(

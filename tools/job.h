@@ -46,6 +46,8 @@ struct job_crawl {
     char **ignore; /* signals, as --ignore of wit crawl */
     unsigned ignore_count;
     struct job_list *list; /* NULL: none */
+    char **archives;       /* WARC and WAT files */
+    unsigned archives_count;
     struct job_host *hosts;
     unsigned hosts_count;
     char *user_agent, *contact;

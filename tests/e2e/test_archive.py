@@ -167,6 +167,20 @@ class WarcTest(unittest.TestCase):
         again = self.crawl("killed", "--warc", self.dir / "k.warc.gz")  # nothing is left to do
         self.assertEqual({**again, "fetched_bytes": 0}, {**report, "fetched_bytes": 0})
 
+    def test_a_job_takes_archives(self):
+        make_warc.write_warc(self.dir / "j.warc.gz", self.pages)
+        (self.dir / "job.yaml").write_text("""
+out: built
+crawl:
+  archives: [j.warc.gz]
+  contact: "https://example.org/wit-test"
+  allow_net: [127.0.0.1/32, 127.0.0.2/32]
+  hosts: [{host: 127.0.0.1, delay_ms: 0, concurrency: 16}, {host: 127.0.0.2, delay_ms: 0, concurrency: 16}]
+""")
+        done = self.run_wit("build", self.dir / "job.yaml", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["hash"], self.seal("crawled"))
+
     def test_more_files_may_stand_behind(self):
         one, two = self.dir / "one.warc.gz", self.dir / "two.warc.gz"
         make_warc.write_warc(one, self.pages[:20])
