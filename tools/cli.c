@@ -75,3 +75,10 @@ failed:
     fprintf(stderr, "wit %s: cannot write to standard output: %s\n", command, strerror(errno));
     return CLI_FAILED;
 }
+
+int cli_write_help(const char *command, const char *const *parts, size_t count) {
+    int code = CLI_DONE;
+    for (size_t i = 0; i < count && code == CLI_DONE; i++)
+        code = cli_write_stdout(command, wit_str_from(parts[i]));
+    return code;
+}

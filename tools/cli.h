@@ -46,5 +46,7 @@ const volatile int *cli_interrupt_flag(void); /* for configs that take a flag to
 
 /* Print what is in the buffer to stdout and flush; CLI_FAILED with a sentence when it cannot. */
 int cli_write_stdout(const char *command, struct wit_str text);
+/* The same of a page in parts. */
+int cli_write_help(const char *command, const char *const *parts, size_t count);
 
 #endif

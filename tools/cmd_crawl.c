@@ -5,7 +5,8 @@
 #include <getopt.h>
 #include <inttypes.h>
 
-static const char help[] =
+/* A literal may have 4,095 bytes. */
+static const char *const help[] = {
     "usage: wit crawl --seeds FILE... --out DIR [options]\n"
     "       wit crawl --list FILE... --out DIR [options]\n"
     "       wit crawl --warc FILE... --wat FILE... --out DIR [options]\n"
@@ -15,14 +16,13 @@ static const char help[] =
     "Follow links from the seeds within the scope, obey robots.txt, take pairs of image and words\n"
     "out of the pages and fetch the images into DIR/collect. Run again it goes on. 'wit shards\n"
     "seal DIR' makes a dataset of it; 'wit build' does both and balances.\n"
-    "\n"
+    "\n",
+    "What to read\n"
     "  --seeds FILE        a URL a line; - is standard input; may be repeated\n"
+    "  --scope PREFIX      pages begin with it; may be repeated (default: the seeds' domains)\n"
+    "  --no-sitemaps       don't ask for the sitemaps that a robots.txt names, read pages only\n"
     "  --list FILE         a list of image URLs, or a folder of them: .txt .csv .tsv .jsonl\n"
     "                      .json, each also .gz; may be repeated\n"
-    "  --warc FILE         pages that were fetched before, plain or gzip; may be repeated\n"
-    "  --wat FILE          what such pages hold, as Common Crawl has it; may be repeated\n"
-    "  --out DIR           the directory; made if absent\n"
-    "  --scope PREFIX      pages begin with it; may be repeated (default: the seeds' domains)\n"
     "  --list-format F     txt, csv, tsv, jsonl, json or wit (default: by the name)\n"
     "  --url-col C         column of the list with the URL (default url)\n"
     "  --caption-col C     column with words; may be repeated (default: none)\n"
@@ -32,12 +32,16 @@ static const char help[] =
     "  --lang L,L          languages of the wit format (default: all)\n"
     "  --need-caption      leave out rows without words\n"
     "  --verify-hash C:T   column with the md5, sha1, sha256 or sha512 of the image\n"
+    "  --warc FILE         pages that were fetched before, plain or gzip; may be repeated\n"
+    "  --wat FILE          what such pages hold, as Common Crawl has it; may be repeated\n"
+    "\n",
+    "What to keep\n"
+    "  --out DIR           the directory; made if absent\n"
     "  --allowlist F       ask only for images whose words match an entry\n"
     "  --per-query N       pairs wanted for each entry (default 20000)\n"
-    "  --seed N            of the draw (default 0)\n";
-
-/* C99 promises 4,095 bytes of a string. */
-static const char help_politeness[] =
+    "  --seed N            of the draw (default 0)\n"
+    "\n",
+    "Manners\n"
     "  --user-agent NAME   product token that robots.txt is asked for (default witbot)\n"
     "  --contact URL       a page that tells site owners who you are\n"
     "  --delay-ms N        between two requests to a domain (default 1000)\n"
@@ -46,10 +50,13 @@ static const char help_politeness[] =
     "  --max-rate N        requests a second, all together (default 0: no limit)\n"
     "  --max-bandwidth N   bytes a second, all together (default 0: no limit)\n"
     "  --host H:MS:N       delay and concurrency of one domain, which is yours; may be repeated\n"
+    "  --max-rests N       rests after which a domain is given up (default 6; 0: never)\n"
     "  --obey-agents LIST  obey what robots.txt says to these agents too, such as\n"
     "                      CCBot,GPTBot; 'ai' is a list of those that collect for training\n"
     "  --ignore LIST       signals that you take upon yourself to ignore: robots,\n"
     "                      x-robots-tag, meta, tdm, aipref, content-signal\n"
+    "\n",
+    "Network and limits\n"
     "  --allow-net CIDR    addresses that may be asked though they are special, such as\n"
     "                      127.0.0.0/8; may be repeated\n"
     "  --dns SERVERS       name servers, such as 192.0.2.53:53 (default: the system's)\n"
@@ -60,18 +67,19 @@ static const char help_politeness[] =
     "  --rounds            one depth after the other; where --max-pages cuts, the lowest URL "
     "hashes\n"
     "                      are asked for: a limited crawl of the same web finds the same\n"
-    "  --no-sitemaps       don't ask for the sitemaps that a robots.txt names, read pages only\n"
     "  --retries N         further tries of what may heal (default 2)\n"
-    "  --max-rests N       rests after which a domain is given up (default 6; 0: never)\n"
+    "\n",
+    "Going on and looking\n"
     "  --retry-failed[=R]  ask again for what earlier runs refused: what may heal, or 'all', or\n"
     "                      reasons parted by commas\n"
     "  --metrics ADDR      serve numbers for Prometheus, such as at 127.0.0.1:9100\n"
     "  --json              the closing table as a JSON object, progress as JSON lines\n"
     "  --help              this page\n"
-    "\n"
+    "\n",
     "exit: 0 done | 1 failed | 2 bad usage | 3 done, but a seed, a list or any page could not be "
     "read\n"
-    "      130 interrupted: the same command goes on\n";
+    "      130 interrupted: the same command goes on\n",
+};
 
 struct options {
     struct crawl_run run;
@@ -232,8 +240,7 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
             break;
         case HELP:
             o->helped = true;
-            st = cli_write_stdout("crawl", WIT_STR(help));
-            return st == CLI_DONE ? cli_write_stdout("crawl", WIT_STR(help_politeness)) : st;
+            return cli_write_help("crawl", help, WIT_COUNT_OF(help));
         case '?':
             return cli_usage_error("crawl", "unknown option");
         default: {
