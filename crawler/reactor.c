@@ -174,21 +174,14 @@ static void task_redirect(struct reactor *r, struct crawl_task *t,
 
 /* ---- images --------------------------------------------------------------------------------- */
 
-static const char *walk_reason(struct wit_str bytes, int status) {
+static const char *walk_reason(int status) {
     switch (status) {
     case WIT_ELIMIT:
         return "image_over_limits";
     case WIT_ENOMEM:
         return "no_memory";
     case WIT_EUNSUPPORTED:
-        switch (wit_image_sniff(bytes)) {
-        case WIT_IMAGE_WEBP:
-            return "image_webp";
-        case WIT_IMAGE_GIF:
-            return "image_gif";
-        default:
-            return "not_an_image";
-        }
+        return "not_an_image";
     default:
         return "image_broken";
     }
@@ -211,7 +204,7 @@ static void image_arrived(struct reactor *r, struct crawl_task *t,
         reason = digest_reason(t, bytes);
     if (!reason) {
         int st = wit_image_walk(bytes, &limits, &t->info, NULL);
-        reason = st < 0 ? walk_reason(bytes, st) : NULL;
+        reason = st < 0 ? walk_reason(st) : NULL;
     }
     if (reason) {
         task_refuse(r, t, reason);
@@ -413,7 +406,7 @@ static void task_fetch(struct reactor *r, struct crawl_task *t) {
     const struct wit_crawler_config *cfg = r->cfg.crawl;
     struct wit_net_request req = wit_net_request_default(crawl_task_address(t));
     bool page = t->subject == WIT_CRAWLER_PAGE;
-    req.accept = !page           ? "image/jpeg,image/png"
+    req.accept = !page           ? "image/jpeg,image/png,image/webp,image/gif"
                  : cfg->sitemaps ? "text/html,application/xhtml+xml;q=0.9,application/xml;q=0.8,"
                                    "text/xml;q=0.8,application/rss+xml;q=0.8,"
                                    "application/atom+xml;q=0.8,application/gzip;q=0.5,"

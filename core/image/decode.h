@@ -12,7 +12,7 @@ int pixels_reserve(struct wit_image_pixels *px, uint32_t width, uint32_t height,
 /* Room for `bytes` in a scratch buffer that only grows. 0, WIT_ENOMEM. */
 int scratch_reserve(uint8_t **scratch, size_t *cap_bytes, size_t bytes, struct wit_error *err);
 
-/* Both have the contract of wit_image_decode_rgb. */
+/* All have the contract of wit_image_decode_rgb. */
 struct jpeg_decoder;                            /* libjpeg's state and the one setjmp of the tree */
 struct jpeg_decoder *jpeg_decoder_create(void); /* NULL: out of memory */
 void jpeg_decoder_destroy(struct jpeg_decoder *dec);
@@ -24,6 +24,15 @@ struct png_decoder; /* row buffers; libspng's context lives for one image */
 struct png_decoder *png_decoder_create(void);
 void png_decoder_destroy(struct png_decoder *dec);
 int png_decode(struct png_decoder *dec, struct wit_str bytes, const struct wit_image_limits *limits,
+               struct wit_image_pixels *px, struct wit_error *err);
+
+int webp_decode(struct wit_str bytes, const struct wit_image_limits *limits,
+                struct wit_image_pixels *px, struct wit_error *err);
+
+struct gif_decoder; /* a row and a palette; giflib's state lives for one image */
+struct gif_decoder *gif_decoder_create(void);
+void gif_decoder_destroy(struct gif_decoder *dec);
+int gif_decode(struct gif_decoder *dec, struct wit_str bytes, const struct wit_image_limits *limits,
                struct wit_image_pixels *px, struct wit_error *err);
 
 #endif

@@ -1,11 +1,13 @@
 /* image_decode.c: pixels, views of them, and the choice of a decoder by the first bytes. */
 #include "decode.h"
+#include "walk.h"
 
 #include <stdlib.h>
 
 struct wit_image_decoder {
     struct jpeg_decoder *jpeg;
     struct png_decoder *png;
+    struct gif_decoder *gif;
 };
 
 struct wit_image_decoder *wit_image_decoder_create(void) {
@@ -14,7 +16,8 @@ struct wit_image_decoder *wit_image_decoder_create(void) {
         return NULL;
     dec->jpeg = jpeg_decoder_create();
     dec->png = png_decoder_create();
-    if (!dec->jpeg || !dec->png) {
+    dec->gif = gif_decoder_create();
+    if (!dec->jpeg || !dec->png || !dec->gif) {
         wit_image_decoder_destroy(dec);
         return NULL;
     }
@@ -26,24 +29,30 @@ void wit_image_decoder_destroy(struct wit_image_decoder *dec) {
         return;
     jpeg_decoder_destroy(dec->jpeg);
     png_decoder_destroy(dec->png);
+    gif_decoder_destroy(dec->gif);
     free(dec);
 }
 
 int wit_image_decode_rgb(struct wit_image_decoder *dec, struct wit_str bytes,
                          const struct wit_image_limits *limits, struct wit_image_pixels *px,
                          struct wit_error *err) {
-    enum wit_image_format format = wit_image_sniff(bytes);
     int st;
-    switch (format) {
+    switch (wit_image_sniff(bytes)) {
     case WIT_IMAGE_JPEG:
         st = jpeg_decode(dec->jpeg, bytes, limits, px, err);
         break;
     case WIT_IMAGE_PNG:
         st = png_decode(dec->png, bytes, limits, px, err);
         break;
+    case WIT_IMAGE_WEBP:
+        st = webp_decode(bytes, limits, px, err);
+        break;
+    case WIT_IMAGE_GIF:
+        st = gif_decode(dec->gif, bytes, limits, px, err);
+        break;
+    case WIT_IMAGE_UNKNOWN:
     default:
-        st = wit_error_set(err, WIT_EUNSUPPORTED, "%s images are not supported",
-                           wit_image_format_name(format));
+        st = image_unknown(err);
     }
     if (st < 0)
         px->width = px->height = 0;

@@ -34,20 +34,24 @@ const char *wit_image_format_name(enum wit_image_format f) {
 
 int wit_image_walk(struct wit_str bytes, const struct wit_image_limits *limits,
                    struct wit_image_info *info, struct wit_error *err) {
-    enum wit_image_format format = wit_image_sniff(bytes);
-    switch (format) {
+    switch (wit_image_sniff(bytes)) {
     case WIT_IMAGE_JPEG:
         return jpeg_walk(bytes, limits, info, err);
     case WIT_IMAGE_PNG:
         return png_walk(bytes, limits, info, err);
     case WIT_IMAGE_WEBP:
+        return webp_walk(bytes, limits, info, err);
     case WIT_IMAGE_GIF:
-        return wit_error_set(err, WIT_EUNSUPPORTED, "%s images are not supported",
-                             wit_image_format_name(format));
+        return gif_walk(bytes, limits, info, err);
     case WIT_IMAGE_UNKNOWN:
         break;
     }
-    return wit_error_set(err, WIT_EUNSUPPORTED, "neither a JPEG nor a PNG by its first bytes");
+    return image_unknown(err);
+}
+
+int image_unknown(struct wit_error *err) {
+    return wit_error_set(err, WIT_EUNSUPPORTED,
+                         "neither JPEG, PNG, WebP nor GIF by its first bytes");
 }
 
 int check_dimensions(uint32_t width, uint32_t height, const struct wit_image_limits *limits,

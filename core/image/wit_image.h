@@ -2,7 +2,8 @@
  * wit_image.h: image bytes from strangers, made safe and turned into pixels.
  *
  * Sniff by magic bytes, walk the structure of a file to its end without decoding it, decode to RGB,
- * and resample exactly as Pillow does. Formats: JPEG and PNG.
+ * and resample exactly as Pillow does. Formats: JPEG, PNG, WebP and GIF; of an animation the first
+ * frame.
  *
  *     struct wit_image_info info;
  *     if (wit_image_walk(bytes, &limits, &info, &err) < 0)
@@ -46,11 +47,11 @@ struct wit_image_limits {
 struct wit_image_info {
     enum wit_image_format format;
     uint32_t width, height;  /* px, as coded: EXIF orientation is not applied */
-    uint8_t components;      /* as coded: JPEG components, or PNG channels (palette is 1) */
+    uint8_t components;      /* as coded: JPEG components, or channels (palette is 1) */
     uint8_t bit_depth;       /* bits a component */
     uint8_t orientation;     /* EXIF 1..8; 1 when absent or broken */
-    bool progressive;        /* progressive JPEG or interlaced PNG */
-    bool alpha;              /* PNG alpha channel or tRNS */
+    bool progressive;        /* progressive JPEG, interlaced PNG or GIF */
+    bool alpha;              /* alpha channel, PNG's tRNS, a transparent colour of a GIF */
     uint64_t trailing_bytes; /* behind the end marker: allowed, ignored by decoders, noted */
 };
 
@@ -60,9 +61,10 @@ const char *wit_image_format_name(enum wit_image_format f); /* "jpeg", ... "unkn
 
 /**
  * Walk the structure of a whole file: markers and segments of a JPEG to EOI, chunks of a PNG to
- * IEND with their CRCs, without entropy decoding. Proves that the file is complete and within
- * limits.
- * @return 0; WIT_EUNSUPPORTED (not JPEG or PNG), WIT_EFORMAT (broken or truncated), WIT_ELIMIT
+ * IEND with their CRCs, chunks of a WebP to the end of its RIFF, blocks of a GIF to its trailer,
+ * without entropy decoding. Proves that the file is complete and within limits. Sizes are those of
+ * the canvas, which the first frame of an animation need not fill.
+ * @return 0; WIT_EUNSUPPORTED (none of the four), WIT_EFORMAT (broken or truncated), WIT_ELIMIT
  *         (pixels, scans). `info` is written only on success. Any thread.
  */
 int wit_image_walk(struct wit_str bytes, const struct wit_image_limits *limits,
@@ -87,7 +89,8 @@ void wit_image_decoder_destroy(struct wit_image_decoder *dec);
 /**
  * Full decode to RGB, bit for bit what Pillow's Image.open(...).convert("RGB") gives (libjpeg-turbo
  * ISLOW + fancy upsampling, Adobe CMYK inverted, alpha dropped, 16-bit grey saturated as Pillow
- * does). A premature end of the file is an error, other warnings of the decoders are not.
+ * does, of an animation the first frame on its canvas). A premature end of the file is an error,
+ * other warnings of the decoders are not.
  * @return 0, WIT_EFORMAT, WIT_ELIMIT, WIT_EUNSUPPORTED, WIT_ENOMEM. On failure px keeps its memory
  *         and is 0 x 0.
  */

@@ -114,7 +114,8 @@ static void site_start(struct site *s, const char *ip, const struct answer *answ
     s->server = test_server_start(ip, handle, s);
 }
 
-/* Bodies, once every port is known. "png:x" is a PNG with x behind its end. */
+/* Bodies, once every port is known. "png:x" is a PNG with x behind its end, "golden:NAME" a file of
+ * tests/golden/image/images. */
 static void site_fill(struct site *s, const char *images, const char *canary) {
     snprintf(s->images, sizeof s->images, "%s", images);
     snprintf(s->canary, sizeof s->canary, "%s", canary);
@@ -124,6 +125,11 @@ static void site_fill(struct site *s, const char *images, const char *canary) {
         if (a->body && strncmp(a->body, "png:", 4) == 0) {
             assert_int_equal(wit_buf_append(&s->bodies[i], png, sizeof png), 0);
             assert_int_equal(wit_buf_append_cstr(&s->bodies[i], a->body + 4), 0);
+        } else if (a->body && strncmp(a->body, "golden:", 7) == 0) {
+            char path[WIT_PATH_MAX];
+            snprintf(path, sizeof path, "%s/tests/golden/image/images/%s",
+                     getenv("WIT_SOURCE_ROOT"), a->body + 7);
+            assert_int_equal(wit_file_read(path, &s->bodies[i], NULL), 0);
         } else {
             fill(s, a->body, &s->bodies[i]);
         }
@@ -214,6 +220,7 @@ static const struct answer site_pages[] = {
       .body = "<a href=start>back</a><img src='{I}/moved.png' alt='moved picture'>"
               "<img src='{I}/loop.png' alt='loop'><img src='{I}/broken.png' alt='broken'>"
               "<img src='{I}/html.png' alt='a page'><img src='{I}/webp.png' alt='webp'>"
+              "<img src='{I}/gif.png' alt='moving picture'>"
               "<img src='{I}/flaky.png' alt='flaky picture'>"
               "<img src='{I}/tagged.png' alt='tagged'><img src='{I}/reserved.png' alt='reserved'>"
               "<img src='{C}/canary.png' alt='forbidden address'>"
@@ -246,7 +253,8 @@ static const struct answer site_images[] = {
     { "/loop.png", .status = 302, .headers = "Location: /loop.png\r\n" },
     { "/broken.png", .type = "image/png", .body = "\x89PNG\r\n\x1a\nnothing else" },
     { "/html.png", .type = "image/png", .body = "<html>an error page</html>" },
-    { "/webp.png", .type = "image/png", .body = "RIFF....WEBPVP8 ...." },
+    { "/webp.png", .type = "image/png", .body = "golden:webp-lossy.webp" },
+    { "/gif.png", .type = "image/png", .body = "golden:gif-animated.gif" },
     { "/flaky.png", .type = "image/png", .fails = 2, .body = "png:3" },
     { "/tagged.png", .type = "image/png", .headers = "X-Robots-Tag: otherbot: x, noai\r\n",
       .body = "png:4" },
@@ -275,12 +283,11 @@ static void check_site(struct world *w) {
     assert_int_equal(refused(w, WIT_CRAWLER_CANDIDATE, "noai"), 1);
     assert_int_equal(refused(w, WIT_CRAWLER_CANDIDATE, "noimageai"), 1);
 
-    assert_int_equal(w->report.images, 6); /* one real flaky target three busy */
+    assert_int_equal(w->report.images, 8); /* one real flaky target three busy webp gif */
     assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "http_404"), 1);
     assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "too_many_redirects"), 1);
     assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "image_broken"), 1);
     assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "not_an_image"), 1);
-    assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "image_webp"), 1);
     assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "tdm_reserved"), 1);
     assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "robots_denied"), 1);
     assert_int_equal(refused(w, WIT_CRAWLER_IMAGE, "address_denied"), 3);
@@ -312,8 +319,8 @@ static void a_site_gives_what_it_allows(void **state) {
     w.report.images -= 1;
     check_site(&w);
     must(seal_simple(w.dir, 1, 0, &sealed, &err));
-    assert_int_equal(sealed.samples, 7);
-    assert_int_equal(sealed.pairs, 8); /* one.png has two texts */
+    assert_int_equal(sealed.samples, 9);
+    assert_int_equal(sealed.pairs, 10); /* one.png has two texts */
 
     /* again: nothing is asked for, the counts are the same */
     size_t before = test_server_seen(w.pages.server, NULL, 0);

@@ -1,4 +1,4 @@
-/* fuzz_decode.c: both decoders on any bytes, small pictures only so that time goes into parsing. */
+/* fuzz_decode.c: every decoder on any bytes, small pictures only so that time goes into parsing. */
 #include "image/wit_image.h"
 
 #include <stdlib.h>

@@ -56,6 +56,19 @@ static void reports_what_the_header_says(void **state) {
         { "png-bilevel.png", { WIT_IMAGE_PNG, 31, 17, 1, 1, 1, false, false, 0 } },
         { "png-grey-alpha.png", { WIT_IMAGE_PNG, 15, 14, 2, 8, 1, false, true, 0 } },
         { "png-interlaced.png", { WIT_IMAGE_PNG, 5, 3, 1, 8, 1, true, false, 0 } },
+        { "webp-lossy.webp", { WIT_IMAGE_WEBP, 33, 27, 3, 8, 1, false, false, 0 } },
+        { "webp-lossless-alpha.webp", { WIT_IMAGE_WEBP, 21, 18, 4, 8, 1, false, true, 0 } },
+        { "webp-lossy-alpha.webp", { WIT_IMAGE_WEBP, 21, 18, 4, 8, 1, false, true, 0 } },
+        { "webp-orientation-6.webp", { WIT_IMAGE_WEBP, 33, 27, 3, 8, 6, false, false, 0 } },
+        { "webp-trailing.webp", { WIT_IMAGE_WEBP, 33, 27, 3, 8, 1, false, false, 20 } },
+        { "webp-animated-inset.webp", { WIT_IMAGE_WEBP, 40, 30, 3, 8, 1, false, false, 0 } },
+        { "gif-palette.gif", { WIT_IMAGE_GIF, 31, 22, 1, 6, 1, false, false, 0 } },
+        { "gif-interlaced.gif", { WIT_IMAGE_GIF, 31, 22, 1, 7, 1, true, false, 0 } },
+        { "gif-transparent.gif", { WIT_IMAGE_GIF, 31, 22, 1, 4, 1, true, true, 0 } },
+        { "gif-no-table.gif", { WIT_IMAGE_GIF, 7, 5, 1, 8, 1, false, true, 0 } },
+        { "gif-local-table.gif", { WIT_IMAGE_GIF, 7, 5, 1, 3, 1, false, false, 0 } },
+        { "gif-beyond-screen.gif", { WIT_IMAGE_GIF, 8, 6, 1, 2, 1, false, false, 0 } },
+        { "gif-trailing.gif", { WIT_IMAGE_GIF, 31, 22, 1, 3, 1, true, false, 6 } },
     };
     for (size_t i = 0; i < WIT_COUNT_OF(cases); i++) {
         struct wit_buf b = read_golden(cases[i].name);
@@ -75,8 +88,11 @@ static void reports_what_the_header_says(void **state) {
 
 /* No proper prefix of a file is complete. */
 static void refuses_every_truncation(void **state) {
-    static const char *const names[] = { "jpeg-420.jpg", "jpeg-progressive.jpg", "jpeg-restart.jpg",
-                                         "png-rgb.png", "png-palette-trns.png" };
+    static const char *const names[] = {
+        "jpeg-420.jpg",         "jpeg-progressive.jpg",  "jpeg-restart.jpg",   "png-rgb.png",
+        "png-palette-trns.png", "webp-lossy-alpha.webp", "webp-animated.webp", "webp-lossless.webp",
+        "gif-animated.gif",     "gif-transparent.gif",   "gif-local-table.gif"
+    };
     for (size_t i = 0; i < WIT_COUNT_OF(names); i++) {
         struct wit_buf b = read_golden(names[i]);
         for (size_t len = 0; len < b.len; len++) {
@@ -102,6 +118,21 @@ static void holds_the_limits(void **state) {
     assert_int_equal(wit_image_walk(wit_buf_view(&p), &few, &info, NULL), 0);
     small.max_pixels = 31 * 17 - 1;
     assert_int_equal(wit_image_walk(wit_buf_view(&p), &small, &info, NULL), WIT_ELIMIT);
+    static const struct {
+        const char *name;
+        uint64_t pixels;
+    } others[] = { { "webp-lossy.webp", 33 * 27 },
+                   { "webp-animated-inset.webp", 40 * 30 },
+                   { "gif-palette.gif", 31 * 22 },
+                   { "gif-beyond-screen.gif", 8 * 6 } };
+    for (size_t i = 0; i < WIT_COUNT_OF(others); i++) {
+        struct wit_buf o = read_golden(others[i].name);
+        small.max_pixels = others[i].pixels;
+        assert_int_equal(wit_image_walk(wit_buf_view(&o), &small, &info, NULL), 0);
+        small.max_pixels--;
+        assert_int_equal(wit_image_walk(wit_buf_view(&o), &small, &info, NULL), WIT_ELIMIT);
+        wit_buf_finish(&o);
+    }
     wit_buf_finish(&b);
     wit_buf_finish(&p);
 }
@@ -286,6 +317,114 @@ static void jpeg_structure_is_required(void **state) {
     }
 }
 
+/* A WebP from chunks, each given whole; the RIFF size is filled in. */
+static int walk_webp(const char *chunks, size_t len, struct wit_error *err) {
+    struct wit_buf b = WIT_BUF_INIT(1 << 16);
+    struct wit_image_info info;
+    uint8_t size[4];
+    wit_store_le32(size, (uint32_t)len + 4);
+    wit_buf_append(&b, "RIFF", 4);
+    wit_buf_append(&b, size, 4);
+    wit_buf_append(&b, "WEBP", 4);
+    wit_buf_append(&b, chunks, len);
+    int st = walk(wit_buf_view(&b), &info, err);
+    wit_buf_finish(&b);
+    return st;
+}
+
+static void webp_structure_is_required(void **state) {
+/* Lossy images of 2x2 px and 3x2 px with no data behind their headers, a lossless one of 2x2, a
+ * canvas of 2x2. */
+#define VP8(width) "VP8 \x0c\0\0\0\x30\0\0\x9d\x01\x2a" width "\0\x02\0xx"
+#define VP8L "VP8L\x06\0\0\0\x2f\x01\x40\0\0x"
+#define VP8X(flags) "VP8X\x0a\0\0\0" flags "\0\0\0\x01\0\0\x01\0\0"
+#define ANIM "ANIM\x06\0\0\0\0\0\0\0\0\0"
+/* 16 bytes of place and size, then a lossy image of 20 bytes. */
+#define ANMF(x, width) "ANMF\x24\0\0\0" x "\0\0\0\0\0" width "\0\0\x01\0\0\0\0\0\0"
+#define ANIMATED VP8X("\x02")
+#define CASE(what, chunks, good)                                                                   \
+    { what, chunks, sizeof(chunks) - 1, good }
+    static const struct {
+        const char *what, *chunks;
+        size_t len;
+        bool good;
+    } cases[] = {
+        CASE("lossy", VP8("\x02"), true),
+        CASE("lossless", VP8L, true),
+        CASE("extended", VP8X("\0") VP8("\x02"), true),
+        CASE("unknown chunks", VP8X("\0") "abcd\x01\0\0\0x\0" VP8L "efgh\0\0\0\0", true),
+        CASE("animation", ANIMATED ANIM ANMF("\0", "\x01") VP8("\x02"), true),
+        CASE("no chunk", "", false),
+        CASE("no image", VP8X("\0"), false),
+        CASE("simple file that begins otherwise", "EXIF\0\0\0\0" VP8L, false),
+        CASE("two images", VP8X("\0") VP8L VP8L, false),
+        CASE("two canvases", VP8X("\0") VP8X("\0") VP8L, false),
+        CASE("image of another size", VP8X("\0") VP8("\x03"), false),
+        CASE("chunk past the end", "VP8L\x20\0\0\0\x2f\x01\x40\0\0x", false),
+        CASE("odd chunk without padding", "VP8L\x05\0\0\0\x2f\x01\x40\0\0", false),
+        CASE("half a chunk header", VP8X("\0") VP8L "EXI", false),
+        CASE("no key frame", "VP8 \x0c\0\0\0\x31\0\0\x9d\x01\x2a\x02\0\x02\0xx", false),
+        CASE("not shown", "VP8 \x0c\0\0\0\x20\0\0\x9d\x01\x2a\x02\0\x02\0xx", false),
+        CASE("wrong start code", "VP8 \x0c\0\0\0\x30\0\0\x9d\x01\x2b\x02\0\x02\0xx", false),
+        CASE("partition past the chunk", "VP8 \x0c\0\0\0\xb0\x01\0\x9d\x01\x2a\x02\0\x02\0xx",
+             false),
+        CASE("width 0", VP8("\0"), false),
+        CASE("lossless version 1", "VP8L\x06\0\0\0\x2f\x01\x40\0\x20x", false),
+        CASE("lossless signature", "VP8L\x06\0\0\0\x2e\x01\x40\0\0x", false),
+        CASE("frame in a still", VP8X("\0") ANIM ANMF("\0", "\x01") VP8("\x02"), false),
+        CASE("frame before ANIM", ANIMATED ANMF("\0", "\x01") VP8("\x02"), false),
+        CASE("still in an animation", ANIMATED ANIM VP8L, false),
+        CASE("frame outside the canvas", ANIMATED ANIM ANMF("\x01", "\x01") VP8("\x02"), false),
+        CASE("frame of another size", ANIMATED ANIM ANMF("\0", "\0") VP8("\x02"), false),
+        CASE("frame without image",
+             ANIMATED ANIM "ANMF\x10\0\0\0\0\0\0\0\0\0\x01\0\0\x01\0\0\0\0\0\0", false),
+        CASE("second frame broken",
+             ANIMATED ANIM ANMF("\0", "\x01") VP8("\x02") ANMF("\0", "\x01") VP8("\x03"), false),
+    };
+#undef CASE
+    for (size_t i = 0; i < WIT_COUNT_OF(cases); i++) {
+        struct wit_error err;
+        int st = walk_webp(cases[i].chunks, cases[i].len, &err);
+        if ((st == 0) != cases[i].good)
+            fail_msg("%s: %s", cases[i].what, st ? err.text : "was accepted");
+    }
+}
+
+static void gif_structure_is_required(void **state) {
+/* A screen of 4x4 px without a table, a frame of 2x2 px, and pieces to go between. */
+#define SCREEN "GIF89a\4\0\4\0\0\0\0"
+#define FRAME ",\0\0\0\0\2\0\2\0\0\2\2\x4c\1\0"
+#define COMMENT "!\xfe\3abc\0"
+    const struct {
+        const char *what;
+        struct wit_str bytes;
+        bool good;
+    } cases[] = {
+        { "one frame", WIT_STR(SCREEN FRAME ";"), true },
+        { "two frames", WIT_STR(SCREEN FRAME COMMENT FRAME ";"), true },
+        { "zeros between blocks", WIT_STR(SCREEN "\0" FRAME "\0\0;"), true },
+        { "short graphic control", WIT_STR(SCREEN "!\xf9\1\1\0" FRAME ";"), true },
+        { "no frame", WIT_STR(SCREEN COMMENT ";"), false },
+        { "no trailer", WIT_STR(SCREEN FRAME), false },
+        { "unknown block", WIT_STR(SCREEN FRAME "x;"), false },
+        { "frame of no width", WIT_STR(SCREEN ",\0\0\0\0\0\0\2\0\0\2\2\x4c\1\0;"), false },
+        { "code size 0", WIT_STR(SCREEN ",\0\0\0\0\2\0\2\0\0\0\2\x4c\1\0;"), false },
+        { "code size 9", WIT_STR(SCREEN ",\0\0\0\0\2\0\2\0\0\x09\2\x4c\1\0;"), false },
+        { "frame without data", WIT_STR(SCREEN ",\0\0\0\0\2\0\2\0\0\2\0;"), false },
+        { "sub-block past the end", WIT_STR(SCREEN ",\0\0\0\0\2\0\2\0\0\2\x09\x4c;"), false },
+        { "table past the end", WIT_STR("GIF89a\4\0\4\0\x87\0\0abc;"), false },
+        { "second frame broken", WIT_STR(SCREEN FRAME ",\0\0\0\0\2\0\2\0\0\x09\2\x4c\1\0;"),
+          false },
+    };
+    for (size_t i = 0; i < WIT_COUNT_OF(cases); i++) {
+        struct wit_image_info info;
+        struct wit_error err;
+        int st = walk(cases[i].bytes, &info, &err);
+        if ((st == 0) != cases[i].good)
+            fail_msg("%s: %s", cases[i].what, st ? err.text : "was accepted");
+    }
+}
+
 static void broken_exif_means_no_orientation(void **state) {
     struct wit_buf b = read_golden("jpeg-orientation-6.jpg");
     struct wit_image_info info;
@@ -312,6 +451,8 @@ int main(void) {
         cmocka_unit_test(png_chunks_keep_their_order),
         cmocka_unit_test(png_crc_is_checked_everywhere),
         cmocka_unit_test(jpeg_structure_is_required),
+        cmocka_unit_test(webp_structure_is_required),
+        cmocka_unit_test(gif_structure_is_required),
         cmocka_unit_test(broken_exif_means_no_orientation),
     };
     return cmocka_run_group_tests_name("walk", tests, NULL, NULL);

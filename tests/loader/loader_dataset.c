@@ -39,8 +39,9 @@ static void add_good(struct wit_shards_collector *c, uint32_t i, const struct wi
     struct wit_image_info info;
     struct wit_buf bytes = WIT_BUF_INIT(1 << 20);
     char path[WIT_PATH_MAX];
-    /* Names come in pairs, picture and pixels; the picture's sorts first. */
-    const char *name = names->items[2 * (i % (names->count / 2))];
+    /* Names come in pairs, picture and pixels. */
+    char *const *pair = &names->items[2 * (i % (names->count / 2))];
+    const char *name = pair[wit_str_ends_with(wit_str_from(pair[0]), WIT_STR(".rgb"))];
     must(wit_path_join(path, images, name), &err);
     must(wit_file_read(path, &bytes, &err), &err);
     must(wit_buf_printf(&bytes, "%u", i), &err);

@@ -168,7 +168,7 @@ static void an_image_becomes_an_array(void **state) {
                images, dir);
     expect(&out, code, 1, "not inside 31x17 px");
     code = run(&out, "image '%s/png-rgb.rgb' --transform eval --out '%s/x.npy'", images, dir);
-    expect(&out, code, 1, "neither a JPEG nor a PNG");
+    expect(&out, code, 1, "neither JPEG, PNG, WebP nor GIF");
     code = run(&out, "image /nonexistent.jpg --transform eval --out '%s/x.npy'", dir);
     expect(&out, code, 1, "/nonexistent.jpg");
     wit_buf_finish(&out);

@@ -168,6 +168,42 @@ def png(rng, w, h):
             b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + body + chunk(b"IEND", b""))
 
 
+def webp(rng, w, h):
+    alpha = bool(rng.integers(0, 2))
+    options = {"lossless": bool(rng.integers(0, 2)), "quality": int(rng.integers(1, 100)),
+               "method": int(rng.integers(0, 5)), "exact": bool(rng.integers(0, 2))}
+    mode = "RGBA" if alpha else "RGB"
+    image = Image.fromarray(picture(rng, w, h, len(mode)), mode)
+    if rng.integers(0, 4) == 0:
+        options["save_all"] = True
+        options["append_images"] = [Image.fromarray(picture(rng, w, h, len(mode)), mode)]
+    out = io.BytesIO()
+    image.save(out, "WEBP", **options)
+    return f"webp {mode} {options}", out.getvalue()
+
+
+def gif(rng, w, h):
+    w, h = min(w, 200), min(h, 200)
+    kind = rng.choice(["palette", "L", "1"])
+    image = Image.fromarray(picture(rng, w, h, 3))
+    image = image.quantize(int(rng.integers(1, 257))) if kind == "palette" else image.convert(kind)
+    options = {"interlace": bool(rng.integers(0, 2)), "optimize": bool(rng.integers(0, 2))}
+    if rng.integers(0, 3) == 0:
+        options["transparency"] = int(rng.integers(0, 2))
+    if rng.integers(0, 4) == 0:
+        other = Image.fromarray(picture(rng, w, h, 3)).quantize(16)
+        options.update(save_all=True, append_images=[other], disposal=int(rng.integers(0, 4)))
+    out = io.BytesIO()
+    image.save(out, "GIF", **options)
+    data = bytearray(out.getvalue())
+    if rng.integers(0, 3) == 0:  # a screen larger than its frame, or smaller
+        struct.pack_into("<HH", data, 6, int(rng.integers(1, 2 * w + 1)), int(rng.integers(1, 2 * h + 1)))
+    return f"gif {kind} {options}", bytes(data)
+
+
+MAKERS = (jpeg, jpeg, png, png, webp, gif)
+
+
 def wit_image(args, path, out, *options):
     done = subprocess.run([args.wit, "load", "image", path, "--out", out, "--pillow",
                            pillow_order(), *options], capture_output=True, text=True)
@@ -229,7 +265,7 @@ def main():
             rng = np.random.default_rng([args.seed, i])
             random.seed(i)
             w, h = size(rng)
-            what, data = jpeg(rng, w, h) if rng.integers(0, 2) else png(rng, w, h)
+            what, data = MAKERS[rng.integers(0, len(MAKERS))](rng, w, h)
             fault = check(args, rng, what, data, folder)
             if fault:
                 bad += 1

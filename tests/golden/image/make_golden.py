@@ -1,6 +1,6 @@
 """Makes the cases of this folder with Pillow; see ORIGIN. Run: python make_golden.py
 
-images/NAME.jpg|png   an input
+images/NAME.jpg|png|webp|gif   an input
 images/NAME.rgb       width * height * 3 bytes: Image.open(input).convert("RGB")
 resize/cases.json     [{image, box, size, out}]: Image.resize(size, BICUBIC, box=box) of the RGB image
 resize/NNN.rgb        the bytes of each
@@ -116,6 +116,96 @@ def pngs():
         chunk(b"IEND", b""))
 
 
+def webps():
+    def save(img, **kw):
+        buf = io.BytesIO()
+        img.save(buf, "WEBP", **kw)
+        return buf.getvalue()
+
+    rgb = Image.fromarray(picture(33, 27, 3, 20))
+    rgba = Image.fromarray(picture(21, 18, 4, 21), "RGBA")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    yield "lossy", save(rgb, quality=70)
+    yield "lossless", save(rgb, lossless=True)
+    yield "lossy-alpha", save(rgba, quality=80)
+    yield "lossless-alpha", save(rgba, lossless=True, exact=True)
+    yield "one-px", save(rgb.crop((0, 0, 1, 1)), quality=90)
+    yield "orientation-6", save(rgb, quality=60, exif=exif)
+    yield "trailing", save(rgb, quality=60) + b"bytes behind the end"
+    other = Image.fromarray(picture(33, 27, 3, 22))
+    yield "animated", save(rgb, save_all=True, append_images=[other], quality=60)
+    # By hand, since encoders give a first frame the whole canvas: 20x14 at (8, 10) of 40x30.
+    image = save(rgb.crop((0, 0, 20, 14)), lossless=True)[12:]
+    frame = le24(4, 5, 19, 13, 100) + b"\0" + image
+    yield "animated-inset", riff(
+        (b"VP8X", b"\2\0\0\0" + le24(39, 29)), (b"ANIM", bytes(6)), (b"ANMF", frame))
+
+
+def le24(*values):
+    return b"".join(v.to_bytes(3, "little") for v in values)
+
+
+def riff(*chunks):
+    body = b"WEBP" + b"".join(kind + struct.pack("<I", len(data)) + data + bytes(len(data) & 1)
+                              for kind, data in chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def lzw(values, bits):
+    """Data of a GIF without compression: a clear code before every code keeps codes at one size."""
+    clear, size = 1 << bits, bits + 1
+    codes = [c for v in values for c in (clear, int(v))] + [clear + 1]
+    word = sum(c << (i * size) for i, c in enumerate(codes))
+    data = word.to_bytes((len(codes) * size + 7) // 8, "little")
+    blocks = [data[i:i + 255] for i in range(0, len(data), 255)]
+    return bytes([bits]) + b"".join(bytes([len(b)]) + b for b in blocks) + b"\0"
+
+
+def gif(screen, table, frames):
+    """A GIF by hand: frames are (x, y, w, h, flags, table, transparent or None, values, bits)."""
+    def packed(t):
+        return 0x80 | (len(t) // 3).bit_length() - 2 if t else 0
+
+    out = b"GIF89a" + struct.pack("<HHBBB", *screen, packed(table), 0, 0) + table
+    for x, y, w, h, flags, local, transparent, values, bits in frames:
+        if transparent is not None:
+            out += b"\x21\xf9\4\1\0\0" + bytes([transparent]) + b"\0"
+        out += b"," + struct.pack("<HHHHB", x, y, w, h, flags | packed(local)) + local
+        out += lzw(values, bits)
+    return out + b";"
+
+
+def gifs():
+    def save(img, **kw):
+        buf = io.BytesIO()
+        img.save(buf, "GIF", **kw)
+        return buf.getvalue()
+
+    rgb = Image.fromarray(picture(31, 22, 3, 30))
+    yield "palette", save(rgb.quantize(60), interlace=False)
+    yield "grey", save(rgb.convert("L"))
+    yield "bilevel", save(rgb.convert("1"))
+    yield "interlaced", save(rgb.quantize(128), interlace=True)
+    yield "transparent", save(rgb.quantize(16), transparency=3)
+    yield "animated", save(rgb.quantize(32), save_all=True, append_images=[
+        Image.fromarray(picture(31, 22, 3, 31)).quantize(32)], duration=100)
+    yield "trailing", save(rgb.quantize(8)) + b"behind"
+    rng = np.random.default_rng(32)
+    table = rng.integers(0, 256, 3 << 2).astype(np.uint8).tobytes()
+    local = rng.integers(0, 256, 3 << 3).astype(np.uint8).tobytes()
+    small, large = rng.integers(0, 4, 7 * 5), rng.integers(0, 8, 7 * 5)
+    yield "inset", gif((12, 9), table, [(3, 2, 7, 5, 0, b"", None, small, 2)])
+    yield "inset-transparent", gif((12, 9), table, [(3, 2, 7, 5, 0, b"", 2, small, 2)])
+    yield "local-table", gif((7, 5), table, [(0, 0, 7, 5, 0, local, None, large, 3)])
+    yield "beyond-screen", gif((4, 4), table, [(1, 1, 7, 5, 0, b"", None, small, 2)])
+    yield "no-table", gif((7, 5), b"", [(0, 0, 7, 5, 0, b"", 1, large, 3)])
+    yield "past-table", gif((7, 5), table, [(0, 0, 7, 5, 0, b"", None, large, 3)])
+    identity = bytes(i for i in range(4) for _ in range(3))
+    yield "identity-table", gif((9, 5), identity, [(1, 0, 7, 5, 0, b"", 7, large, 3)])
+    yield "two-px-high-interlaced", gif((7, 2), table, [(0, 0, 7, 2, 64, b"", None, small[:14], 2)])
+
+
 RESIZES = [  # image, box or None, size
     ("jpeg-444", None, (16, 16)),
     ("jpeg-444", None, (37, 29)),
@@ -139,7 +229,8 @@ RESIZES = [  # image, box or None, size
 def main():
     for sub in ("images", "resize"):
         os.makedirs(os.path.join(HERE, sub), exist_ok=True)
-    for kind, ext, cases in (("jpeg", "jpg", jpegs()), ("png", "png", pngs())):
+    for kind, ext, cases in (("jpeg", "jpg", jpegs()), ("png", "png", pngs()),
+                             ("webp", "webp", webps()), ("gif", "gif", gifs())):
         for name, data in cases:
             base = os.path.join(HERE, "images", f"{kind}-{name}")
             with open(f"{base}.{ext}", "wb") as f:
