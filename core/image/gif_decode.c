@@ -120,7 +120,7 @@ static int read_frame(struct gif_decoder *dec, const struct gif_layout *l,
 }
 
 int gif_decode(struct gif_decoder *dec, struct wit_str bytes, const struct wit_image_limits *limits,
-               struct wit_image_pixels *px, struct wit_error *err) {
+               struct decode_how *how, struct wit_image_pixels *px, struct wit_error *err) {
     struct gif_layout layout;
     int st = gif_layout_read(bytes, limits, &layout, err);
     if (st == 0)
@@ -130,6 +130,8 @@ int gif_decode(struct gif_decoder *dec, struct wit_str bytes, const struct wit_i
     if (st < 0)
         return st;
     palette_fill(dec, layout.table);
+    if (how->on_white && layout.transparent >= 0)
+        memset(dec->palette[layout.transparent], 255, 3);
     if (layout.frame_width != px->width || layout.frame_height != px->height)
         canvas_fill(dec, &layout, px);
     return read_frame(dec, &layout, px, err);

@@ -7,6 +7,7 @@
 struct wit_image_decoder {
     struct jpeg_decoder *jpeg;
     struct png_decoder *png;
+    struct webp_decoder *webp;
     struct gif_decoder *gif;
 };
 
@@ -16,8 +17,9 @@ struct wit_image_decoder *wit_image_decoder_create(void) {
         return NULL;
     dec->jpeg = jpeg_decoder_create();
     dec->png = png_decoder_create();
+    dec->webp = webp_decoder_create();
     dec->gif = gif_decoder_create();
-    if (!dec->jpeg || !dec->png || !dec->gif) {
+    if (!dec->jpeg || !dec->png || !dec->webp || !dec->gif) {
         wit_image_decoder_destroy(dec);
         return NULL;
     }
@@ -29,26 +31,28 @@ void wit_image_decoder_destroy(struct wit_image_decoder *dec) {
         return;
     jpeg_decoder_destroy(dec->jpeg);
     png_decoder_destroy(dec->png);
+    webp_decoder_destroy(dec->webp);
     gif_decoder_destroy(dec->gif);
     free(dec);
 }
 
-int wit_image_decode_rgb(struct wit_image_decoder *dec, struct wit_str bytes,
-                         const struct wit_image_limits *limits, struct wit_image_pixels *px,
-                         struct wit_error *err) {
+int image_decode(struct wit_image_decoder *dec, struct wit_str bytes,
+                 const struct wit_image_limits *limits, struct decode_how *how,
+                 struct wit_image_pixels *px, struct wit_error *err) {
     int st;
+    how->eighths = 8;
     switch (wit_image_sniff(bytes)) {
     case WIT_IMAGE_JPEG:
-        st = jpeg_decode(dec->jpeg, bytes, limits, px, err);
+        st = jpeg_decode(dec->jpeg, bytes, limits, how, px, err);
         break;
     case WIT_IMAGE_PNG:
-        st = png_decode(dec->png, bytes, limits, px, err);
+        st = png_decode(dec->png, bytes, limits, how, px, err);
         break;
     case WIT_IMAGE_WEBP:
-        st = webp_decode(bytes, limits, px, err);
+        st = webp_decode(dec->webp, bytes, limits, how, px, err);
         break;
     case WIT_IMAGE_GIF:
-        st = gif_decode(dec->gif, bytes, limits, px, err);
+        st = gif_decode(dec->gif, bytes, limits, how, px, err);
         break;
     case WIT_IMAGE_UNKNOWN:
     default:
@@ -57,6 +61,13 @@ int wit_image_decode_rgb(struct wit_image_decoder *dec, struct wit_str bytes,
     if (st < 0)
         px->width = px->height = 0;
     return st;
+}
+
+int wit_image_decode_rgb(struct wit_image_decoder *dec, struct wit_str bytes,
+                         const struct wit_image_limits *limits, struct wit_image_pixels *px,
+                         struct wit_error *err) {
+    struct decode_how plain = { .on_white = false };
+    return image_decode(dec, bytes, limits, &plain, px, err);
 }
 
 int scratch_reserve(uint8_t **scratch, size_t *cap_bytes, size_t bytes, struct wit_error *err) {

@@ -3,8 +3,8 @@
  *
  * Those are: ISLOW transform, fancy upsampling and block smoothing (the library's defaults), its
  * guess of the colour space, and four components read as inverted CMYK, whatever Adobe's marker
- * says. The only setjmp of the tree is here: libjpeg leaves its functions by longjmp, so no object
- * with its own clean-up may live in jpeg_decode.
+ * says. libjpeg leaves its functions by longjmp, so no object with its own clean-up may live in
+ * jpeg_decode.
  */
 #include "decode.h"
 
@@ -134,8 +134,22 @@ static void cmyk_to_rgb(const uint8_t *cmyk, uint32_t width, uint8_t *rgb) {
     }
 }
 
+/* The least of the cheap scales that still covers what is wanted. */
+static void choose_scale(struct jpeg_decompress_struct *cinfo, struct decode_how *how) {
+    enum { WHOLE = 8 };
+    unsigned eighths = 1;
+    cinfo->scale_denom = WHOLE;
+    if (!how->fit_width || !how->fit_height)
+        eighths = WHOLE;
+    while (eighths < WHOLE &&
+           ((uint64_t)cinfo->image_width * eighths < (uint64_t)how->fit_width * WHOLE ||
+            (uint64_t)cinfo->image_height * eighths < (uint64_t)how->fit_height * WHOLE))
+        eighths *= 2;
+    cinfo->scale_num = how->eighths = eighths;
+}
+
 static int read_header(struct jpeg_decoder *dec, const struct wit_image_limits *limits,
-                       struct wit_error *err) {
+                       struct decode_how *how, struct wit_error *err) {
     struct jpeg_decompress_struct *cinfo = &dec->cinfo;
     jpeg_read_header(cinfo, TRUE);
     if ((uint64_t)cinfo->image_width * cinfo->image_height > limits->max_pixels)
@@ -146,14 +160,17 @@ static int read_header(struct jpeg_decoder *dec, const struct wit_image_limits *
     case 1:
     case 3:
         cinfo->out_color_space = JCS_RGB;
-        return 0;
+        break;
     case 4:
         cinfo->out_color_space = JCS_CMYK;
-        return 0;
+        break;
     default:
         return wit_error_set(err, WIT_EUNSUPPORTED, "JPEG with %d components is not supported",
                              cinfo->num_components);
     }
+    choose_scale(cinfo, how);
+    jpeg_calc_output_dimensions(cinfo);
+    return 0;
 }
 
 static void read_rows(struct jpeg_decoder *dec, struct wit_image_pixels *px) {
@@ -169,8 +186,8 @@ static void read_rows(struct jpeg_decoder *dec, struct wit_image_pixels *px) {
 }
 
 int jpeg_decode(struct jpeg_decoder *dec, struct wit_str bytes,
-                const struct wit_image_limits *limits, struct wit_image_pixels *px,
-                struct wit_error *err) {
+                const struct wit_image_limits *limits, struct decode_how *how,
+                struct wit_image_pixels *px, struct wit_error *err) {
     struct jpeg_decompress_struct *cinfo = &dec->cinfo;
     int st;
     dec->max_scans = limits->max_scans;
@@ -189,11 +206,11 @@ int jpeg_decode(struct jpeg_decoder *dec, struct wit_str bytes,
         jpeg_abort_decompress(cinfo);
         return dec->status;
     }
-    st = read_header(dec, limits, err);
+    st = read_header(dec, limits, how, err);
     if (st == 0)
-        st = pixels_reserve(px, cinfo->image_width, cinfo->image_height, err);
+        st = pixels_reserve(px, cinfo->output_width, cinfo->output_height, err);
     if (st == 0 && cinfo->out_color_space == JCS_CMYK)
-        st = scratch_reserve(&dec->row, &dec->row_bytes, (size_t)4 * cinfo->image_width, err);
+        st = scratch_reserve(&dec->row, &dec->row_bytes, (size_t)4 * cinfo->output_width, err);
     if (st < 0) {
         jpeg_abort_decompress(cinfo);
         return st;

@@ -3,8 +3,8 @@
  *
  * Rows come as they are coded and are converted here, for Pillow's rules are its own: 16-bit grey
  * is cut off at 255 (mode I;16), other 16-bit samples keep their high byte, alpha and tRNS are
- * dropped, indices past the palette are black. Interlaced images come as rows of seven passes; the
- * pixels of a pass are scattered as they arrive.
+ * dropped unless white is to shine through, indices past the palette are black. Interlaced images
+ * come as rows of seven passes; the pixels of a pass are scattered as they arrive.
  */
 #include "decode.h"
 
@@ -18,6 +18,8 @@ struct png_decoder {
     uint8_t *row;
     size_t row_cap_bytes;
     uint8_t palette[PALETTE_ENTRIES][3];
+    struct spng_trns trns; /* of the image in work */
+    bool on_white, has_trns;
 };
 
 struct png_decoder *png_decoder_create(void) {
@@ -53,6 +55,36 @@ static int read_palette(struct png_decoder *dec, spng_ctx *ctx, struct wit_error
 static unsigned packed_sample(const uint8_t *row, uint32_t x, unsigned depth) {
     size_t bit = (size_t)x * depth;
     return row[bit / 8] >> (8 - depth - bit % 8) & ((1u << depth) - 1);
+}
+
+/* How opaque pixel x of a coded row is. */
+static uint8_t pixel_alpha(const struct png_decoder *dec, const struct spng_ihdr *ihdr,
+                           const uint8_t *row, uint32_t x) {
+    const unsigned depth = ihdr->bit_depth;
+    const uint16_t *wide = (const uint16_t *)(const void *)row;
+    const size_t at = (size_t)x * (ihdr->color_type == SPNG_COLOR_TYPE_TRUECOLOR ? 3 : 4);
+    const size_t grey_at = 2 * (size_t)x + 1;
+    switch (ihdr->color_type) {
+    case SPNG_COLOR_TYPE_GRAYSCALE_ALPHA:
+        return depth == 16 ? (uint8_t)(wide[grey_at] >> 8) : row[grey_at];
+    case SPNG_COLOR_TYPE_TRUECOLOR_ALPHA:
+        return depth == 16 ? (uint8_t)(wide[at + 3] >> 8) : row[at + 3];
+    default:
+        break;
+    }
+    if (!dec->has_trns)
+        return 255;
+    if (ihdr->color_type == SPNG_COLOR_TYPE_INDEXED) {
+        const unsigned entry = packed_sample(row, x, depth);
+        return entry < dec->trns.n_type3_entries ? dec->trns.type3_alpha[entry] : 255;
+    }
+    if (ihdr->color_type == SPNG_COLOR_TYPE_GRAYSCALE)
+        return (depth == 16 ? wide[x] : packed_sample(row, x, depth)) == dec->trns.gray ? 0 : 255;
+    const uint16_t wanted[3] = { dec->trns.red, dec->trns.green, dec->trns.blue };
+    for (size_t c = 0; c < 3; c++)
+        if ((depth == 16 ? wide[at + c] : row[at + c]) != wanted[c])
+            return 255;
+    return 0;
 }
 
 /* Pixel x of a coded row (host byte order) as RGB. */
@@ -109,14 +141,18 @@ static int read_rows(struct png_decoder *dec, spng_ctx *ctx, const struct spng_i
         uint32_t first, step;
         pass_columns(ihdr, info.pass, &first, &step);
         uint8_t *rgb = px->data + (size_t)3 * px->width * info.row_num;
-        for (uint32_t x = first; x < px->width; x += step)
+        for (uint32_t x = first; x < px->width; x += step) {
             pixel_to_rgb(dec, ihdr, dec->row, x, rgb + (size_t)3 * x);
+            const uint8_t alpha = dec->on_white ? pixel_alpha(dec, ihdr, dec->row, x) : 255;
+            for (size_t c = 0; c < 3 && alpha != 255; c++)
+                rgb[(size_t)3 * x + c] = over_white(rgb[(size_t)3 * x + c], alpha);
+        }
     }
     return code == SPNG_EOI ? 0 : broken(code, err);
 }
 
 int png_decode(struct png_decoder *dec, struct wit_str bytes, const struct wit_image_limits *limits,
-               struct wit_image_pixels *px, struct wit_error *err) {
+               struct decode_how *how, struct wit_image_pixels *px, struct wit_error *err) {
     struct spng_ihdr ihdr;
     size_t image_bytes = 0;
     int st, code;
@@ -143,6 +179,8 @@ int png_decode(struct png_decoder *dec, struct wit_str bytes, const struct wit_i
         goto out;
     }
     st = ihdr.color_type == SPNG_COLOR_TYPE_INDEXED ? read_palette(dec, ctx, err) : 0;
+    dec->on_white = how->on_white;
+    dec->has_trns = how->on_white && spng_get_trns(ctx, &dec->trns) == 0;
     if (st == 0)
         st = scratch_reserve(&dec->row, &dec->row_cap_bytes, image_bytes / ihdr.height, err);
     if (st == 0)

@@ -1,6 +1,7 @@
 /*
- * resample.c: Pillow's bicubic resize, bit for bit. docs/image.md tells the arithmetic; its plain
- * twin is tests/image/resample_ref.c, and a test holds the two equal.
+ * resample.c: Pillow's bicubic resize, bit for bit, and the two filters that make images smaller or
+ * larger for storing. docs/image.md tells the arithmetic; its plain twin is
+ * tests/image/resample_ref.c, and a test holds the two equal.
  *
  * An axis is a table: for each output pixel the first tap, their number, and their weights in
  * fixed point. A pass applies a table to rows or to columns and rounds to 8 bits. Any deviation in
@@ -12,7 +13,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define SUPPORT_PX 2.0 /* of the bicubic kernel */
+/* How an output pixel of an axis weighs input pixels. `scale` is input px an output px. */
+struct filter {
+    double support_px; /* to either side of the centre */
+    bool antialiased;  /* the support grows with the scale */
+    /* The taps of output pixel i, as doubles that add up to 1; returns their number. */
+    uint32_t (*taps)(double *taps, uint32_t in, double b0, double scale, uint32_t i,
+                     uint32_t *first);
+};
 
 struct wit_image_resizer {
     const struct resample_passes *passes;
@@ -64,6 +72,8 @@ static void *reserve(void *old, size_t *cap, size_t n, size_t size) {
     return p;
 }
 
+#define BICUBIC_SUPPORT_PX 2.0
+
 static double bicubic(double x) {
     const double a = -0.5;
     if (x < 0.0)
@@ -75,11 +85,10 @@ static double bicubic(double x) {
     return 0.0;
 }
 
-/* The taps of output pixel i, as doubles that add up to 1, into rs->taps. Returns their number. */
-static uint32_t pixel_taps(struct wit_image_resizer *rs, uint32_t in, float b0, double scale,
-                           uint32_t i, uint32_t *first) {
+static uint32_t bicubic_taps(double *taps, uint32_t in, double b0, double scale, uint32_t i,
+                             uint32_t *first) {
     const double filter_scale = scale < 1.0 ? 1.0 : scale;
-    const double support = SUPPORT_PX * filter_scale;
+    const double support = BICUBIC_SUPPORT_PX * filter_scale;
     const double inverse = 1.0 / filter_scale;
     const double center = b0 + (i + 0.5) * scale;
     int64_t lo = (int64_t)(center - support + 0.5);
@@ -89,18 +98,67 @@ static uint32_t pixel_taps(struct wit_image_resizer *rs, uint32_t in, float b0, 
     const uint32_t n = hi > lo ? (uint32_t)(hi - lo) : 0;
     double sum = 0.0;
     for (uint32_t t = 0; t < n; t++) {
-        rs->taps[t] = bicubic(((double)t + (double)lo - center + 0.5) * inverse);
-        sum += rs->taps[t];
+        taps[t] = bicubic(((double)t + (double)lo - center + 0.5) * inverse);
+        sum += taps[t];
     }
     for (uint32_t t = 0; t < n && sum != 0.0; t++)
-        rs->taps[t] /= sum;
+        taps[t] /= sum;
     *first = (uint32_t)lo;
     return n;
 }
 
-static int axis_reserve(struct wit_image_resizer *rs, struct resample_axis *a, uint32_t in,
-                        double scale, uint32_t out, struct wit_error *err) {
-    const double support = SUPPORT_PX * (scale < 1.0 ? 1.0 : scale);
+/* Each input pixel counts by the share of it that the output pixel covers. */
+static uint32_t area_taps(double *taps, uint32_t in, double b0, double scale, uint32_t i,
+                          uint32_t *first) {
+    const double from = b0 + i * scale, to = fmin(from + scale, in);
+    const uint32_t lo = (uint32_t)fmin(floor(from), in - 1.0);
+    const uint32_t hi = (uint32_t)fmax(ceil(to), lo + 1.0);
+    double sum = 0.0;
+    for (uint32_t j = lo; j < hi; j++) {
+        taps[j - lo] = fmax(fmin(to, j + 1.0) - fmax(from, j), 0.0);
+        sum += taps[j - lo];
+    }
+    for (uint32_t t = 0; t < hi - lo && sum > 0.0; t++)
+        taps[t] /= sum;
+    *first = lo;
+    return hi - lo;
+}
+
+static double sinc(double x) {
+    const double px = 3.14159265358979323846 * x;
+    return fabs(px) < 1e-9 ? 1.0 : sin(px) / px;
+}
+
+/* Eight taps around the place of the output pixel; those outside the image fall on its border. */
+static uint32_t lanczos4_taps(double *taps, uint32_t in, double b0, double scale, uint32_t i,
+                              uint32_t *first) {
+    enum { BEFORE = 3, AFTER = 4 };
+    const double center = b0 + (i + 0.5) * scale - 0.5;
+    const int64_t base = (int64_t)floor(center), last = (int64_t)in - 1;
+    const int64_t lo = base - BEFORE < 0 ? 0 : base - BEFORE > last ? last : base - BEFORE;
+    const int64_t hi = base + AFTER > last ? last : base + AFTER < 0 ? 0 : base + AFTER;
+    double sum = 0.0;
+    for (int64_t t = 0; t <= hi - lo; t++)
+        taps[t] = 0.0;
+    for (int64_t j = base - BEFORE; j <= base + AFTER; j++) {
+        const double d = center - (double)j, w = sinc(d) * sinc(d / 4.0);
+        taps[(j < lo ? lo : j > hi ? hi : j) - lo] += w;
+        sum += w;
+    }
+    for (int64_t t = 0; t <= hi - lo; t++)
+        taps[t] /= sum;
+    *first = (uint32_t)lo;
+    return (uint32_t)(hi - lo) + 1;
+}
+
+static const struct filter filter_bicubic = { BICUBIC_SUPPORT_PX, true, bicubic_taps };
+static const struct filter filter_area = { 0.5, true, area_taps };
+static const struct filter filter_lanczos4 = { 4.0, false, lanczos4_taps };
+
+static int axis_reserve(struct wit_image_resizer *rs, struct resample_axis *a,
+                        const struct filter *filter, uint32_t in, double scale, uint32_t out,
+                        struct wit_error *err) {
+    const double support = filter->support_px * (scale < 1.0 || !filter->antialiased ? 1.0 : scale);
     const size_t ksize = (size_t)ceil(support) * 2 + 1;
     const size_t groups = (ksize + RESAMPLE_GROUP - 1) / RESAMPLE_GROUP;
     size_t weights, split;
@@ -121,10 +179,11 @@ static int axis_reserve(struct wit_image_resizer *rs, struct resample_axis *a, u
     return 0;
 }
 
-static int axis_fill(struct wit_image_resizer *rs, struct resample_axis *a, uint32_t in, float b0,
-                     float b1, uint32_t out, struct wit_error *err) {
+static int axis_fill(struct wit_image_resizer *rs, struct resample_axis *a,
+                     const struct filter *filter, uint32_t in, float b0, float b1, uint32_t out,
+                     struct wit_error *err) {
     const double scale = (double)(b1 - b0) / out; /* the difference is a float in Pillow too */
-    int st = axis_reserve(rs, a, in, scale, out, err);
+    int st = axis_reserve(rs, a, filter, in, scale, out, err);
     if (st < 0)
         return st;
     memset(a->weights, 0, (size_t)a->ksize * out * sizeof *a->weights);
@@ -132,7 +191,7 @@ static int axis_fill(struct wit_image_resizer *rs, struct resample_axis *a, uint
     for (uint32_t i = 0; i < out; i++) {
         int32_t *w = a->weights + (size_t)i * a->ksize;
         int16_t *split = a->split + (size_t)i * a->groups * 2 * RESAMPLE_GROUP;
-        a->count[i] = pixel_taps(rs, in, b0, scale, i, &a->first[i]);
+        a->count[i] = filter->taps(rs->taps, in, b0, scale, i, &a->first[i]);
         for (uint32_t t = 0; t < a->count[i]; t++) {
             const double v = rs->taps[t] * (1 << RESAMPLE_BITS);
             w[t] = (int32_t)(v < 0 ? v - 0.5 : v + 0.5);
@@ -177,6 +236,13 @@ static int reserve_pass(struct wit_image_resizer *rs, uint64_t width, uint64_t h
         return wit_error_set(err, WIT_ENOMEM, "out of memory for %llu x %llu px",
                              (unsigned long long)width, (unsigned long long)height);
     return 0;
+}
+
+/* Sums of one row of the vertical pass. */
+static int reserve_sums(struct wit_image_resizer *rs, uint32_t width, struct wit_error *err) {
+    rs->sums =
+        reserve(rs->sums, &rs->sums_cap, (size_t)RESAMPLE_CHANNELS * width, sizeof *rs->sums);
+    return rs->sums ? 0 : wit_error_set(err, WIT_ENOMEM, "out of memory for a row of a resize");
 }
 
 /* Only the rows that the vertical pass will read go through the horizontal one. */
@@ -244,16 +310,12 @@ int wit_image_resize(struct wit_image_resizer *rs, const struct wit_image_view *
     const bool horizontal =
         out_w != src->width || box[0] != 0 || box[2] != (float)out_w; /* else the identity */
     const bool vertical = out_h != src->height || box[1] != 0 || box[3] != (float)out_h;
-    const size_t widest = (size_t)RESAMPLE_CHANNELS * (src->width > out_w ? src->width : out_w);
     if (horizontal)
-        st = axis_fill(rs, &rs->x, src->width, box[0], box[2], out_w, err);
+        st = axis_fill(rs, &rs->x, &filter_bicubic, src->width, box[0], box[2], out_w, err);
     if (st == 0 && vertical)
-        st = axis_fill(rs, &rs->y, src->height, box[1], box[3], out_h, err);
-    if (st == 0 && vertical) {
-        rs->sums = reserve(rs->sums, &rs->sums_cap, widest, sizeof *rs->sums);
-        if (!rs->sums)
-            st = wit_error_set(err, WIT_ENOMEM, "out of memory for a row of a resize");
-    }
+        st = axis_fill(rs, &rs->y, &filter_bicubic, src->height, box[1], box[3], out_h, err);
+    if (st == 0 && vertical)
+        st = reserve_sums(rs, src->width > out_w ? src->width : out_w, err);
     if (st < 0)
         return st;
     if (!vertical)
@@ -265,4 +327,18 @@ int wit_image_resize(struct wit_image_resizer *rs, const struct wit_image_view *
     else
         st = resize_horizontal_first(rs, src, out, err);
     return st;
+}
+
+int wit_image_resample(struct wit_image_resizer *rs, const struct wit_image_view *src,
+                       const float box[4], enum wit_image_filter filter, uint32_t out_w,
+                       uint32_t out_h, uint8_t *out, struct wit_error *err) {
+    const struct filter *f = filter == WIT_IMAGE_AREA ? &filter_area : &filter_lanczos4;
+    int st = check_request(src, box, out_w, out_h, err);
+    if (st == 0)
+        st = axis_fill(rs, &rs->x, f, src->width, box[0], box[2], out_w, err);
+    if (st == 0)
+        st = axis_fill(rs, &rs->y, f, src->height, box[1], box[3], out_h, err);
+    if (st == 0)
+        st = reserve_sums(rs, out_w, err);
+    return st < 0 ? st : resize_horizontal_first(rs, src, out, err);
 }

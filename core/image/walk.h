@@ -21,6 +21,7 @@ struct webp_layout {
     struct wit_image_info info;
     uint32_t frame_x, frame_y, frame_width, frame_height; /* of the first frame */
     struct wit_str image;                                 /* its VP8 or VP8L chunk */
+    struct wit_str image_with_alpha; /* from its ALPH chunk on, where it has one */
 };
 int webp_layout_read(struct wit_str bytes, const struct wit_image_limits *limits,
                      struct webp_layout *out, struct wit_error *err);

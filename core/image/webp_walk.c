@@ -27,6 +27,7 @@ struct webp {
     struct wit_error *err;
     struct webp_layout out; /* width 0 until the canvas is known, frame_width 0 until frame 1 is */
     bool extended, animated, anim_seen, exif_seen;
+    size_t alpha_at; /* of an ALPH chunk that an image may follow; 0: none */
 };
 
 struct chunk {
@@ -120,6 +121,12 @@ static void keep_image(struct webp *w, const struct chunk *c, const struct bitst
     w->out.frame_width = b->width;
     w->out.frame_height = b->height;
     w->out.image = wit_str_of(c->data - CHUNK_BYTES, CHUNK_BYTES + (size_t)c->len);
+    w->out.image_with_alpha = w->out.image;
+    if (w->alpha_at && is(c, "VP8 ")) {
+        w->out.image_with_alpha =
+            wit_str_of(w->data + w->alpha_at, c->at - w->alpha_at + w->out.image.len);
+        w->out.info.alpha = true;
+    }
     w->out.info.alpha |= b->alpha;
 }
 
@@ -151,10 +158,13 @@ static int read_frame(struct webp *w, const struct chunk *c) {
     size_t pos = (size_t)(c->data - w->data) + FRAME_BYTES;
     const size_t end = (size_t)(c->data - w->data) + c->len;
     bool image_seen = false;
+    w->alpha_at = 0;
     while (pos < end) {
         struct chunk part;
         struct bitstream b;
         int st = next_chunk(w, &pos, end, &part);
+        if (st == 0 && is(&part, "ALPH"))
+            w->alpha_at = part.at;
         if (st == 0 && is_bitstream(&part)) {
             if (image_seen)
                 return bad_chunk(w, &part, "is a second image of one frame");
@@ -213,6 +223,8 @@ static int read_chunk(struct webp *w, const struct chunk *c) {
         return w->animated ? read_frame(w, c) : bad_chunk(w, c, "stands in a still image");
     if (is(c, "EXIF"))
         read_exif(w, c);
+    else if (is(c, "ALPH"))
+        w->alpha_at = c->at;
     return 0;
 }
 

@@ -137,6 +137,17 @@ int wit_image_resize(struct wit_image_resizer *rs, const struct wit_image_view *
                      const float box[4], uint32_t out_w, uint32_t out_h,
                      enum wit_image_pillow pillow, uint8_t *out, struct wit_error *err);
 
+/* Filters for images that are stored: each is as close to OpenCV's as 8 bits between two passes
+ * allow (docs/image.md). */
+enum wit_image_filter {
+    WIT_IMAGE_AREA,    /* mean over the area that a pixel covers: for smaller images */
+    WIT_IMAGE_LANCZOS4 /* eight taps, not antialiased: for larger ones */
+};
+/* The box of src to out_w x out_h; otherwise as wit_image_resize. */
+int wit_image_resample(struct wit_image_resizer *rs, const struct wit_image_view *src,
+                       const float box[4], enum wit_image_filter filter, uint32_t out_w,
+                       uint32_t out_h, uint8_t *out, struct wit_error *err);
+
 #ifdef __cplusplus
 }
 #endif

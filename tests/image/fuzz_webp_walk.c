@@ -28,5 +28,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         l.info.orientation > 8 || l.info.trailing_bytes >= size)
         abort();
     check_inside(l.image, data, size);
+    check_inside(l.image_with_alpha, data, size);
     return 0;
 }

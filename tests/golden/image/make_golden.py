@@ -2,6 +2,7 @@
 
 images/NAME.jpg|png|webp|gif   an input
 images/NAME.rgb       width * height * 3 bytes: Image.open(input).convert("RGB")
+white/NAME.rgb        the same over white, of inputs with alpha
 resize/cases.json     [{image, box, size, out}]: Image.resize(size, BICUBIC, box=box) of the RGB image
 resize/NNN.rgb        the bytes of each
 """
@@ -226,8 +227,13 @@ RESIZES = [  # image, box or None, size
 ]
 
 
+WHITE = {"jpg": [], "png": ["rgba", "grey-alpha", "palette-trns", "rgb-trns", "rgba-16bit"],
+         "webp": ["lossy-alpha", "lossless-alpha", "animated-inset"],
+         "gif": ["transparent", "inset-transparent"]}
+
+
 def main():
-    for sub in ("images", "resize"):
+    for sub in ("images", "resize", "white"):
         os.makedirs(os.path.join(HERE, sub), exist_ok=True)
     for kind, ext, cases in (("jpeg", "jpg", jpegs()), ("png", "png", pngs()),
                              ("webp", "webp", webps()), ("gif", "gif", gifs())):
@@ -237,6 +243,11 @@ def main():
                 f.write(data)
             with open(f"{base}.rgb", "wb") as f:
                 f.write(Image.open(io.BytesIO(data)).convert("RGB").tobytes())
+            if name in WHITE[ext]:
+                image = Image.open(io.BytesIO(data)).convert("RGBA")
+                white = Image.new("RGBA", image.size, "white")
+                with open(os.path.join(HERE, "white", f"{kind}-{name}.rgb"), "wb") as f:
+                    f.write(Image.alpha_composite(white, image).convert("RGB").tobytes())
     cases = []
     for i, (name, box, size) in enumerate(RESIZES):
         ext = "jpg" if name.startswith("jpeg") else "png"

@@ -1,0 +1,105 @@
+/*
+ * jpeg_encode.c: RGB to JPEG through libjpeg-turbo, with the library's defaults: ISLOW transform,
+ * 4:2:0, standard Huffman tables. As in jpeg_decode.c failures leave by longjmp.
+ */
+#include "encode.h"
+
+#include <setjmp.h>
+
+#include <jpeglib.h>
+
+#include <jerror.h>
+
+enum { CHUNK_BYTES = 32 << 10 };
+
+struct encoder {
+    struct jpeg_compress_struct cinfo;
+    struct jpeg_error_mgr errors;
+    struct jpeg_destination_mgr destination;
+    jmp_buf leave;
+    struct wit_buf *out;
+    int status;
+};
+
+static void on_error(j_common_ptr common) {
+    struct encoder *e = common->client_data;
+    if (e->errors.msg_code == JERR_OUT_OF_MEMORY)
+        e->status = WIT_ENOMEM;
+    longjmp(e->leave, 1);
+}
+
+static void on_message(j_common_ptr common, int level) {}
+
+static void on_output(j_common_ptr common) {}
+
+/* Room for the next bytes behind what is in the buffer; its len counts only what is written. */
+static void more_room(struct encoder *e) {
+    int st = wit_buf_reserve(e->out, CHUNK_BYTES);
+    if (st < 0) {
+        e->status = st;
+        longjmp(e->leave, 1);
+    }
+    e->destination.next_output_byte = (JOCTET *)e->out->data + e->out->len;
+    e->destination.free_in_buffer = CHUNK_BYTES;
+}
+
+static void on_begin(j_compress_ptr cinfo) {
+    more_room(cinfo->client_data);
+}
+
+static boolean on_full(j_compress_ptr cinfo) {
+    struct encoder *e = cinfo->client_data;
+    e->out->len += CHUNK_BYTES;
+    more_room(e);
+    return TRUE;
+}
+
+static void on_end(j_compress_ptr cinfo) {
+    struct encoder *e = cinfo->client_data;
+    e->out->len += CHUNK_BYTES - e->destination.free_in_buffer;
+}
+
+static void write_image(struct encoder *e, const struct wit_image_view *src, int quality) {
+    struct jpeg_compress_struct *cinfo = &e->cinfo;
+    jpeg_create_compress(cinfo);
+    cinfo->dest = &e->destination;
+    cinfo->image_width = src->width;
+    cinfo->image_height = src->height;
+    cinfo->input_components = 3;
+    cinfo->in_color_space = JCS_RGB;
+    jpeg_set_defaults(cinfo);
+    jpeg_set_quality(cinfo, quality, TRUE);
+    jpeg_start_compress(cinfo, TRUE);
+    while (cinfo->next_scanline < cinfo->image_height) {
+        /* libjpeg takes rows that it does not change as not const. */
+        JSAMPROW row = (JSAMPROW)(uintptr_t)(src->data + cinfo->next_scanline * src->stride_bytes);
+        jpeg_write_scanlines(cinfo, &row, 1);
+    }
+    jpeg_finish_compress(cinfo);
+}
+
+/* The caller holds the encoder, so that what changed in it is there after a longjmp. */
+static bool try_write(struct encoder *e, const struct wit_image_view *src, int quality) {
+    if (setjmp(e->leave))
+        return false;
+    write_image(e, src, quality);
+    return true;
+}
+
+int jpeg_encode(const struct wit_image_view *src, int quality, struct wit_buf *out,
+                struct wit_error *err) {
+    struct encoder e = { .out = out, .status = WIT_ELIMIT };
+    e.cinfo.err = jpeg_std_error(&e.errors);
+    e.errors.error_exit = on_error;
+    e.errors.emit_message = on_message;
+    e.errors.output_message = on_output;
+    e.cinfo.client_data = &e;
+    e.destination = (struct jpeg_destination_mgr){ .init_destination = on_begin,
+                                                   .empty_output_buffer = on_full,
+                                                   .term_destination = on_end };
+    bool written = try_write(&e, src, quality);
+    jpeg_destroy_compress(&e.cinfo);
+    return written ? 0
+                   : wit_error_set(err, e.status, "cannot encode %ux%u px as JPEG", src->width,
+                                   src->height);
+}
