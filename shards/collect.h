@@ -15,7 +15,8 @@ enum { COLLECT_GROUPS = 16, COLLECT_GROUP_BITS = 4 };
 enum {
     COLLECT_CANDIDATE_HEAD_BYTES = 16,
     COLLECT_CANDIDATE_HEAD_MOST = 24, /* of a candidate with extra or digest */
-    COLLECT_IMAGE_HEAD_BYTES = 56
+    COLLECT_IMAGE_HEAD_BYTES = 56,
+    COLLECT_IMAGE_HEAD_MOST = 80 /* of an image that is not stored as it was fetched */
 };
 enum { COLLECT_COMMIT_BYTES = 16 + 8 * (1 + COLLECT_GROUPS + 4) };
 
@@ -51,11 +52,13 @@ int collect_candidate_decode(struct wit_str head, struct wit_shards_candidate *o
                              struct wit_error *err);
 
 struct collect_image {
-    struct wit_hash128 key;            /* of the bytes */
+    struct wit_hash128 key;            /* of the bytes as fetched */
+    struct wit_hash128 stored;         /* of the bytes; the same unless fetched.changed */
     struct wit_shards_fetched fetched; /* bytes are the frame's body */
 };
-/* The fixed part of an image's head; url, final url, headers and rights follow it. WIT_ELIMIT. */
-int collect_image_encode(const struct collect_image *image, uint8_t head[COLLECT_IMAGE_HEAD_BYTES]);
+/* The fixed part of an image's head; url, final url, headers and rights follow it. Its length, or
+ * WIT_ELIMIT. */
+int collect_image_encode(const struct collect_image *image, uint8_t head[COLLECT_IMAGE_HEAD_MOST]);
 int collect_image_decode(struct wit_str head, struct collect_image *out, struct wit_error *err);
 
 /* ---- the index ---- */

@@ -103,13 +103,12 @@ int collect_candidate_decode(struct wit_str head, struct wit_shards_candidate *o
 
 enum { FLAG_PROGRESSIVE = 1, FLAG_ALPHA = 2 };
 
-int collect_image_encode(const struct collect_image *image,
-                         uint8_t head[COLLECT_IMAGE_HEAD_BYTES]) {
+int collect_image_encode(const struct collect_image *image, uint8_t head[COLLECT_IMAGE_HEAD_MOST]) {
     const struct wit_shards_fetched *f = &image->fetched;
     if (too_long(f->url) || too_long(f->final_url) || too_long(f->headers) || too_long(f->rights) ||
         f->bytes.len > WIT_SHARDS_MAX_IMAGE_BYTES)
         return WIT_ELIMIT;
-    memset(head, 0, COLLECT_IMAGE_HEAD_BYTES);
+    memset(head, 0, COLLECT_IMAGE_HEAD_MOST);
     wit_hash128_to_bytes(image->key, head);
     wit_store_le64(head + 16, (uint64_t)f->fetched_at_s);
     wit_store_le32(head + 24, f->info.width);
@@ -120,11 +119,17 @@ int collect_image_encode(const struct collect_image *image,
     head[35] = f->info.bit_depth;
     head[36] =
         (uint8_t)((f->info.progressive ? FLAG_PROGRESSIVE : 0) | (f->info.alpha ? FLAG_ALPHA : 0));
+    head[37] = f->changed;
     wit_store_le32(head + 40, (uint32_t)f->url.len);
     wit_store_le32(head + 44, (uint32_t)f->final_url.len);
     wit_store_le32(head + 48, (uint32_t)f->headers.len);
     wit_store_le32(head + 52, (uint32_t)f->rights.len);
-    return 0;
+    if (!f->changed)
+        return COLLECT_IMAGE_HEAD_BYTES;
+    wit_hash128_to_bytes(image->stored, head + 56);
+    wit_store_le32(head + 72, f->fetched_width);
+    wit_store_le32(head + 76, f->fetched_height);
+    return COLLECT_IMAGE_HEAD_MOST;
 }
 
 int collect_image_decode(struct wit_str head, struct collect_image *out, struct wit_error *err) {
@@ -132,12 +137,25 @@ int collect_image_decode(struct wit_str head, struct collect_image *out, struct 
     struct wit_shards_fetched *f = &image.fetched;
     size_t at = COLLECT_IMAGE_HEAD_BYTES;
     const uint8_t *p = (const uint8_t *)head.data;
-    if (head.len < at || !take(head, &at, wit_load_le32(p + 40), &f->url) ||
+    if (head.len < at)
+        return wit_error_set(err, WIT_ECORRUPT, "an image's head is cut short");
+    const bool changed = p[37] != 0;
+    if (changed)
+        at = COLLECT_IMAGE_HEAD_MOST;
+    if ((p[37] & ~(WIT_SHARDS_TRANSCODED | WIT_SHARDS_RESIZED)) || head.len < at ||
+        !take(head, &at, wit_load_le32(p + 40), &f->url) ||
         !take(head, &at, wit_load_le32(p + 44), &f->final_url) ||
         !take(head, &at, wit_load_le32(p + 48), &f->headers) ||
         !take(head, &at, wit_load_le32(p + 52), &f->rights) || at != head.len || f->url.len == 0)
         return wit_error_set(err, WIT_ECORRUPT, "an image's lengths do not add up");
-    image.key = wit_hash128_from_bytes(p);
+    image.key = image.stored = wit_hash128_from_bytes(p);
+    f->changed = p[37];
+    if (changed) {
+        image.stored = wit_hash128_from_bytes(p + 56);
+        f->fetched_key = image.key;
+        f->fetched_width = wit_load_le32(p + 72);
+        f->fetched_height = wit_load_le32(p + 76);
+    }
     f->fetched_at_s = (int64_t)wit_load_le64(p + 16);
     f->info = (struct wit_image_info){
         .format = (enum wit_image_format)p[32],

@@ -364,25 +364,29 @@ int wit_shards_collector_add_candidate(struct wit_shards_collector *c,
 
 int wit_shards_collector_add_image(struct wit_shards_collector *c,
                                    const struct wit_shards_fetched *image, struct wit_error *err) {
-    uint8_t head[COLLECT_IMAGE_HEAD_BYTES];
+    uint8_t head[COLLECT_IMAGE_HEAD_MOST];
     struct collect_image record = { .fetched = *image };
     int st = begin(c, err);
     if (st < 0)
         return st;
     if (image->url.len == 0 || image->bytes.len == 0)
         return wit_error_set(err, WIT_EINVAL, "an image needs a URL and bytes");
-    record.key = wit_hash128_of(image->bytes.data, image->bytes.len);
-    const struct wit_shards_outcome outcome = { .status = COLLECT_STORED,
-                                                .key = record.key,
-                                                .width_px = image->info.width,
-                                                .height_px = image->info.height,
-                                                .fetched_width_px = image->info.width,
-                                                .fetched_height_px = image->info.height };
-    if (collect_image_encode(&record, head) < 0)
+    record.stored = wit_hash128_of(image->bytes.data, image->bytes.len);
+    record.key = image->changed ? image->fetched_key : record.stored;
+    const struct wit_shards_outcome outcome = {
+        .status = COLLECT_STORED,
+        .key = record.key,
+        .width_px = image->info.width,
+        .height_px = image->info.height,
+        .fetched_width_px = image->changed ? image->fetched_width : image->info.width,
+        .fetched_height_px = image->changed ? image->fetched_height : image->info.height
+    };
+    int fixed = collect_image_encode(&record, head);
+    if (fixed < 0)
         return wit_error_set(err, WIT_ELIMIT,
                              "an image of %zu bytes, or one of its fields, is over its ceiling",
                              image->bytes.len);
-    const struct wit_str pieces[] = { wit_str_of(head, sizeof head), image->url, image->final_url,
+    const struct wit_str pieces[] = { wit_str_of(head, (size_t)fixed), image->url, image->final_url,
                                       image->headers, image->rights };
     unsigned group = (unsigned)(record.key.hi >> (64 - COLLECT_GROUP_BITS));
     st = segment_writer_append(&c->images[group], FRAME_IMAGE, pieces, WIT_COUNT_OF(pieces),

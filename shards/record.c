@@ -27,7 +27,7 @@ int record_caption_cmp(const struct record_caption *a, const struct record_capti
 }
 
 enum { IMAGE_PROGRESSIVE = 1, IMAGE_ALPHA = 2 };
-enum { RECORD_FLAGS = 3 }; /* 1: transcoded, 2: resized; either way the bytes are not as fetched */
+enum { RECORD_FLAGS = WIT_SHARDS_TRANSCODED | WIT_SHARDS_RESIZED };
 
 /* The front hash sits in the header itself; its own eight bytes and those behind it are left out.
  */
@@ -52,18 +52,19 @@ static int fields_bytes(const struct record_caption *captions, uint32_t count, s
     return 0;
 }
 
-int record_front_encode(struct wit_hash128 key, const struct wit_image_info *info,
-                        size_t image_bytes, struct wit_hash128 image_hash,
+int record_front_encode(struct wit_hash128 key, const struct record_image *image,
                         const struct record_caption *captions, uint32_t count,
                         struct wit_buf *buf) {
-    assert(count > 0);
+    const struct wit_image_info *info = &image->info;
+    assert(count > 0 && !(image->changed & ~RECORD_FLAGS));
     static const char zeros[RECORD_ALIGN];
     uint8_t header[RECORD_HEADER_BYTES] = { 0 };
     size_t fields, start = buf->len;
-    if (count > WIT_SHARDS_MAX_CAPTIONS || image_bytes > WIT_SHARDS_MAX_IMAGE_BYTES ||
+    if (count > WIT_SHARDS_MAX_CAPTIONS || image->bytes > WIT_SHARDS_MAX_IMAGE_BYTES ||
         fields_bytes(captions, count, &fields) < 0)
         return WIT_ELIMIT;
     header[0] = RECORD_VERSION;
+    header[1] = image->changed;
     header[2] = (uint8_t)info->format;
     header[3] = info->orientation;
     header[4] = info->components;
@@ -74,8 +75,8 @@ int record_front_encode(struct wit_hash128 key, const struct wit_image_info *inf
     wit_store_le32(header + 12, info->height);
     wit_store_le32(header + 16, count);
     wit_store_le32(header + 20, (uint32_t)fields);
-    wit_store_le64(header + 24, image_bytes);
-    wit_hash128_to_bytes(image_hash, header + 32);
+    wit_store_le64(header + 24, image->bytes);
+    wit_hash128_to_bytes(image->hash, header + 32);
 
     int st = wit_buf_reserve(buf, sizeof header + fields);
     if (st < 0)
@@ -166,6 +167,7 @@ int record_decode(struct wit_str value, struct wit_shards_sample *out, struct wi
         .width = wit_load_le32(h + 8),
         .height = wit_load_le32(h + 12),
     };
+    out->changed = h[1];
     out->image = wit_str_slice(value, RECORD_HEADER_BYTES + fields, value.len);
     out->value = value;
     out->caption_count = count;

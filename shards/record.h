@@ -23,11 +23,17 @@ struct record_caption {
 /* Order of captions in a record: bytes, then source. */
 int record_caption_cmp(const struct record_caption *a, const struct record_caption *b);
 
-/* Append header and text fields of a value to buf; the image bytes, whose length and hash are
- * given, belong behind them. Captions sorted, without repeats, at least one, within the ceilings of
- * wit_shards.h. ELIMIT, ENOMEM. */
-int record_front_encode(struct wit_hash128 key, const struct wit_image_info *info,
-                        size_t image_bytes, struct wit_hash128 image_hash,
+/* The image of a record, which is written behind its front. */
+struct record_image {
+    struct wit_image_info info;
+    size_t bytes;
+    struct wit_hash128 hash; /* of the bytes; the key unless `changed` */
+    uint8_t changed;         /* WIT_SHARDS_TRANSCODED, _RESIZED */
+};
+
+/* Append header and text fields of a value to buf; the image bytes belong behind them. Captions
+ * sorted, without repeats, at least one, within the ceilings of wit_shards.h. ELIMIT, ENOMEM. */
+int record_front_encode(struct wit_hash128 key, const struct record_image *image,
                         const struct record_caption *captions, uint32_t count, struct wit_buf *buf);
 
 /* Check every length, tag and order and fill everything but key and hash of `out` with views.

@@ -19,6 +19,7 @@ struct place {
     struct wit_str head; /* as in the log */
     size_t said_from, said_to;
     unsigned generation; /* of the bytes: the last generation is the smallest */
+    bool is_stored;      /* its bytes are those that are stored */
 };
 
 /* Words that keep() let through, with the page they stood on and what a list said beside them. */
@@ -256,8 +257,9 @@ static int place_order(const void *x, const void *y) {
 }
 
 /* A hash is no proof: where several URLs gave bytes with one key, the bytes are compared. The
- * string that sorts first stays, places with another one leave. Then by URL, the earliest fetch of
- * each. */
+ * string that sorts first is stored, places with another one leave, unless either is not as it was
+ * fetched: one image may be kept in several sizes, and the words of all count. Then by URL, the
+ * earliest fetch of each. */
 static int places_agree(struct planner *p, struct plan *plan, struct wit_error *err) {
     unsigned generation = 0;
     size_t kept = 0;
@@ -278,8 +280,14 @@ static int places_agree(struct planner *p, struct plan *plan, struct wit_error *
     }
     if (st < 0)
         return st;
+    bool changed = false;
     for (size_t i = 0; i < p->place_count; i++) {
-        if (p->places[i].generation == generation)
+        struct place *place = &p->places[i];
+        place->is_stored = place->generation == generation;
+        changed |= place->is_stored && place->meta.fetched.changed;
+    }
+    for (size_t i = 0; i < p->place_count; i++) {
+        if (p->places[i].is_stored || changed || p->places[i].meta.fetched.changed)
             p->places[kept++] = p->places[i];
         else
             plan->collisions++;
@@ -387,6 +395,15 @@ static int origin_line(const struct planner *p, size_t place, uint32_t caption_c
     wit_json_put_str(&w, f->headers);
     wit_json_key(&w, "rights");
     wit_json_put_str(&w, f->rights);
+    if (f->changed) {
+        wit_json_key(&w, "fetched");
+        wit_json_object_begin(&w);
+        wit_json_key(&w, "width");
+        wit_json_put_u64(&w, f->fetched_width);
+        wit_json_key(&w, "height");
+        wit_json_put_u64(&w, f->fetched_height);
+        wit_json_object_end(&w);
+    }
     put_seen(&w, p, place, caption_count);
     wit_json_object_end(&w);
     int st = wit_json_writer_finish(&w);
@@ -411,14 +428,16 @@ static int origins_write(const struct planner *p, uint32_t caption_count, struct
     return st < 0 ? wit_error_set(err, st, "no room for the origins of a sample") : 0;
 }
 
-/* Facts about one byte string that two fetches could only disagree on by mistake: the smaller. */
-static const struct wit_image_info *info_choose(const struct planner *p) {
+/* The place whose image is stored. Facts about one byte string that two fetches could only disagree
+ * on by mistake: the smaller. */
+static const struct place *place_choose(const struct planner *p) {
     enum { INFO_AT = 24, INFO_BYTES = 16 };
-    const struct place *best = &p->places[0];
-    for (size_t i = 1; i < p->place_count; i++)
-        if (memcmp(p->places[i].head.data + INFO_AT, best->head.data + INFO_AT, INFO_BYTES) < 0)
+    const struct place *best = NULL;
+    for (size_t i = 0; i < p->place_count; i++)
+        if (p->places[i].is_stored && (!best || memcmp(p->places[i].head.data + INFO_AT,
+                                                       best->head.data + INFO_AT, INFO_BYTES) < 0))
             best = &p->places[i];
-    return &best->meta.fetched.info;
+    return best;
 }
 
 static int sample_plan(struct planner *p, struct wit_hash128 key, struct plan *plan,
@@ -429,16 +448,20 @@ static int sample_plan(struct planner *p, struct wit_hash128 key, struct plan *p
         st = room((void **)&plan->records, plan->count, &plan->cap, sizeof *plan->records, err);
     if (st < 0)
         return st;
+    const struct place *stored = place_choose(p);
     struct plan_record r = {
         .key = key,
-        .image = p->places[0].image,
+        .image = stored->image,
         .captions = captions,
-        .body_bytes = (size_t)p->join->images[p->places[0].image].bytes,
+        .body_bytes = (size_t)p->join->images[stored->image].bytes,
         .front_at = plan->fronts.len,
         .origin_at = plan->origins.len,
     };
-    st = record_front_encode(key, info_choose(p), r.body_bytes, key, p->captions, captions,
-                             &plan->fronts);
+    const struct record_image image = { .info = stored->meta.fetched.info,
+                                        .bytes = r.body_bytes,
+                                        .hash = stored->meta.stored,
+                                        .changed = stored->meta.fetched.changed };
+    st = record_front_encode(key, &image, p->captions, captions, &plan->fronts);
     if (st < 0)
         return wit_error_set(err, st, "no room for the captions of a sample");
     st = origins_write(p, captions, plan, err);

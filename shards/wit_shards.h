@@ -71,13 +71,21 @@ struct wit_shards_candidate {
     struct wit_str digest; /* "sha256:<hex>": what the image's bytes must hash to; or empty */
 };
 
+/* How the bytes of an image differ from those that were fetched. On disk: never renumber. */
+enum { WIT_SHARDS_TRANSCODED = 1, WIT_SHARDS_RESIZED = 2 };
+
 /* An image that arrived. */
 struct wit_shards_fetched {
-    struct wit_str url;       /* the candidate's URL */
-    struct wit_str final_url; /* after redirects */
-    struct wit_str bytes;     /* body as fetched */
-    struct wit_image_info info;
-    int64_t fetched_at_s;   /* seconds since 1970 */
+    struct wit_str url;         /* the candidate's URL */
+    struct wit_str final_url;   /* after redirects */
+    struct wit_str bytes;       /* what is stored: the body as fetched, unless `changed` is set */
+    struct wit_image_info info; /* of bytes */
+    /* WIT_SHARDS_TRANSCODED, _RESIZED or both; 0: the bytes are as fetched and the next three have
+     * no meaning. The sample's key is the hash of the bytes as fetched in any case. */
+    uint8_t changed;
+    struct wit_hash128 fetched_key;         /* of the bytes as fetched */
+    uint32_t fetched_width, fetched_height; /* px, as coded */
+    int64_t fetched_at_s;                   /* seconds since 1970 */
     struct wit_str headers; /* chosen response headers, "name: value\n" lines; may be empty */
     struct wit_str rights;  /* rights signals seen, same form; may be empty */
 };
@@ -150,8 +158,8 @@ typedef int (*wit_shards_outcome_fn)(void *user, const struct wit_shards_candida
                                      const struct wit_shards_outcome *outcome,
                                      struct wit_error *err);
 /**
- * Every committed candidate in log order with what came of its image. fn returns 0 to go on; another
- * value stops and is returned. Views last for the call.
+ * Every committed candidate in log order with what came of its image. fn returns 0 to go on;
+ * another value stops and is returned. Views last for the call.
  * @return 0; WIT_EEXIST (a collector is open on DIR), WIT_ENOTFOUND (no DIR/collect), WIT_ECORRUPT
  */
 int wit_shards_outcomes_each(const char *dir, wit_shards_outcome_fn fn, void *user,
@@ -184,7 +192,8 @@ struct wit_shards_seal_report {
     uint64_t samples, pairs, image_bytes, shards; /* of the whole dataset afterwards */
     uint64_t dropped_pairs;    /* distinct (url, text) with an image that keep() refused */
     uint64_t duplicate_images; /* URLs whose bytes were already there under another URL */
-    uint64_t collisions;       /* URLs whose bytes lost to different ones under the same key */
+    uint64_t collisions;       /* URLs whose bytes lost to different ones under the same key, other
+                                * than by being stored smaller */
     uint64_t captions_cut;     /* captions over WIT_SHARDS_MAX_CAPTIONS or _CAPTION_BYTES */
     bool changed;              /* false: nothing new since the last seal */
     struct wit_hash128 hash;   /* dataset hash */
@@ -248,8 +257,9 @@ struct wit_shards_sample {
     struct wit_hash128 key;
     struct wit_hash128 hash; /* sample hash; zero under skip_hashes */
     struct wit_image_info info;
-    struct wit_str image;   /* bytes as stored */
-    struct wit_str value;   /* the whole record */
+    uint8_t changed;      /* WIT_SHARDS_TRANSCODED, _RESIZED: the key is not the hash of `image` */
+    struct wit_str image; /* bytes as stored */
+    struct wit_str value; /* the whole record */
     uint32_t caption_count; /* >= 1 */
 };
 
@@ -281,7 +291,8 @@ int wit_shards_find(struct wit_shards_dataset *ds, struct wit_hash128 key, size_
                     uint64_t *index, struct wit_error *err);
 /* Origins of a sample, appended to out: one JSON object a line for each URL it came from, by URL:
  * {"url","final_url","fetched_at_s","headers","rights","seen":[{"caption","page"}],"seen_total"};
- * an entry of "seen" has "extra" too where the candidate had it.
+ * an entry of "seen" has "extra" too where the candidate had it, and an image that is not stored as
+ * it was fetched has "fetched":{"width","height"}.
  */
 int wit_shards_origin(struct wit_shards_dataset *ds, struct wit_hash128 key, struct wit_buf *out,
                       struct wit_error *err);

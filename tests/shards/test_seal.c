@@ -325,6 +325,61 @@ static void test_two_images_under_one_key(void **state) {
     assert_hash(hashes[0], hashes[1], 0);
 }
 
+static void add_smaller(struct wit_shards_collector *c, const char *url, const char *fetched,
+                        const char *stored, const char *text) {
+    const struct wit_shards_fetched f = { .url = wit_str_from(url),
+                                          .final_url = wit_str_from(url),
+                                          .bytes = wit_str_from(stored),
+                                          .info = { .format = WIT_IMAGE_JPEG, .width = 8 },
+                                          .changed = WIT_SHARDS_RESIZED,
+                                          .fetched_key = wit_hash128_of(fetched, strlen(fetched)),
+                                          .fetched_width = 800,
+                                          .fetched_height = 600 };
+    const struct wit_shards_candidate cand = { .url = wit_str_from(url),
+                                               .text = wit_str_from(text),
+                                               .source = WIT_SHARDS_ALT };
+    must(wit_shards_collector_add_image(c, &f, &err));
+    must(wit_shards_collector_add_candidate(c, &cand, &err));
+}
+
+/* Images that are stored smaller keep the key of what was fetched; the same one in two sizes is one
+ * sample with the words of both. */
+static void test_smaller_images(void **state) {
+    struct wit_hash128 hashes[2];
+    for (int order = 0; order < 2; order++) {
+        struct wit_shards_collector *c = NULL;
+        struct wit_shards_seal_report report;
+        struct wit_shards_dataset *ds = NULL;
+        struct wit_buf origin = WIT_BUF_INIT(1 << 16);
+        char dir[WIT_PATH_MAX];
+        scratch_make(dir);
+        must(wit_shards_collector_open(dir, &c, &err));
+        if (order == 0)
+            add_smaller(c, "http://a/", "large", "of 512 px", "one");
+        add_smaller(c, "http://b/", "large", "of 256 px", "two");
+        if (order == 1)
+            add_smaller(c, "http://a/", "large", "of 512 px", "one");
+        must(wit_shards_collector_commit(c, &err));
+        wit_shards_collector_close(c);
+        must(seal_simple(dir, 1, 0, &report, &err));
+        assert_int_equal(report.samples, 1);
+        assert_int_equal(report.pairs, 2);
+        assert_int_equal(report.collisions, 0);
+        hashes[order] = report.hash;
+        struct wit_hash128 key = wit_hash128_of("large", 5);
+        assert_int_equal(count_captions(dir, key, WIT_STR("of 256 px")), 2);
+        must(wit_shards_verify(dir, NULL, &(struct wit_shards_verify_report){ .bad = 0 }, &err));
+        must(wit_shards_dataset_open(dir, NULL, &ds, &err));
+        must(wit_shards_origin(ds, key, &origin, &err));
+        must(wit_buf_terminate(&origin));
+        assert_non_null(strstr(origin.data, "\"fetched\":{\"width\":800,\"height\":600}"));
+        wit_shards_dataset_close(ds);
+        wit_buf_finish(&origin);
+        scratch_remove(dir);
+    }
+    assert_hash(hashes[0], hashes[1], 0);
+}
+
 static void add_listed(struct wit_shards_collector *c, const char *url, const char *bytes,
                        const char *text, const char *extra) {
     const struct wit_shards_fetched f = { .url = wit_str_from(url),
@@ -621,6 +676,7 @@ int main(void) {
         cmocka_unit_test(test_images_without_words),
         cmocka_unit_test(test_empty_collection),
         cmocka_unit_test(test_two_images_under_one_key),
+        cmocka_unit_test(test_smaller_images),
         cmocka_unit_test(test_hash_depends_on_content_only),
         cmocka_unit_test(test_growing_counts),
         cmocka_unit_test(test_failing_keep_ends_the_seal),

@@ -33,7 +33,8 @@ static struct wit_hash128 value_make(struct wit_buf *buf, const char *const *tex
     struct wit_hash128 key = wit_hash128_of(image.data, image.len);
     for (uint32_t i = 0; i < count; i++)
         captions[i] = (struct record_caption){ wit_str_from(texts[i]), (uint16_t)(i + 1) };
-    must(record_front_encode(key, &info, image.len, key, captions, count, buf));
+    const struct record_image stored = { .info = info, .bytes = image.len, .hash = key };
+    must(record_front_encode(key, &stored, captions, count, buf));
     must(wit_buf_append_str(buf, image));
     return key;
 }
@@ -174,6 +175,73 @@ static void segment_round_trip(void **state) {
     scratch_remove(dir);
 }
 
+/* The bytes of a changed image have a hash of their own, under the key of what was fetched. */
+static void changed_record_round_trip(void **state) {
+    const struct record_caption caption = { WIT_STR("words"), 1 };
+    struct wit_shards_sample s = { .caption_count = 0 };
+    struct wit_buf value = WIT_BUF_INIT(1 << 12);
+    const struct wit_str image = WIT_STR("smaller bytes");
+    struct record_image stored = { .info = info,
+                                   .bytes = image.len,
+                                   .hash = wit_hash128_of(image.data, image.len),
+                                   .changed = WIT_SHARDS_TRANSCODED | WIT_SHARDS_RESIZED };
+    struct wit_hash128 key = wit_hash128_of("bytes as fetched", 16);
+    must(record_front_encode(key, &stored, &caption, 1, &value));
+    must(wit_buf_append_str(&value, image));
+    must(record_decode(wit_buf_view(&value), &s, &err));
+    s.key = key;
+    must(record_verify(&s, &err));
+    assert_int_equal(s.changed, stored.changed);
+    value.data[value.len - 1] ^= 1;
+    assert_int_equal(record_verify(&s, &err), WIT_ECORRUPT);
+    /* Without the flags the same record is a lie. */
+    wit_buf_reset(&value);
+    stored.changed = 0;
+    must(record_front_encode(key, &stored, &caption, 1, &value));
+    must(wit_buf_append_str(&value, image));
+    must(record_decode(wit_buf_view(&value), &s, &err));
+    assert_int_equal(record_verify(&s, &err), WIT_ECORRUPT);
+    wit_buf_finish(&value);
+}
+
+static void image_heads_round_trip(void **state) {
+    for (int changed = 0; changed < 2; changed++) {
+        struct wit_buf head = WIT_BUF_INIT(1 << 12);
+        struct collect_image image = { .key = { 1, 2 },
+                                       .stored = { changed ? 3u : 1u, changed ? 4u : 2u },
+                                       .fetched = { .url = WIT_STR("http://u"),
+                                                    .final_url = WIT_STR("http://v"),
+                                                    .info = info,
+                                                    .fetched_at_s = 5,
+                                                    .headers = WIT_STR("a: b\n") } };
+        struct collect_image back;
+        uint8_t fixed[COLLECT_IMAGE_HEAD_MOST];
+        if (changed) {
+            image.fetched.changed = WIT_SHARDS_RESIZED;
+            image.fetched.fetched_width = 1000;
+            image.fetched.fetched_height = 700;
+        }
+        int n = collect_image_encode(&image, fixed);
+        assert_int_equal(n, changed ? COLLECT_IMAGE_HEAD_MOST : COLLECT_IMAGE_HEAD_BYTES);
+        must(wit_buf_append(&head, fixed, (size_t)n));
+        must(wit_buf_append_str(&head, image.fetched.url));
+        must(wit_buf_append_str(&head, image.fetched.final_url));
+        must(wit_buf_append_str(&head, image.fetched.headers));
+        must(collect_image_decode(wit_buf_view(&head), &back, &err));
+        assert_true(wit_hash128_eq(back.key, image.key));
+        assert_true(wit_hash128_eq(back.stored, image.stored));
+        assert_int_equal(back.fetched.changed, image.fetched.changed);
+        assert_int_equal(back.fetched.fetched_width, image.fetched.fetched_width);
+        assert_true(wit_str_eq(back.fetched.headers, image.fetched.headers));
+        for (size_t len = 0; len < head.len; len++)
+            assert_int_equal(collect_image_decode(wit_str_of(head.data, len), &back, &err),
+                             WIT_ECORRUPT);
+        head.data[37] |= 4; /* a flag of some later version */
+        assert_int_equal(collect_image_decode(wit_buf_view(&head), &back, &err), WIT_ECORRUPT);
+        wit_buf_finish(&head);
+    }
+}
+
 /* What is encoded is decoded, and nothing shorter than it. */
 static void candidate_round_trip(const struct wit_shards_candidate *cand, size_t fixed_bytes) {
     struct wit_buf head = WIT_BUF_INIT(1 << 12);
@@ -275,6 +343,8 @@ int main(void) {
         cmocka_unit_test(captions_in_another_order_are_refused),
         cmocka_unit_test(hashes_as_specified),
         cmocka_unit_test(segment_round_trip),
+        cmocka_unit_test(changed_record_round_trip),
+        cmocka_unit_test(image_heads_round_trip),
         cmocka_unit_test(heads_round_trip),
         cmocka_unit_test(refusals_are_counted_by_reason),
     };
