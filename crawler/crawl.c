@@ -10,10 +10,12 @@
  * the candidates in the collector's log, the judge, and the outcomes in its index. A run that goes
  * on reads the log, slice by slice, and so does one that finds more images than may wait in memory.
  */
+#include "blocked_log.h"
 #include "crawl_limits.h"
 #include "crawl_report.h"
 #include "crawl_rights.h"
 #include "crawl_status.h"
+#include "image_pool.h"
 #include "key_set.h"
 #include "reactor.h"
 #include "refusal_log.h"
@@ -44,7 +46,8 @@ struct crawl {
     struct crawl_limits *limits; /* shared by them */
     struct crawl_mailbox results;
     struct wit_queue *extractors;
-    struct key_set images; /* URLs at the reactors */
+    struct image_pool *image_pool; /* NULL: nothing is done with images */
+    struct key_set images;         /* URLs at the reactors */
     /* The log as the queue of images: what stands before the position is on its way, has ended or
      * is not wanted. Behind it, if log_behind, are candidates that found no room. */
     uint64_t log_position;
@@ -86,6 +89,7 @@ struct wit_crawler_config wit_crawler_config_default(void) {
         .max_rests = 6,
         .max_wait_ms = 300000,
         .commit_ms = 2000,
+        .images = wit_image_reencode_config_default(),
     };
 }
 
@@ -137,7 +141,7 @@ static int config_check(const struct wit_crawler_config *cfg, struct wit_error *
     if (cfg->max_image_bytes > WIT_SHARDS_MAX_IMAGE_BYTES)
         return wit_error_set(err, WIT_EINVAL, "an image has at most %zu bytes, not %zu",
                              WIT_SHARDS_MAX_IMAGE_BYTES, cfg->max_image_bytes);
-    return 0;
+    return wit_image_reencode_config_check(&cfg->images, err);
 }
 
 /* ---- scope ---------------------------------------------------------------------------------- */
@@ -472,6 +476,19 @@ static int page_done(struct crawl *c, struct crawl_task *t, struct wit_error *er
 
 /* ---- images in ------------------------------------------------------------------------------ */
 
+/* A blocked image is not named in refused.jsonl, so that no later run asks for it again. */
+static int image_refused(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
+    struct wit_str url = wit_buf_view(&t->url), reason = wit_str_from(t->reason);
+    const bool blocked = wit_str_eq(reason, WIT_STR(CRAWL_BLOCKED_HASH));
+    int st = wit_shards_collector_add_refusal(c->collector, url, reason, err);
+    if (st >= 0 && blocked)
+        st = blocked_log_add(c->cfg->dir, c->cfg->blocklist, &t->blocked, url, err);
+    if (st < 0 || !blocked)
+        return st < 0 ? st : refusal_note(c, t, t->reason, err);
+    c->run_refused++;
+    return refusal_table_add(&c->run_refusals, t->subject, reason, 1) < 0 ? no_memory(err) : 0;
+}
+
 static int image_done(struct crawl *c, struct crawl_task *t, struct wit_error *err) {
     struct wit_str url = wit_buf_view(&t->url);
     int st = 0;
@@ -486,6 +503,10 @@ static int image_done(struct crawl *c, struct crawl_task *t, struct wit_error *e
             .final_url = crawl_task_address(t),
             .bytes = wit_buf_view(&t->body),
             .info = t->info,
+            .changed = t->changed,
+            .fetched_key = t->fetched_key,
+            .fetched_width = t->fetched_width,
+            .fetched_height = t->fetched_height,
             .fetched_at_s = t->fetched_at_s,
             .headers = wit_buf_view(&t->headers),
             .rights = wit_buf_view(&t->rights),
@@ -493,9 +514,7 @@ static int image_done(struct crawl *c, struct crawl_task *t, struct wit_error *e
         c->run_images++;
         st = wit_shards_collector_add_image(c->collector, &image, err);
     } else if (!is_ours(t)) {
-        st = wit_shards_collector_add_refusal(c->collector, url, wit_str_from(t->reason), err);
-        if (st >= 0)
-            st = refusal_note(c, t, t->reason, err);
+        st = image_refused(c, t, err);
     }
     key_set_remove(&c->images, wit_hash128_of(url.data, url.len));
     crawl_task_destroy(t);
@@ -809,6 +828,7 @@ static int reactors_start(struct crawl *c, struct wit_error *err) {
         .results = &c->results,
         .extractors = c->extractors,
         .limits = c->limits,
+        .images = c->image_pool,
         .max_held_bytes = cfg->max_held_bytes / cfg->reactors,
     };
     int st = 0;
@@ -857,6 +877,8 @@ static int start(struct crawl *c, struct wit_error *err) {
         st = seeds_add(c, err);
     if (st >= 0)
         st = refusals_again(c, err);
+    if (st >= 0 && image_pool_is_wanted(c->cfg))
+        st = image_pool_create(c->cfg, &c->results, IMAGES_OUT_MOST, &c->image_pool, err);
     if (st >= 0)
         st = feed_begin(c, err);
     if (st >= 0)
@@ -870,6 +892,8 @@ static void stop(struct crawl *c) {
     for (unsigned i = 0; c->reactors && i < c->cfg->reactors; i++)
         if (c->reactors[i])
             reactor_stop(c->reactors[i]);
+    image_pool_destroy(c->image_pool);
+    c->image_pool = NULL;
     crawl_mailbox_finish(&c->results); /* before the reactors, whose bodies it holds */
     for (unsigned i = 0; c->reactors && i < c->cfg->reactors; i++)
         reactor_destroy(c->reactors[i]);

@@ -25,8 +25,8 @@ struct crawl_task *crawl_task_create(enum wit_crawler_subject subject, struct wi
 void crawl_task_destroy(struct crawl_task *t) {
     if (!t)
         return;
-    if (t->reactor && t->body.len)
-        reactor_body_release(t->reactor, t->body.len);
+    if (t->reactor && t->held_bytes)
+        reactor_body_release(t->reactor, t->held_bytes);
     wit_buf_finish(&t->body);
     wit_buf_finish(&t->url);
     wit_buf_finish(&t->digest);

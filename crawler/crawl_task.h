@@ -20,6 +20,9 @@ enum crawl_outcome {
                     * one a line */
 };
 
+/* A list names the image's digest: nothing of it is kept or written. */
+#define CRAWL_BLOCKED_HASH "blocked_hash"
+
 struct crawl_task {
     struct crawl_task *next; /* in its owner's list */
     enum wit_crawler_subject subject;
@@ -39,8 +42,13 @@ struct crawl_task {
     /* What came of it. */
     enum crawl_outcome outcome;
     const char *reason;
-    struct wit_buf body; /* the reactor's client is told when it is freed */
+    struct wit_buf body;
+    size_t held_bytes; /* of an image's body, for the reactor's client: told when it is freed */
     struct wit_image_info info;
+    uint8_t changed; /* as struct wit_shards_fetched has it, and the next two */
+    struct wit_hash128 fetched_key;
+    uint32_t fetched_width, fetched_height;
+    struct wit_crawler_blocked blocked; /* with reason CRAWL_BLOCKED_HASH */
     struct wit_buf headers, rights; /* as struct wit_shards_fetched has them; of a page that waits
                                      * to be read, headers is the charset that they name */
     enum wit_crawler_document document; /* of a page that arrived */

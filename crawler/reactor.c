@@ -9,6 +9,7 @@
 #include "reactor.h"
 
 #include "crawl_rights.h"
+#include "image_pool.h"
 #include "page_type.h"
 #include "politeness.h"
 #include "text/wit_text.h"
@@ -35,6 +36,7 @@ struct reactor {
     struct crawl_mailbox inbox;
     struct wit_url url, base; /* scratch */
     uint32_t active;          /* requests at the client */
+    atomic_uint at_pool;      /* images at the pool; with `active` at most max_in_flight */
     atomic_bool stopping, paused;
     atomic_size_t hosts; /* for reactor_hosts */
     struct file_counts {
@@ -204,7 +206,8 @@ static void image_arrived(struct reactor *r, struct crawl_task *t,
         reason = digest_reason(t, bytes);
     if (!reason) {
         int st = wit_image_walk(bytes, &limits, &t->info, NULL);
-        reason = st < 0 ? walk_reason(st) : NULL;
+        reason =
+            st < 0 ? walk_reason(st) : wit_image_reencode_refuse(&r->cfg.crawl->images, &t->info);
     }
     if (reason) {
         task_refuse(r, t, reason);
@@ -215,9 +218,15 @@ static void image_arrived(struct reactor *r, struct crawl_task *t,
     crawl_rights_keep(response->headers, &t->rights);
     t->body = response->body; /* ours now, released when the task is destroyed */
     response->body = (struct wit_buf)WIT_BUF_INIT(0);
+    t->held_bytes = t->body.len;
     t->reactor = r;
     t->fetched_at_s = wit_clock_wall_s();
-    task_return(r, t, CRAWL_ARRIVED, NULL);
+    if (!r->cfg.images) {
+        task_return(r, t, CRAWL_ARRIVED, NULL);
+        return;
+    }
+    atomic_fetch_add(&r->at_pool, 1);
+    image_pool_push(r->cfg.images, t);
 }
 
 /* ---- pages ---------------------------------------------------------------------------------- */
@@ -633,10 +642,16 @@ static void later_queue(struct reactor *r, uint64_t now_ms) {
     }
 }
 
+/* Images that the pool has not looked at count as requests: else bodies would pile up when it is
+ * slower than the network. */
+static bool may_ask(const struct reactor *r) {
+    return r->active + atomic_load(&r->at_pool) < r->cfg.max_in_flight;
+}
+
 /* Whoever is due, as long as there is room and the limits of all reactors allow. */
 static void turns_take(struct reactor *r, uint64_t now_ms) {
     struct polite_turn turn;
-    while (r->active < r->cfg.max_in_flight && polite_due_ms(r->polite) <= now_ms &&
+    while (may_ask(r) && polite_due_ms(r->polite) <= now_ms &&
            crawl_limits_start(r->cfg.limits, now_ms)) {
         enum polite_step step = polite_next(r->polite, now_ms, &turn);
         if (step == POLITE_NOTHING || step == POLITE_REFUSED)
@@ -653,7 +668,7 @@ static void turns_take(struct reactor *r, uint64_t now_ms) {
 /* When turns_take may find something to do. */
 static uint64_t turns_due_ms(const struct reactor *r) {
     uint64_t polite_ms = polite_due_ms(r->polite), limits_ms = crawl_limits_due_ms(r->cfg.limits);
-    if (r->active >= r->cfg.max_in_flight)
+    if (!may_ask(r))
         return UINT64_MAX;
     return limits_ms > polite_ms ? limits_ms : polite_ms;
 }
@@ -783,6 +798,11 @@ void reactor_files(const struct reactor *r, struct wit_crawler_files *robots,
 
 size_t reactor_hosts(const struct reactor *r) {
     return atomic_load_explicit(&r->hosts, memory_order_relaxed);
+}
+
+void reactor_work_done(struct reactor *r) {
+    atomic_fetch_sub(&r->at_pool, 1);
+    wit_net_wake(r->net);
 }
 
 void reactor_body_release(struct reactor *r, size_t bytes) {

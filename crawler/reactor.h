@@ -16,6 +16,7 @@ struct reactor_config {
     struct crawl_mailbox *results;          /* outlives the reactor */
     struct wit_queue *extractors;           /* all that there are; outlives the reactors */
     struct crawl_limits *limits;            /* of all reactors; outlives them */
+    struct image_pool *images;              /* NULL: images go to the results as they are */
     uint32_t max_in_flight;                 /* of this reactor */
     size_t max_held_bytes;
 };
@@ -33,6 +34,8 @@ size_t reactor_hosts(const struct reactor *r);
 /* What origins answered so far; added to *robots and *tdmrep. Any thread. */
 void reactor_files(const struct reactor *r, struct wit_crawler_files *robots,
                    struct wit_crawler_files *tdmrep);
+/* The image pool is done with an image of this reactor. Any thread. */
+void reactor_work_done(struct reactor *r);
 /* A task that came back is destroyed: its body counts as held no longer. Any thread. */
 void reactor_body_release(struct reactor *r, size_t bytes);
 /* Ends the thread; nothing comes back any more. What came back stays valid until destroy. */

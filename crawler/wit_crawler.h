@@ -29,7 +29,9 @@
 #ifndef WIT_CRAWLER_H
 #define WIT_CRAWLER_H
 
+#include "image/wit_image_reencode.h"
 #include "net/wit_net.h"
+#include "wit_crawler_blocklist.h"
 #include "wit_crawler_page.h"
 #include "wit_shards.h"
 
@@ -203,6 +205,15 @@ struct wit_crawler_config {
     uint32_t max_rests;     /* a domain that had to rest more often is given up; 0: never */
     uint32_t max_wait_ms;   /* a Retry-After beyond this is not waited for: the URL is refused */
     uint32_t commit_ms;     /* at most so much work is lost by a kill */
+
+    /* What is done with images before they are stored, by threads of their own. */
+    struct wit_image_reencode_config images; /* what it refuses counts in any case */
+    bool reencode;                           /* encode anew by `images`; false: as fetched */
+    bool verify_decode;     /* refuse what does not decode to its end, not only what is cut */
+    unsigned image_threads; /* 0: one for each core */
+    /* Images with these digests are neither stored nor named: reason "blocked_hash", and a line of
+     * crawl/blocked.jsonl. Borrowed; NULL: none. */
+    const struct wit_crawler_blocklist *blocklist;
 
     /* Is this image wanted for this text? Called for each candidate found, for those of earlier
      * runs too, and again for those whose images had to wait; in one thread. NULL wants all. A

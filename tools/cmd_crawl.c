@@ -69,6 +69,7 @@ static const char *const help[] = {
     "                      are asked for: a limited crawl of the same web finds the same\n"
     "  --retries N         further tries of what may heal (default 2)\n"
     "\n",
+    crawl_images_help,
     "Going on and looking\n"
     "  --retry-failed[=R]  ask again for what earlier runs refused: what may heal, or 'all', or\n"
     "                      reasons parted by commas\n"
@@ -173,18 +174,26 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         { "wat", required_argument, NULL, ARCHIVE }, /* the records say which it is */
         { "json", no_argument, NULL, JSON },
         { "help", no_argument, NULL, HELP },
-        [NAMED + CRAWL_LIST_OPTIONS + WIT_COUNT_OF(numbers)] = { NULL, 0, NULL, 0 },
+        [NAMED + CRAWL_LIST_OPTIONS + CRAWL_IMAGES_OPTIONS + WIT_COUNT_OF(numbers)] = { NULL, 0,
+                                                                                        NULL, 0 },
     };
+    size_t count = NAMED;
     for (size_t i = 0; i < CRAWL_LIST_OPTIONS; i++)
-        longs[NAMED + i] =
+        longs[count++] =
             (struct option){ crawl_list_options[i].name,
                              crawl_list_options[i].has_value ? required_argument : no_argument,
                              NULL, LISTS + (int)i };
+    for (size_t i = 0; i < CRAWL_IMAGES_OPTIONS; i++)
+        longs[count++] = crawl_images_longs[i];
     for (size_t i = 0; i < WIT_COUNT_OF(numbers); i++)
-        longs[NAMED + CRAWL_LIST_OPTIONS + i] =
+        longs[count++] =
             (struct option){ numbers[i].name, required_argument, NULL, NUMBERS + (int)i };
     int st = 0;
     for (int c; st >= 0 && (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+        if (c >= CRAWL_IMAGES_FIRST) {
+            st = crawl_images_option(&o->run.images, cfg, c, optarg, err);
+            continue;
+        }
         switch (c) {
         case SEEDS:
             o->has_seeds = true;
@@ -286,6 +295,8 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
     cfg->max_rests = (uint32_t)rests;
     cfg->ip_delay_ms = (uint32_t)ip_delay;
     cfg->max_rate = (uint32_t)rate;
+    if (crawl_images_complete(&o->run.images, cfg, err) < 0)
+        return cli_usage_error("crawl", "%s", err->text);
     return CLI_DONE;
 }
 

@@ -28,6 +28,7 @@ int crawl_run_init(struct crawl_run *run, const char *command, struct wit_error 
 void crawl_run_finish(struct crawl_run *run) {
     crawl_list_finish(&run->list);
     crawl_archive_finish(&run->archive);
+    crawl_images_finish(&run->images);
     free(run->seeds.items);
     free(run->scope.items);
     free(run->hosts.items);
@@ -279,6 +280,14 @@ static void outcome_tell(struct crawl_run *run, const struct wit_crawler_report 
     if (report->feed_changed)
         wit_log_warn("crawl", "the list or archive is not that of the run before: it is read "
                               "from its beginning");
+    for (size_t i = 0; i < report->refusal_count; i++)
+        if (strcmp(report->refusals[i].reason, "blocked_hash") == 0)
+            fprintf(stderr,
+                    "wit %s: %" PRIu64
+                    " images were on a list of blocked hashes and were not kept; "
+                    "%s/crawl/blocked.jsonl has a line for each. Where you live the law may oblige "
+                    "you to report them: ask counsel\n",
+                    run->command, report->refusals[i].count, run->cfg.dir);
     if (run->seeds.count && report->pages == 0 && report->pages_left == 0) {
         fprintf(stderr, "wit %s: no page could be read; %s/crawl/refused.jsonl says why\n",
                 run->command, run->cfg.dir);

@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "crawl_archive.h"
+#include "crawl_images.h"
 #include "crawl_list.h"
 #include "metrics.h"
 #include "selection.h"
@@ -22,6 +23,7 @@ struct crawl_run {
     } seeds, scope, hosts, allow, agents;
     struct crawl_list list; /* one of these two may be the feed */
     struct crawl_archive archive;
+    struct crawl_images images;
     bool json;
     bool partial;        /* a seed or a file of seeds could not be read; a sentence was printed */
     uint64_t complaints; /* seeds that were left out */

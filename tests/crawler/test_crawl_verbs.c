@@ -227,6 +227,31 @@ static void a_job_takes_lists(void **state) {
     wit_buf_finish(&out);
 }
 
+static void options_of_images_are_checked(void **state) {
+    static const struct {
+        const char *args, *sentence;
+    } cases[] = {
+        { "--resize 0", "--resize '0' is not a number from 1 to 8192" },
+        { "--resize-mode crop", "--resize-mode 'crop' is not" },
+        { "--encode gif", "--encode 'gif' is not" },
+        { "--encode-quality x", "--encode-quality 'x' is not" },
+        { "--max-aspect-ratio 0.5", "--max-aspect-ratio '0.5' is not" },
+        { "--verify all", "--verify 'all' is not" },
+        { "--image-threads 0", "--image-threads '0' is not" },
+        { "--resize-mode border", "--resize-mode needs --resize" },
+        { "--resize 9 --resize-mode no", "has no use with --resize-mode no" },
+        { "--skip-reencode", "no use without --resize or --encode" },
+        { "--encode png --encode-quality 95", "the quality of a png is 0 to 9, not 95" },
+        { "--encode jpg --encode-quality 0", "the quality of a jpeg is 1 to 100, not 0" },
+    };
+    for (size_t i = 0; i < WIT_COUNT_OF(cases); i++) {
+        char args[256];
+        snprintf(args, sizeof args, "--seeds /dev/null --out nowhere %s", cases[i].args);
+        expect(args, 2, "", cases[i].sentence);
+    }
+    expect("--seeds /dev/null --out nowhere --block-hashes absent.txt", 1, "", "absent.txt");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(url_prints_the_parts),
@@ -239,6 +264,7 @@ int main(void) {
         cmocka_unit_test(lists_are_named_by_options),
         cmocka_unit_test(outcomes_have_the_kept_columns),
         cmocka_unit_test(a_job_takes_lists),
+        cmocka_unit_test(options_of_images_are_checked),
     };
     return cmocka_run_group_tests_name("crawl_verbs", tests, command_setup, command_teardown);
 }
