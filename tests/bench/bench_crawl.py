@@ -2,6 +2,7 @@
 
     .venv/bin/python tests/bench/bench_crawl.py [--images 2000] [--rounds 5] [--build build]
                                                 [--sides wit,img2dataset,bare] [--dir /dev/shm]
+                                                [--resize 256]
 
 Both get the same JPEGs (distinct, log-normal sizes: median 60 kB, mean 100 kB) from one nginx on
 loopback and end with a finished dataset of their bytes and captions in memory (tmpfs): wit crawls
@@ -14,6 +15,9 @@ byte for byte in sum.
 The third side, bare, is a loop of libuv, libcurl and XXH3-128 that writes what comes into one file
 (peer_bare_loop.c): the least that fetching can cost. Beside it stands what wit needs for the crawl
 alone, without the seal.
+
+With --resize both store images whose larger side has so many pixels, as JPEG of quality 95; then the
+number of images counts, and of wit that each has that size.
 
 CPU seconds are those of the process with all its children. Starting Python and its imports costs
 img2dataset seconds that a long run doesn't feel, so there is a second number, "work": what the
@@ -276,7 +280,11 @@ class Side:
             costs = [run_measured(self.pin + argv, self.log, self.args.timeout, self.env())
                      for argv in self.commands(inputs)]
             found = self.stored()
-            if found != (inputs.count, inputs.bytes):
+            if self.args.resize:  # what is stored is no longer what was served
+                whole = found[0] == inputs.count and 0 < found[1] < inputs.bytes
+            else:
+                whole = found == (inputs.count, inputs.bytes)
+            if not whole:
                 text = self.log.read_text(errors="replace")
                 sys.exit(f"bench_crawl: {self.name} has {found[0]} images of {found[1]} bytes, "
                          f"not {inputs.count} of {inputs.bytes}\n{text[-3000:]}")
@@ -305,15 +313,27 @@ class Wit(Side):
                  "--scope", inputs.scope, "--allow-net", "127.0.0.1/32",
                  "--host", f"127.0.0.1:0:{args.concurrency}", "--delay-ms", "0",
                  "--concurrency", str(args.concurrency), "--max-in-flight", str(args.concurrency),
-                 "--reactors", "1", "--contact", "https://example.org/bench"],
+                 "--reactors", "1", "--contact", "https://example.org/bench",
+                 *(["--resize", str(args.resize), "--image-threads", "1"] if args.resize else [])],
                 [wit, "shards", "seal", str(self.out), "--threads", "1"]]
 
     def stored(self):
+        self.check_sizes()
         wit = str(pathlib.Path(self.args.build) / "tools" / "wit")
         out = subprocess.run([wit, "shards", "stat", str(self.out), "--json"], check=True,
                              stdout=subprocess.PIPE).stdout
         stat = json.loads(out)
         return min(stat["samples"], stat["pairs"]), stat["image_bytes"]
+
+    def check_sizes(self):
+        if not self.args.resize:
+            return
+        wit = str(pathlib.Path(self.args.build) / "tools" / "wit")
+        out = subprocess.run([wit, "shards", "ls", str(self.out), "--json"], check=True,
+                             stdout=subprocess.PIPE).stdout
+        sizes = {max(s["width"], s["height"]) for s in map(json.loads, out.splitlines())}
+        if sizes != {self.args.resize}:
+            sys.exit(f"bench_crawl: wit stored images of {sorted(sizes)[:5]} px")
 
 
 class Img2dataset(Side):
@@ -323,7 +343,9 @@ class Img2dataset(Side):
         return [[sys.executable, str(PEER), str(inputs.list),
                  "--input_format", "jsonl", "--url_col", "url", "--caption_col", "caption",
                  "--output_folder", str(self.out), "--output_format", self.args.peer_format,
-                 "--disable_all_reencoding", "True", "--extract_exif", "False",
+                 *(["--image_size", str(self.args.resize), "--resize_mode", "keep_ratio_largest"]
+                   if self.args.resize else ["--disable_all_reencoding", "True"]),
+                 "--extract_exif", "False",
                  "--compute_hash", "None", "--processes_count", "1",
                  "--thread_count", str(self.args.peer_threads)]]
 
@@ -426,11 +448,15 @@ def main():
     parser.add_argument("--concurrency", type=int, default=64, help="of wit's requests")
     parser.add_argument("--peer-threads", type=int, default=16)
     parser.add_argument("--peer-format", default="webdataset", choices=["webdataset", "files"])
+    parser.add_argument("--resize", type=int, default=0, metavar="PX",
+                        help="store images of this size; 0: as served")
     parser.add_argument("--timeout", type=float, default=300, help="seconds for one command")
     args = parser.parse_args()
     args.sides = args.sides.split(",")
     if not args.sides or set(args.sides) - {"wit", "img2dataset", "bare"}:
         parser.error("--sides takes wit, img2dataset and bare")
+    if args.resize and "bare" in args.sides:
+        parser.error("bare resizes nothing")
     if args.images < 2 or args.rounds < 1:
         parser.error("--images must be at least 2 and --rounds at least 1")
     for stop in (signal.SIGTERM, signal.SIGHUP):  # so that what began is ended and removed
