@@ -209,6 +209,35 @@ static int list_open(struct build *b, const struct job_list *job, struct wit_err
     return st < 0 ? st : crawl_list_open(l, err);
 }
 
+static int images_take(struct build *b, const struct job_images *job, struct wit_error *err) {
+    struct crawl_images *images = &b->crawl.images;
+    struct wit_crawler_config *cfg = &b->crawl.cfg;
+    const bool bigger = job->resize_only_if_bigger && *job->resize_only_if_bigger;
+    const bool skip = job->skip_reencode && *job->skip_reencode;
+    const struct {
+        int option;
+        const char *value; /* NULL: not given */
+    } given[] = {
+        { CRAWL_IMAGES_RESIZE, job->resize },           { CRAWL_IMAGES_MODE, job->resize_mode },
+        { CRAWL_IMAGES_BIGGER, bigger ? "" : NULL },    { CRAWL_IMAGES_ENCODE, job->encode },
+        { CRAWL_IMAGES_QUALITY, job->encode_quality },  { CRAWL_IMAGES_SKIP, skip ? "" : NULL },
+        { CRAWL_IMAGES_LEAST, job->min_image_size },    { CRAWL_IMAGES_AREA, job->max_image_area },
+        { CRAWL_IMAGES_ASPECT, job->max_aspect_ratio }, { CRAWL_IMAGES_VERIFY, job->verify },
+        { CRAWL_IMAGES_THREADS, job->image_threads }
+    };
+    int st = 0;
+    for (size_t i = 0; i < WIT_COUNT_OF(given) && st >= 0; i++)
+        if (given[i].value)
+            st = crawl_images_option(images, cfg, given[i].option, given[i].value, err);
+    for (unsigned i = 0; i < job->block_hashes_count && st >= 0; i++) {
+        char path[WIT_PATH_MAX];
+        st = path_of(b, job->block_hashes[i], path, err);
+        if (st >= 0)
+            st = crawl_images_option(images, cfg, CRAWL_IMAGES_BLOCK, path, err);
+    }
+    return st < 0 ? st : crawl_images_complete(images, cfg, err);
+}
+
 static int stage_crawl(struct build *b, struct wit_error *err) {
     const struct job_crawl *job = b->job->crawl;
     struct wit_crawler_config *cfg = &b->crawl.cfg;
@@ -231,6 +260,8 @@ static int stage_crawl(struct build *b, struct wit_error *err) {
         st = list_open(b, job->list, err);
     if (st >= 0)
         st = archives_open(b, job, err);
+    if (st >= 0 && job->images)
+        st = images_take(b, job->images, err);
     if (st < 0)
         wit_error_wrap(err, "%s: crawl", b->job_path);
     return st < 0 ? st : crawl_run(&b->crawl, &b->selection, &b->crawled, err);

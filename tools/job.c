@@ -44,12 +44,32 @@ static const cyaml_schema_field_t list_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t images_fields[] = {
+    OPTIONAL_STRING("resize", struct job_images, resize),
+    OPTIONAL_STRING("resize_mode", struct job_images, resize_mode),
+    CYAML_FIELD_BOOL_PTR("resize_only_if_bigger", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                         struct job_images, resize_only_if_bigger),
+    OPTIONAL_STRING("encode", struct job_images, encode),
+    OPTIONAL_STRING("encode_quality", struct job_images, encode_quality),
+    CYAML_FIELD_BOOL_PTR("skip_reencode", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                         struct job_images, skip_reencode),
+    OPTIONAL_STRING("min_image_size", struct job_images, min_image_size),
+    OPTIONAL_STRING("max_image_area", struct job_images, max_image_area),
+    OPTIONAL_STRING("max_aspect_ratio", struct job_images, max_aspect_ratio),
+    OPTIONAL_STRING("verify", struct job_images, verify),
+    OPTIONAL_STRING("image_threads", struct job_images, image_threads),
+    OPTIONAL_STRINGS("block_hashes", struct job_images, block_hashes),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t crawl_fields[] = {
     OPTIONAL_STRINGS("seeds", struct job_crawl, seeds),
     OPTIONAL_STRINGS("seed_files", struct job_crawl, seed_files),
     CYAML_FIELD_MAPPING_PTR("list", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct job_crawl,
                             list, list_fields),
     OPTIONAL_STRINGS("archives", struct job_crawl, archives),
+    CYAML_FIELD_MAPPING_PTR("images", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct job_crawl,
+                            images, images_fields),
     OPTIONAL_STRINGS("scope", struct job_crawl, scope),
     OPTIONAL_STRINGS("allow_net", struct job_crawl, allow_net),
     CYAML_FIELD_SEQUENCE("hosts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct job_crawl, hosts,

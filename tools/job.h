@@ -32,6 +32,15 @@ struct job_list {
     char *verify_hash; /* COLUMN:TYPE */
 };
 
+/* As the options of `wit crawl` with these names, and as text like them. */
+struct job_images {
+    char *resize, *resize_mode, *encode, *encode_quality, *min_image_size, *max_image_area,
+        *max_aspect_ratio, *verify, *image_threads;
+    bool *resize_only_if_bigger, *skip_reencode;
+    char **block_hashes; /* files */
+    unsigned block_hashes_count;
+};
+
 struct job_crawl {
     char **seeds; /* URLs of pages to begin with */
     unsigned seeds_count;
@@ -48,6 +57,7 @@ struct job_crawl {
     struct job_list *list; /* NULL: none */
     char **archives;       /* WARC and WAT files */
     unsigned archives_count;
+    struct job_images *images; /* NULL: stored as fetched */
     struct job_host *hosts;
     unsigned hosts_count;
     char *user_agent, *contact;

@@ -36,6 +36,26 @@ static void a_whole_job_is_read(void **state) {
     job_destroy(NULL);
 }
 
+static void a_job_may_ask_for_smaller_images(void **state) {
+    static const char text[] = "out: x\n"
+                               "crawl:\n"
+                               "  seeds: [http://a/]\n"
+                               "  images: {resize: 256, encode: webp, skip_reencode: true,\n"
+                               "           max_aspect_ratio: 2.5, block_hashes: [h1, h2]}\n";
+    struct job *job = NULL;
+    struct wit_error err = WIT_ERROR_INIT;
+    assert_int_equal(job_parse(WIT_STR(text), "job.yaml", &job, &err), 0);
+    const struct job_images *images = job->crawl->images;
+    assert_string_equal(images->resize, "256");
+    assert_string_equal(images->encode, "webp");
+    assert_string_equal(images->max_aspect_ratio, "2.5");
+    assert_true(*images->skip_reencode);
+    assert_null(images->resize_only_if_bigger);
+    assert_int_equal(images->block_hashes_count, 2);
+    assert_string_equal(images->block_hashes[1], "h2");
+    job_destroy(job);
+}
+
 static void a_job_may_have_a_list_alone(void **state) {
     static const char yaml[] = "crawl:\n"
                                "  list:\n"
@@ -121,6 +141,7 @@ int main(void) {
         cmocka_unit_test(a_whole_job_is_read),
         cmocka_unit_test(a_job_may_have_a_list_alone),
         cmocka_unit_test(sitemaps_can_be_turned_off),
+        cmocka_unit_test(a_job_may_ask_for_smaller_images),
         cmocka_unit_test(mistakes_get_a_sentence),
         cmocka_unit_test(the_name_of_a_missing_file_is_said),
     };
