@@ -132,6 +132,13 @@ static void put_captions(struct line *l, const struct wit_shards_sample *sample)
     wit_json_array_end(&l->json);
 }
 
+/* What became of an image before it was stored. */
+static const char *stored_name(const struct wit_shards_sample *s) {
+    if (s->changed & WIT_SHARDS_RESIZED)
+        return "resized";
+    return s->changed ? "transcoded" : "as fetched";
+}
+
 static void put_sample(struct line *l, const char *file, uint64_t index,
                        const struct wit_shards_sample *s) {
     put_hash(l, "key", s->key);
@@ -141,6 +148,7 @@ static void put_sample(struct line *l, const char *file, uint64_t index,
     put_count(l, "width", s->info.width);
     put_count(l, "height", s->info.height);
     put_count(l, "bytes", s->image.len);
+    put_text(l, "stored", stored_name(s));
     put_hash(l, "hash", s->hash);
     put_captions(l, s);
 }
@@ -276,9 +284,9 @@ static int sample_show(struct reading *r, const char *file, uint64_t index,
     struct wit_shards_caption c;
     wit_hash128_to_hex(s->key, key);
     printf("key      %s\nindex    %" PRIu64 " (%s)\nimage    %s, %" PRIu32 "x%" PRIu32
-           ", %zu bytes\n",
+           ", %zu bytes, %s\n",
            key, index, file, wit_image_format_name(s->info.format), s->info.width, s->info.height,
-           s->image.len);
+           s->image.len, stored_name(s));
     while (wit_shards_caption_next(&it, &c)) {
         printf("caption  [%s] ", wit_shards_source_name(c.source));
         print_text(c.text, SIZE_MAX);
