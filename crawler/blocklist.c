@@ -110,6 +110,18 @@ static int order_32(const void *a, const void *b) {
 typedef int (*order_fn)(const void *, const void *);
 static const order_fn orders[KINDS] = { order_16, order_20, order_32 };
 
+/* And without the room that they grew into. */
+static void digests_sort(struct digests *d, size_t size, order_fn order) {
+    if (!d->count)
+        return;
+    qsort(d->bytes, d->count, size, order);
+    uint8_t *less = wit_realloc_array(d->bytes, d->count, size);
+    if (less) {
+        d->bytes = less;
+        d->cap = d->count;
+    }
+}
+
 /* The number of digests, or a failure. */
 static int list_read(struct list *l, struct wit_lines *lines, const char *path,
                      struct wit_error *err) {
@@ -160,8 +172,7 @@ int wit_crawler_blocklist_add_file(struct wit_crawler_blocklist *list, const cha
     }
     snprintf(l->name, sizeof l->name, "%s", name);
     for (size_t k = 0; k < KINDS; k++)
-        if (l->digests[k].count)
-            qsort(l->digests[k].bytes, l->digests[k].count, wit_digest_bytes(kinds[k]), orders[k]);
+        digests_sort(&l->digests[k], wit_digest_bytes(kinds[k]), orders[k]);
     list->lists[list->count++] = l;
     return st;
 }
