@@ -171,6 +171,46 @@ static void images_are_stored_smaller(void **state) {
     }
 }
 
+struct stopper {
+    int judged, stop_at;
+    volatile int raised;
+};
+
+static int judge(void *user, const struct wit_shards_candidate *cand, bool *want,
+                 struct wit_error *e) {
+    struct stopper *stop = user;
+    *want = true;
+    if (++stop->judged == stop->stop_at)
+        stop->raised = 1;
+    return 0;
+}
+
+/* Stopped while images are on their way and at the threads, it goes on to the same dataset. */
+static void a_stopped_crawl_goes_on(void **state) {
+    struct wit_hash128 first = { 0, 0 };
+    for (int stop_at = 0; stop_at <= IMAGES; stop_at++) {
+        struct stopper stop = { .stop_at = stop_at };
+        struct world w;
+        struct wit_shards_seal_report sealed;
+        world_start(&w);
+        resize_to_20(&w);
+        w.cfg.image_threads = 2;
+        w.cfg.judge = judge;
+        w.cfg.user = &stop;
+        w.cfg.interrupt = &stop.raised;
+        int st = wit_crawler_run(&w.cfg, &w.report, &err);
+        assert_int_equal(st, stop_at ? WIT_ECANCELED : 0);
+        stop.raised = 0;
+        must(wit_crawler_run(&w.cfg, &w.report, &err));
+        assert_int_equal(w.report.images, GOOD);
+        must(seal_simple(w.dir, 1, 0, &sealed, &err));
+        if (stop_at == 0)
+            first = sealed.hash;
+        assert_true(wit_hash128_eq(first, sealed.hash));
+        world_stop(&w);
+    }
+}
+
 static void bytes_stay_where_they_may(void **state) {
     struct world w;
     struct wit_shards_seal_report sealed;
@@ -373,6 +413,7 @@ static void a_broken_list_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(images_are_stored_smaller),
+        cmocka_unit_test(a_stopped_crawl_goes_on),
         cmocka_unit_test(bytes_stay_where_they_may),
         cmocka_unit_test(what_does_not_decode_is_refused_if_asked),
         cmocka_unit_test(sizes_are_refused),
