@@ -21,6 +21,7 @@
 #include "refusal_log.h"
 #include "refusal_table.h"
 #include "text/wit_text.h"
+#include "url_traps.h"
 
 #include <stdlib.h>
 
@@ -59,6 +60,7 @@ struct crawl {
     size_t pages_out, images_out;
     struct key_set scope_domains; /* of the seeds, where there is no scope */
     struct wit_url url;
+    struct wit_buf text; /* scratch */
     struct crawl_status status;
     bool paused;
     /* Of this run. */
@@ -80,6 +82,8 @@ struct wit_crawler_config wit_crawler_config_default(void) {
         .reactors = 1,
         .max_in_flight = 256,
         .max_depth = 1000,
+        .max_domain_pages = 1000000, /* twelve days of one domain at a request a second */
+        .max_barren_pages = 1000,
         .max_page_bytes = (size_t)4 << 20,
         .max_image_bytes = (size_t)32 << 20,
         .max_held_bytes = (size_t)512 << 20,
@@ -304,12 +308,16 @@ static int pages_send(struct crawl *c, struct wit_error *err) {
 
 /* ---- pages in ------------------------------------------------------------------------------- */
 
-/* The page in c->url into the frontier if it is new, and in scope or good as a sitemap. */
+/* The page in c->url into the frontier if it is new, in scope or good as a sitemap, and
+ * leads into no trap. */
 static int page_add(struct crawl *c, uint32_t depth, uint32_t hops, bool sitemap,
                     struct wit_error *err) {
     bool in_scope = is_in_scope(c);
     if (depth > DEPTH_MOST || !(in_scope || sitemap))
         return 0;
+    const char *trap = url_trap(&c->url);
+    if (trap)
+        return frontier_count(c->frontier, WIT_CRAWLER_LINK, trap, 1, err);
     const struct frontier_page page = {
         .url = wit_url_href(&c->url),
         .domain = wit_domain_registrable(wit_url_host(&c->url)),
@@ -318,7 +326,46 @@ static int page_add(struct crawl *c, uint32_t depth, uint32_t hops, bool sitemap
         .sitemap_only = !in_scope,
     };
     int st = frontier_add(c->frontier, &page, err);
-    return st < 0 ? st : 0;
+    return st == FRONTIER_FULL
+               ? frontier_count(c->frontier, WIT_CRAWLER_LINK, "domain_full", 1, err)
+           : st < 0 ? st
+                    : 0;
+}
+
+/* By name in the log, by number for who looks. */
+static int refusal_note(struct crawl *c, const struct crawl_task *t,
+                        enum wit_crawler_subject subject, const char *reason,
+                        struct wit_error *err) {
+    const struct refusal_line line = { .subject = subject,
+                                       .url = wit_buf_view(&t->url),
+                                       .depth = t->depth,
+                                       .reason = wit_str_from(reason) };
+    c->run_refused += subject != WIT_CRAWLER_DOMAIN;
+    if (refusal_table_add(&c->run_refusals, line.subject, line.reason, 1) < 0)
+        return no_memory(err);
+    return refusal_log_add(&c->refusals, &line, err);
+}
+
+/* Has the page a pair that no page had before? One such pair is noted, so a page costs one entry
+ * at most, and a finite set of pairs runs out. */
+static int is_novel(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
+    int st = 0;
+    for (size_t i = 0; i < t->page.pair_count && st == 0; i++) {
+        const struct wit_crawler_pair *pair = &t->page.pairs[i];
+        const struct wit_hash128 hash =
+            wit_hash128_add(wit_hash128_of(pair->url.data, pair->url.len),
+                            wit_hash128_of(pair->text.data, pair->text.len));
+        st = frontier_pair_add(c->frontier, hash, err);
+    }
+    return st;
+}
+
+static int page_judge(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
+    if (c->cfg->max_barren_pages == 0 || t->document == WIT_CRAWLER_SITEMAP)
+        return 0;
+    int novel = is_novel(c, t, err);
+    int st = novel < 0 ? novel : frontier_yield(c->frontier, t->id, novel, err);
+    return st == 1 ? refusal_note(c, t, WIT_CRAWLER_DOMAIN, FRONTIER_NOT_NOVEL, err) : st;
 }
 
 /* Of the page: what its origin's files say, its headers, and the document itself. */
@@ -404,7 +451,9 @@ static int pairs_keep(struct crawl *c, const struct crawl_task *t, struct wit_er
     return st < 0 ? st : 0;
 }
 
-/* The links of an index of sitemaps are sitemaps, if they are of its own domain (sitemaps.org). */
+/* Links lose their session id: with it, each visit would make the whole site new. Redirects keep
+ * it: a server that wants one sends there whoever comes without.
+ * The links of an index of sitemaps are sitemaps, if they are of its own domain (sitemaps.org). */
 static int links_follow(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
     size_t most = t->document == WIT_CRAWLER_SITEMAP ? WIT_CRAWLER_SITEMAP_MAX_URLS : LINKS_MOST;
     int st = url_read(c, crawl_task_address(t), NULL, err);
@@ -414,6 +463,8 @@ static int links_follow(struct crawl *c, const struct crawl_task *t, struct wit_
     for (size_t i = 0; i < t->page.link_count && i < most && st >= 0; i++) {
         const struct wit_crawler_link *link = &t->page.links[i];
         st = link->nofollow ? 0 : url_read(c, link->url, NULL, err);
+        if (st > 0 && url_session_remove(&c->url, &c->text) == WIT_ENOMEM)
+            st = no_memory(err);
         if (st > 0)
             st = page_add(c, t->depth + 1, 0,
                           t->page.is_index && wit_hash128_eq(domain_key(c), own), err);
@@ -424,19 +475,6 @@ static int links_follow(struct crawl *c, const struct crawl_task *t, struct wit_
 static int redirect_follow(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
     int st = url_read(c, wit_buf_view(&t->location), NULL, err);
     return st > 0 ? page_add(c, t->depth + c->cfg->rounds, t->hops, t->sitemap_only, err) : st;
-}
-
-/* By name in the log, by number for who looks. */
-static int refusal_note(struct crawl *c, const struct crawl_task *t, const char *reason,
-                        struct wit_error *err) {
-    const struct refusal_line line = { .subject = t->subject,
-                                       .url = wit_buf_view(&t->url),
-                                       .depth = t->depth,
-                                       .reason = wit_str_from(reason) };
-    c->run_refused++;
-    if (refusal_table_add(&c->run_refusals, line.subject, line.reason, 1) < 0)
-        return no_memory(err);
-    return refusal_log_add(&c->refusals, &line, err);
 }
 
 /* Our own want of memory is nothing that a page or an image can be refused for: a page stays taken
@@ -457,6 +495,8 @@ static int page_done(struct crawl *c, struct crawl_task *t, struct wit_error *er
         c->run_pages++;
         st = pairs_keep(c, t, err);
         if (st >= 0)
+            st = page_judge(c, t, err);
+        if (st >= 0)
             st = links_follow(c, t, err);
         if (st >= 0 && t->document == WIT_CRAWLER_SITEMAP)
             frontier_count_sitemap(c->frontier);
@@ -464,7 +504,7 @@ static int page_done(struct crawl *c, struct crawl_task *t, struct wit_error *er
     if (st >= 0 && !is_ours(t))
         st = frontier_done(c->frontier, t->id, wit_buf_view(&t->url), reason, err);
     if (st >= 0 && reason && !is_ours(t))
-        st = refusal_note(c, t, reason, err);
+        st = refusal_note(c, t, t->subject, reason, err);
     if (t->extractor && wit_queue_try_push(c->extractors, t->extractor) == 0) {
         t->extractor = NULL;
         for (unsigned i = 0; i < c->cfg->reactors; i++)
@@ -484,7 +524,7 @@ static int image_refused(struct crawl *c, const struct crawl_task *t, struct wit
     if (st >= 0 && blocked)
         st = blocked_log_add(c->cfg->dir, c->cfg->blocklist, &t->blocked, url, err);
     if (st < 0 || !blocked)
-        return st < 0 ? st : refusal_note(c, t, t->reason, err);
+        return st < 0 ? st : refusal_note(c, t, t->subject, t->reason, err);
     c->run_refused++;
     return refusal_table_add(&c->run_refusals, t->subject, reason, 1) < 0 ? no_memory(err) : 0;
 }
@@ -743,9 +783,13 @@ static int scope_begin(struct crawl *c, struct wit_hash128 *hash, struct wit_err
 }
 
 static int frontier_begin(struct crawl *c, struct wit_error *err) {
-    struct frontier_context context = { .collection = wit_shards_collector_id(c->collector),
-                                        .rounds = c->cfg->rounds,
-                                        .keeps_scope = c->cfg->seed_count == 0 };
+    struct frontier_context context = {
+        .collection = wit_shards_collector_id(c->collector),
+        .rounds = c->cfg->rounds,
+        .keeps_scope = c->cfg->seed_count == 0,
+        .domain_pages_most = c->cfg->max_domain_pages,
+        .barren_most = c->cfg->max_barren_pages,
+    };
     struct frontier_limits limits = FRONTIER_NO_LIMITS;
     int st = scope_begin(c, &context.scope, err);
     if (st >= 0)
@@ -916,6 +960,7 @@ static void finish(struct crawl *c) {
     key_set_finish(&c->scope_domains);
     refusal_table_finish(&c->run_refusals);
     wit_url_finish(&c->url);
+    wit_buf_finish(&c->text);
 }
 
 /* Nothing more is kept, but who looks should learn of it, if the disk lets us. */
@@ -942,7 +987,10 @@ static void report_complete(const struct crawl *c, struct wit_crawler_report *re
 
 int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_report *report,
                     struct wit_error *err) {
-    struct crawl c = { .cfg = cfg, .url = WIT_URL_INIT, .refusals = REFUSAL_LOG_INIT };
+    struct crawl c = { .cfg = cfg,
+                       .url = WIT_URL_INIT,
+                       .text = WIT_BUF_INIT(WIT_URL_MAX_BYTES),
+                       .refusals = REFUSAL_LOG_INIT };
     int st = config_check(cfg, err);
     if (st < 0)
         return st;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 const char *wit_crawler_subject_name(enum wit_crawler_subject s) {
-    static const char *const names[] = { "page", "image", "candidate", "row" };
+    static const char *const names[] = { "page", "image", "candidate", "row", "link", "domain" };
     return (size_t)s < WIT_COUNT_OF(names) ? names[s] : "unknown";
 }
 

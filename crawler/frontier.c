@@ -2,11 +2,13 @@
  * frontier.c: the frontier in LMDB.
  *
  * Every page ever added is in a set of hashes (seen_set.h), whose recent part and list of files are
- * in DIR/crawl/frontier.lmdb too, beside five named databases:
+ * in DIR/crawl/frontier.lmdb too, beside seven named databases:
  *   refused  XXH3-64 of a URL -> why it was refused
  *   waiting  id -> u8 hops (and 128: sitemap only), URL
  *            id = u64 domain, u16 depth, u64 number, all big-endian
  *   taken    the same, of pages that are being asked for
+ *   domains  u64 domain, big-endian -> u64 pages known, u32 barren, u8 stopped
+ *   pairs    XXH3-128 of a pair: for each page that had a new one, that one
  *   reasons  u8 subject, reason -> u64: how many were refused for it
  *   meta     "state" -> u32 version, u64 next number, read, refused, 16 bytes collection, scope
  *            "feed" -> 16 bytes identity, u64 rows, the feed's own bytes of its position
@@ -26,23 +28,29 @@ enum {
     VERSION = 3,
     SITEMAP_ONLY = 0x80,
     STATE_BYTES = 4 + 3 * 8 + 2 * 16,
+    DOMAIN_BYTES = 8 + 4 + 1,
     REASON_MOST_BYTES = 63,
     DOMAIN_CAP_LEAST = 256,
     FEED_HEAD_BYTES = 16 + 8
 };
 
-/* A domain with pages waiting or taken. */
+/* A domain that this run has met. */
 struct domain {
     uint64_t hash; /* XXH3-64 of its name; a collision makes two domains share their turns */
+    uint64_t known;
     uint32_t waiting, taken;
+    uint32_t barren; /* pages in a row without a new pair */
     bool in_ring;
+    bool stopped; /* barren long enough, and counted for it */
+    bool changed; /* what the database holds of it is not this */
+    struct domain *next_changed;
 };
 
 struct frontier {
     MDB_env *env;
     MDB_txn *txn; /* open from the first change to the commit */
     struct seen_set *seen;
-    MDB_dbi refused, waiting, taken, reasons, meta;
+    MDB_dbi refused, waiting, taken, domains_db, pairs, reasons, meta;
     uint64_t next_number;
     struct frontier_totals totals;
     struct frontier_context context;
@@ -51,9 +59,10 @@ struct frontier {
     bool has_feed;
     struct wit_hash128 feed;
     struct wit_crawler_feed_position feed_position;
-    /* Domains by hash: open addressing, never removed from. About 64 bytes each, ring included. */
+    /* Domains by hash: open addressing, never removed from. About 96 bytes each, ring included. */
     struct domain **domains;
     size_t domain_count, domain_cap;
+    struct domain *changed; /* list */
     /* Domains whose turn comes: a ring of as many places as there are domains. */
     struct domain **ring;
     size_t ring_head, ring_count, ring_cap;
@@ -123,19 +132,89 @@ static int domains_grow(struct frontier *f) {
     return 0;
 }
 
-/* NULL: out of memory. */
-static struct domain *domain_of(struct frontier *f, uint64_t hash) {
+static void domain_change(struct frontier *f, struct domain *d) {
+    if (d->changed)
+        return;
+    d->changed = true;
+    d->next_changed = f->changed;
+    f->changed = d;
+}
+
+static bool is_barren(const struct frontier *f, const struct domain *d) {
+    return f->context.barren_most && d->barren >= f->context.barren_most;
+}
+
+static int reason_count(struct frontier *f, enum wit_crawler_subject subject, const char *reason,
+                        int64_t n, struct wit_error *err);
+
+/* Stopped or not, as the barren pages and the limit have it; what stopped is counted. 1: stopped
+ * just now. */
+static int domain_judge(struct frontier *f, struct domain *d, struct wit_error *err) {
+    bool barren = is_barren(f, d);
+    if (barren == d->stopped)
+        return 0;
+    d->stopped = barren;
+    domain_change(f, d);
+    int st = reason_count(f, WIT_CRAWLER_DOMAIN, FRONTIER_NOT_NOVEL, barren ? 1 : -1, err);
+    return st < 0 ? st : barren;
+}
+
+static int domain_load(struct frontier *f, struct domain *d, struct wit_error *err) {
+    uint8_t name[8];
+    wit_store_be64(name, d->hash);
+    MDB_val key = { sizeof name, name }, value;
+    int rc = mdb_get(f->txn, f->domains_db, &key, &value);
+    if (rc == MDB_NOTFOUND)
+        return 0;
+    if (rc != 0)
+        return fail(f, rc, "read", err);
+    const uint8_t *p = value.mv_data;
+    if (value.mv_size != DOMAIN_BYTES)
+        return wit_error_set(err, WIT_ECORRUPT, "%s holds a domain of %zu bytes", f->path,
+                             value.mv_size);
+    d->known = wit_load_le64(p);
+    d->barren = wit_load_le32(p + 8);
+    d->stopped = p[12] != 0;
+    int st = domain_judge(f, d, err); /* the limit may be another one now */
+    return st < 0 ? st : 0;
+}
+
+static int domains_store(struct frontier *f, struct wit_error *err) {
+    for (struct domain *d; (d = f->changed);) {
+        uint8_t name[8], record[DOMAIN_BYTES];
+        wit_store_be64(name, d->hash);
+        wit_store_le64(record, d->known);
+        wit_store_le32(record + 8, d->barren);
+        record[12] = d->stopped;
+        MDB_val key = { sizeof name, name }, value = { sizeof record, record };
+        int rc = mdb_put(f->txn, f->domains_db, &key, &value, 0);
+        if (rc != 0)
+            return fail(f, rc, "change", err);
+        f->changed = d->next_changed;
+        d->changed = false;
+    }
+    return 0;
+}
+
+/* Inside a transaction. */
+static int domain_of(struct frontier *f, uint64_t hash, struct domain **out,
+                     struct wit_error *err) {
     if (2 * (f->domain_count + 1) > f->domain_cap && domains_grow(f) < 0)
-        return NULL;
+        return no_memory(err);
     struct domain **slot = domain_slot(f->domains, f->domain_cap, hash);
     if (!*slot) {
-        *slot = calloc(1, sizeof **slot);
-        if (!*slot)
-            return NULL;
-        (*slot)->hash = hash;
+        struct domain *d = calloc(1, sizeof *d);
+        if (!d)
+            return no_memory(err);
+        d->hash = hash;
+        *slot = d;
         f->domain_count++;
+        int st = domain_load(f, d, err);
+        if (st < 0)
+            return st;
     }
-    return *slot;
+    *out = *slot;
+    return 0;
 }
 
 static void ring_push(struct frontier *f, struct domain *d) {
@@ -242,13 +321,13 @@ static int waiting_count(struct frontier *f, struct wit_error *err) {
     MDB_val key, value;
     int rc = mdb_cursor_open(f->txn, f->waiting, &cursor);
     while (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-        struct domain *d =
-            key.mv_size == FRONTIER_ID_BYTES ? domain_of(f, id_domain(key.mv_data)) : NULL;
-        if (!d) {
+        struct domain *d = NULL;
+        int st = key.mv_size == FRONTIER_ID_BYTES
+                     ? domain_of(f, id_domain(key.mv_data), &d, err)
+                     : wit_error_set(err, WIT_ECORRUPT, "%s holds a page without an id", f->path);
+        if (st < 0) {
             mdb_cursor_close(cursor);
-            return key.mv_size == FRONTIER_ID_BYTES
-                       ? no_memory(err)
-                       : wit_error_set(err, WIT_ECORRUPT, "%s holds a page without an id", f->path);
+            return st;
         }
         d->waiting++;
         f->totals.waiting++;
@@ -262,7 +341,7 @@ static int waiting_count(struct frontier *f, struct wit_error *err) {
 static int env_open(struct frontier *f, struct wit_error *err) {
     int rc = mdb_env_create(&f->env);
     if (rc == 0)
-        rc = mdb_env_set_maxdbs(f->env, 7);
+        rc = mdb_env_set_maxdbs(f->env, 9);
     if (rc == 0)
         rc = mdb_env_set_mapsize(f->env, MAP_BYTES);
     if (rc == 0) /* NOLOCK: the collector's lock admits one process */
@@ -275,10 +354,9 @@ static int env_open(struct frontier *f, struct wit_error *err) {
     const struct {
         const char *name;
         MDB_dbi *dbi;
-    } dbs[] = { { "refused", &f->refused },
-                { "waiting", &f->waiting },
-                { "taken", &f->taken },
-                { "reasons", &f->reasons },
+    } dbs[] = { { "refused", &f->refused }, { "waiting", &f->waiting },
+                { "taken", &f->taken },     { "domains", &f->domains_db },
+                { "pairs", &f->pairs },     { "reasons", &f->reasons },
                 { "meta", &f->meta } };
     for (size_t i = 0; i < WIT_COUNT_OF(dbs) && rc == 0; i++)
         rc = mdb_dbi_open(f->txn, dbs[i].name, MDB_CREATE, dbs[i].dbi);
@@ -368,7 +446,7 @@ static int reason_count(struct frontier *f, enum wit_crawler_subject subject, co
     return rc ? fail(f, rc, "change", err) : 0;
 }
 
-/* A page that was refused waits again: 1; 0: it was not refused, or for its target's sake. */
+/* A page that was refused waits again: 2; 0: it was not refused, or for its target's sake. */
 static int refusal_forget(struct frontier *f, uint64_t hash, struct wit_error *err) {
     uint8_t bytes[8];
     char reason[REASON_MOST_BYTES + 1];
@@ -387,29 +465,38 @@ static int refusal_forget(struct frontier *f, uint64_t hash, struct wit_error *e
         return fail(f, rc, "change", err);
     f->totals.refused--;
     int st = reason_count(f, WIT_CRAWLER_PAGE, reason, -1, err);
-    return st < 0 ? st : 1;
+    return st < 0 ? st : 2;
 }
 
-/* Note the URL as seen. 1: it shall wait; 0: it was known, and not refused or not wanted `again`.
- */
+/* Note the URL as seen. 1: it is new; 2: it shall wait again; 0: it was known, and not refused or
+ * not wanted `again`. */
 static int seen_add(struct frontier *f, struct wit_str url, bool again, struct wit_error *err) {
     uint64_t hash = url_hash(url);
     int st = seen_set_add(f->seen, f->txn, hash, err);
     return st == 0 && again ? refusal_forget(f, hash, err) : st;
 }
 
-static int page_wait(struct frontier *f, const struct frontier_page *page, bool again,
+static int page_wait(struct frontier *f, const struct frontier_page *page, bool seed,
                      struct wit_error *err) {
     uint8_t id[FRONTIER_ID_BYTES];
+    struct domain *d = NULL;
     int st = begin(f, err);
     if (st >= 0)
-        st = seen_add(f, page->url, again, err);
+        st = domain_of(f, wit_hash64_of(page->domain.data, page->domain.len, 0), &d, err);
+    if (st >= 0 && !seed && f->context.domain_pages_most &&
+        d->known >= f->context.domain_pages_most) {
+        st = seen_set_has(f->seen, f->txn, url_hash(page->url), err);
+        return st < 0 ? st : st ? FRONTIER_KNOWN : FRONTIER_FULL;
+    }
+    if (st >= 0)
+        st = seen_add(f, page->url, seed, err);
     if (st <= 0)
         return st;
-    struct domain *d = domain_of(f, wit_hash64_of(page->domain.data, page->domain.len, 0));
+    d->known += st == 1;
+    domain_change(f, d);
     wit_buf_reset(&f->record);
     uint8_t head = (uint8_t)(page->hops | (page->sitemap_only ? SITEMAP_ONLY : 0));
-    if (!d || wit_buf_append_byte(&f->record, (char)head) < 0 ||
+    if (wit_buf_append_byte(&f->record, (char)head) < 0 ||
         wit_buf_append_str(&f->record, page->url) < 0)
         return no_memory(err);
     /* another hash than that of the set of seen URLs, so that it doesn't inherit its collisions */
@@ -423,7 +510,7 @@ static int page_wait(struct frontier *f, const struct frontier_page *page, bool 
     d->waiting++;
     f->totals.waiting++;
     ring_push(f, d);
-    return 1;
+    return FRONTIER_WAITS;
 }
 
 int frontier_add(struct frontier *f, const struct frontier_page *page, struct wit_error *err) {
@@ -484,7 +571,7 @@ int frontier_take(struct frontier *f, uint32_t most, struct frontier_taken *out,
     int st = begin(f, err);
     while (st >= 0 && f->ring_count) {
         struct domain *d = ring_pop(f);
-        if (d->taken >= most) /* frontier_done gives it its turn back */
+        if (d->taken >= most || d->stopped) /* frontier_done gives it its turn back */
             continue;
         st = first_take(f, d, out, err);
         if (st < 0)
@@ -510,13 +597,15 @@ void frontier_limit(struct frontier *f, const struct frontier_limits *limits) {
 
 /* ---- rounds --------------------------------------------------------------------------------- */
 
+/* Of domains that have not stopped. */
 static int waiting_each(struct frontier *f, void (*fn)(void *user, const uint8_t *id), void *user,
                         struct wit_error *err) {
     MDB_cursor *cursor = NULL;
     MDB_val key, value;
     int rc = mdb_cursor_open(f->txn, f->waiting, &cursor);
     while (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
-        if (key.mv_size == FRONTIER_ID_BYTES)
+        if (key.mv_size == FRONTIER_ID_BYTES &&
+            !(*domain_slot(f->domains, f->domain_cap, id_domain(key.mv_data)))->stopped)
             fn(user, key.mv_data);
     if (cursor)
         mdb_cursor_close(cursor);
@@ -602,13 +691,42 @@ static int refusal_note(struct frontier *f, struct wit_str url, const char *reas
     return reason_count(f, WIT_CRAWLER_PAGE, text, 1, err);
 }
 
+int frontier_pair_add(struct frontier *f, struct wit_hash128 pair, struct wit_error *err) {
+    uint8_t hash[16];
+    wit_hash128_to_bytes(pair, hash);
+    MDB_val key = { sizeof hash, hash }, value = { 0, NULL };
+    int st = begin(f, err);
+    if (st < 0)
+        return st;
+    int rc = mdb_put(f->txn, f->pairs, &key, &value, MDB_NOOVERWRITE);
+    return rc == 0 ? 1 : rc == MDB_KEYEXIST ? 0 : fail(f, rc, "change", err);
+}
+
+int frontier_yield(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], bool has_new_pair,
+                   struct wit_error *err) {
+    struct domain *d = NULL;
+    int st = begin(f, err);
+    if (st >= 0)
+        st = domain_of(f, id_domain(id), &d, err);
+    if (st < 0)
+        return st;
+    uint32_t barren = has_new_pair ? 0 : d->barren < UINT32_MAX ? d->barren + 1 : d->barren;
+    if (barren == d->barren)
+        return 0;
+    d->barren = barren;
+    domain_change(f, d);
+    return domain_judge(f, d, err);
+}
+
 int frontier_done(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], struct wit_str url,
                   const char *reason, struct wit_error *err) {
     uint8_t copy[FRONTIER_ID_BYTES];
     memcpy(copy, id, sizeof copy);
-    struct domain *d = domain_of(f, id_domain(copy));
+    struct domain *d = NULL;
     MDB_val key = { sizeof copy, copy };
-    int st = d ? begin(f, err) : no_memory(err);
+    int st = begin(f, err);
+    if (st >= 0)
+        st = domain_of(f, id_domain(copy), &d, err);
     if (st < 0)
         return st;
     int rc = mdb_del(f->txn, f->taken, &key, NULL);
@@ -712,6 +830,8 @@ bool frontier_scope_changed(const struct frontier *f) {
 int frontier_commit(struct frontier *f, struct wit_error *err) {
     uint8_t state[STATE_BYTES];
     int st = begin(f, err);
+    if (st >= 0)
+        st = domains_store(f, err);
     if (st < 0)
         return st;
     wit_store_le32(state, VERSION);

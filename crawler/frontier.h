@@ -3,9 +3,10 @@
  * a killed crawl goes on; what a page had in it is the collector's business.
  *
  * Pages wait by registrable domain, in each by depth and then in order of discovery, or in rounds
- * by the hash of their URL; domains take turns. A page that was taken and not done at the last
- * commit waits again after the next open. Belongs to one thread. The collector's lock on DIR admits
- * one process.
+ * by the hash of their URL; domains take turns. A domain has a most of pages, and one whose pages
+ * give nothing new stops: its pages wait for a run with a higher limit. A page that was taken and
+ * not done at the last commit waits again after the next open. Belongs to one thread. The
+ * collector's lock on DIR admits one process.
  */
 #ifndef CRAWLER_FRONTIER_H
 #define CRAWLER_FRONTIER_H
@@ -14,7 +15,8 @@
 
 enum { FRONTIER_ID_BYTES = 18 };
 
-#define FRONTIER_REDIRECTED "redirected" /* the reason of a page whose target took its place */
+#define FRONTIER_REDIRECTED "redirected"      /* the reason of a page whose target took its place */
+#define FRONTIER_NOT_NOVEL "domain_not_novel" /* of a domain: it stopped */
 
 struct frontier_page {
     struct wit_str url;    /* canonical, no fragment */
@@ -32,6 +34,12 @@ struct frontier_taken {
     bool sitemap_only;
 };
 
+enum frontier_added {
+    FRONTIER_KNOWN, /* already, whatever came of it */
+    FRONTIER_WAITS, /* it was new */
+    FRONTIER_FULL   /* it is new, and its domain has as many pages as it may: not kept */
+};
+
 struct frontier_totals {
     uint64_t waiting, taken, read, refused;
     uint64_t sitemaps; /* of those that were read */
@@ -39,12 +47,15 @@ struct frontier_totals {
 
 struct frontier;
 
-/* What a frontier goes with. */
+/* What a frontier goes with, and the limits of a registrable domain. */
 struct frontier_context {
     struct wit_hash128 collection; /* wit_shards_collector_id: another one's frontier is refused */
     struct wit_hash128 scope;      /* of the settings that say where pages may lie */
     bool rounds;      /* what a limit leaves out shall not depend on the order of discovery */
     bool keeps_scope; /* no page is asked for: the scope stays that of the last run */
+    uint64_t domain_pages_most; /* known of a domain, whatever came of them; 0: no limit */
+    /* Pages of a domain in a row without a new pair, then it stops; 0: it never does. */
+    uint32_t barren_most;
 };
 
 /* Open or create DIR/crawl. WIT_EINVAL (the frontier belongs to another collection), WIT_ECORRUPT
@@ -55,10 +66,10 @@ int frontier_open(const char *dir, const struct frontier_context *context, struc
 bool frontier_scope_changed(const struct frontier *f);
 void frontier_close(struct frontier *f); /* does not commit; NULL is fine */
 
-/* 1: new, it waits now; 0: known already, whatever came of it. */
+/* An enum frontier_added. */
 int frontier_add(struct frontier *f, const struct frontier_page *page, struct wit_error *err);
-/* The same, but a page that was refused waits again, and its refusal no longer counts; one that
- * redirects does not. */
+/* The same for a seed: its domain is never full, and one that was refused waits again, and its
+ * refusal no longer counts; one that redirects does not. */
 int frontier_add_again(struct frontier *f, const struct frontier_page *page, struct wit_error *err);
 /* Which waiting pages may be taken. At first: all. */
 struct frontier_limits {
@@ -69,16 +80,22 @@ struct frontier_limits {
     { UINT32_MAX, UINT64_MAX }
 void frontier_limit(struct frontier *f, const struct frontier_limits *limits);
 /**
- * The limits of the next round: the pages of the least depth that waits, and of those the `budget`
+ * The limits of the next round: the pages of the least depth that waits in domains that have
+ * not stopped, and of those the `budget`
  * whose URLs have the lowest hashes. Of the round before, no page may be taken and not done.
  * @return 1; 0: no page waits, or the budget is 0
  */
 int frontier_round(struct frontier *f, uint64_t budget, struct frontier_limits *out,
                    struct wit_error *err);
-/* The next page within the limits, of a domain that has fewer than `most` taken pages: 1, or 0 when
- * there is none. Others wait on. */
+/* The next page within the limits, of a domain that has fewer than `most` taken pages and has
+ * not stopped: 1, or 0 when there is none. Others wait on. */
 int frontier_take(struct frontier *f, uint32_t most, struct frontier_taken *out,
                   struct wit_error *err);
+/* Note a pair, by the hash of its words. 1: no page had it before; 0: some had. */
+int frontier_pair_add(struct frontier *f, struct wit_hash128 pair, struct wit_error *err);
+/* A taken page was read and had a new pair, or none. 1: with that its domain stopped. */
+int frontier_yield(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], bool has_new_pair,
+                   struct wit_error *err);
 /* A taken page has been read (reason NULL), or ended for a reason, which is counted. `url` is that
  * of the page as it was taken. */
 int frontier_done(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], struct wit_str url,

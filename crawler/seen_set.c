@@ -207,6 +207,16 @@ int seen_set_add(struct seen_set *s, MDB_txn *txn, uint64_t hash, struct wit_err
     return rc == 0;
 }
 
+int seen_set_has(struct seen_set *s, MDB_txn *txn, uint64_t hash, struct wit_error *err) {
+    uint8_t bytes[8];
+    if ((s->cache[hash % CACHE] == hash && hash) || runs_have(s, hash))
+        return 1;
+    wit_store_be64(bytes, hash);
+    MDB_val key = { sizeof bytes, bytes }, value;
+    int rc = mdb_get(txn, s->recent, &key, &value);
+    return rc == 0 ? 1 : rc == MDB_NOTFOUND ? 0 : fail(s, rc, "read", err);
+}
+
 /* ---- merging -------------------------------------------------------------------------------- */
 
 enum { LOOK_EVERY = 1 << 16 }; /* hashes between two looks at the stop flag */

@@ -35,6 +35,9 @@ void seen_set_close(struct seen_set *s);
 /* 1: new, and known from now on; 0: known already. */
 int seen_set_add(struct seen_set *s, MDB_txn *txn, uint64_t hash, struct wit_error *err);
 
+/* 1: known; 0: not, and not noted either. */
+int seen_set_has(struct seen_set *s, MDB_txn *txn, uint64_t hash, struct wit_error *err);
+
 /* Around the commit of txn: what belongs to it, and what may be done once it is durable. */
 int seen_set_commit_begin(struct seen_set *s, MDB_txn *txn, struct wit_error *err);
 int seen_set_commit_end(struct seen_set *s, struct wit_error *err);

@@ -99,13 +99,16 @@ int wit_crawler_ignore_parse(struct wit_str names, unsigned *ignore, struct wit_
  * name that mind what we do too. Constant. */
 const char *const *wit_crawler_ai_agents(size_t *count);
 
+/* What may be refused. Links count as often as pages have them. */
 enum wit_crawler_subject {
     WIT_CRAWLER_PAGE,
     WIT_CRAWLER_IMAGE,
     WIT_CRAWLER_CANDIDATE,
-    WIT_CRAWLER_ROW /* of the feed that was read last */
+    WIT_CRAWLER_ROW, /* of the feed that was read last */
+    WIT_CRAWLER_LINK,
+    WIT_CRAWLER_DOMAIN
 };
-const char *wit_crawler_subject_name(enum wit_crawler_subject s); /* "page", ... "row" */
+const char *wit_crawler_subject_name(enum wit_crawler_subject s); /* "page", "image"... */
 
 /* How many were refused for one reason. */
 struct wit_crawler_refusal {
@@ -182,9 +185,9 @@ struct wit_crawler_config {
     size_t allow_net_count;
     const char *dns_servers; /* as wit_net_config; NULL: the system's */
 
-    /* Ask for the sitemaps that a robots.txt names, wherever they are, if pages of its origin may be
-     * asked for, and read sitemaps and feeds among the pages: their links count as those of pages,
-     * and the images of their image extension as standing on the pages that they name. */
+    /* Ask for the sitemaps that a robots.txt names, wherever they are, if pages of its origin may
+     * be asked for, and read sitemaps and feeds among the pages: their links count as those of
+     * pages, and the images of their image extension as standing on the pages that they name. */
     bool sitemaps;
 
     unsigned reactors; /* event loops, a thread each; what is collected does not depend on it */
@@ -196,6 +199,10 @@ struct wit_crawler_config {
      * a link), and a limited crawl of the same web finds the same. Slower at the end of each round.
      */
     bool rounds;
+    uint64_t max_domain_pages; /* known of a registrable domain, over all runs; 0: no limit */
+    /* Pages of a registrable domain in a row that have no pair which is new: it is stopped there.
+     * 0: never. */
+    uint32_t max_barren_pages;
     size_t max_page_bytes;  /* a longer page is cut there, a sitemap at the protocol's 50 MiB */
     size_t max_image_bytes; /* a longer image is refused */
     size_t max_held_bytes;  /* bodies held at one time, all reactors together (wit_net.h) */
@@ -227,8 +234,8 @@ struct wit_crawler_config {
 };
 
 /* witbot, 1 request a second and domain, sitemaps, 256 in flight, 1 reactor, no page limit, depth
- * 1000, 4 MiB pages, 32 MiB images, 512 MiB held, 30 s, 2 retries after 2 s, 6 rests, 5 minutes,
- * commits every 2 s. */
+ * 1000, 1,000,000 pages of a domain, 1,000 barren ones, 4 MiB pages, 32 MiB images, 512 MiB held,
+ * 30 s, 2 retries after 2 s, 6 rests, 5 minutes, commits every 2 s. */
 struct wit_crawler_config wit_crawler_config_default(void);
 
 /* ---- running -------------------------------------------------------------------------------- */

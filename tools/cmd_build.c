@@ -250,6 +250,8 @@ static int stage_crawl(struct build *b, struct wit_error *err) {
     cfg->max_in_flight = (uint32_t)job_uint(job->max_in_flight, cfg->max_in_flight);
     if (job->sitemaps)
         cfg->sitemaps = *job->sitemaps;
+    cfg->max_domain_pages = job_uint(job->max_pages_per_domain, cfg->max_domain_pages);
+    cfg->max_barren_pages = (uint32_t)job_uint(job->max_barren_pages, cfg->max_barren_pages);
     cfg->reactors = (unsigned)(b->reactors == UINT64_MAX ? job_uint(job->reactors, cfg->reactors)
                                                          : b->reactors);
     if (job->user_agent)

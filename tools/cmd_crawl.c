@@ -67,6 +67,10 @@ static const char *const help[] = {
     "  --rounds            one depth after the other; where --max-pages cuts, the lowest URL "
     "hashes\n"
     "                      are asked for: a limited crawl of the same web finds the same\n"
+    "  --max-pages-per-domain N  pages known of one domain, over all runs (default 1000000;\n"
+    "                      0: no limit)\n"
+    "  --max-barren-pages N  pages of a domain in a row without a new pair, then it is stopped\n"
+    "                      (default 1000; 0: never)\n"
     "  --retries N         further tries of what may heal (default 2)\n"
     "\n",
     crawl_images_help,
@@ -135,7 +139,8 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
     struct wit_crawler_config *cfg = &o->run.cfg;
     uint64_t delay = cfg->delay_ms, concurrency = cfg->concurrency, reactors = cfg->reactors,
              in_flight = cfg->max_in_flight, depth = cfg->max_depth, retries = cfg->retries,
-             rests = cfg->max_rests, ip_delay = cfg->ip_delay_ms, rate = cfg->max_rate;
+             rests = cfg->max_rests, ip_delay = cfg->ip_delay_ms, rate = cfg->max_rate,
+             barren = cfg->max_barren_pages;
     const struct {
         const char *name;
         uint64_t least, most, *value;
@@ -148,6 +153,8 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
         { "max-in-flight", 1, 65536, &in_flight },
         { "max-pages", 0, UINT64_MAX, &cfg->max_pages },
         { "max-depth", 0, 65535, &depth },
+        { "max-pages-per-domain", 0, UINT64_MAX, &cfg->max_domain_pages },
+        { "max-barren-pages", 0, UINT32_MAX, &barren },
         { "retries", 0, 100, &retries },
         { "max-rests", 0, 1000, &rests },
         { "ip-delay-ms", 0, 3600000, &ip_delay },
@@ -295,6 +302,7 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
     cfg->max_rests = (uint32_t)rests;
     cfg->ip_delay_ms = (uint32_t)ip_delay;
     cfg->max_rate = (uint32_t)rate;
+    cfg->max_barren_pages = (uint32_t)barren;
     if (crawl_images_complete(&o->run.images, cfg, err) < 0)
         return cli_usage_error("crawl", "%s", err->text);
     return CLI_DONE;

@@ -85,6 +85,8 @@ static const cyaml_schema_field_t crawl_fields[] = {
     OPTIONAL_UINT("max_depth", struct job_crawl, max_depth),
     OPTIONAL_UINT("max_in_flight", struct job_crawl, max_in_flight),
     OPTIONAL_BOOL("sitemaps", struct job_crawl, sitemaps),
+    OPTIONAL_UINT("max_pages_per_domain", struct job_crawl, max_pages_per_domain),
+    OPTIONAL_UINT("max_barren_pages", struct job_crawl, max_barren_pages),
     CYAML_FIELD_END,
 };
 
@@ -210,6 +212,8 @@ static int numbers_check(const struct job *job, const char *name, struct wit_err
         { "crawl: max_pages", crawl->max_pages, 1, ANY },
         { "crawl: max_depth", crawl->max_depth, 0, 1000 },
         { "crawl: max_in_flight", crawl->max_in_flight, 1, 100000 },
+        { "crawl: max_pages_per_domain", crawl->max_pages_per_domain, 0, ANY },
+        { "crawl: max_barren_pages", crawl->max_barren_pages, 0, UINT32_MAX },
         { "filter: size", filter->size, 1, 4000000 },
         { "filter: per_query", filter->per_query, 1, ANY },
         { "filter: seed", filter->seed, 0, ANY },

@@ -63,6 +63,7 @@ struct job_crawl {
     char *user_agent, *contact;
     uint64_t *reactors, *delay_ms, *concurrency, *max_pages, *max_depth, *max_in_flight;
     bool *sitemaps;
+    uint64_t *max_pages_per_domain, *max_barren_pages;
 };
 
 struct job_filter {

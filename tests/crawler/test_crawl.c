@@ -390,6 +390,70 @@ static void limits_hold_over_runs(void **state) {
     world_stop(&w);
 }
 
+static void a_domain_has_its_most_of_pages(void **state) {
+    struct world w;
+    chain_make();
+    world_start(&w, CHAIN_SITE);
+    w.cfg.max_domain_pages = 4;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.pages, 4);
+    assert_int_equal(w.report.pages_left, 0);
+    assert_int_equal(refused(&w, WIT_CRAWLER_LINK, "domain_full"), 1);
+    world_stop(&w);
+}
+
+static const struct answer trap_pages[] = {
+    { "/start", .type = HTML,
+      .body = "<a href=/a/b/a/b/a/b>c</a><a href='x?PHPSESSID=1'>x</a>"
+              "<a href='x?PHPSESSID=2'>x</a><a href=grown>g</a><a href=strict>s</a>" },
+    { "/x", .type = HTML, .body = "<img src='{I}/x.png' alt='once a picture'>" },
+    { "/grown", .status = 302, .headers = "Location: /a/a/a/a\r\n" },
+    /* a server that insists on a session is given what it sent */
+    { "/strict", .status = 302, .headers = "Location: /strict?PHPSESSID=3\r\n" },
+    { "/strict?PHPSESSID=3", .type = HTML,
+      .body = "<a href='x?PHPSESSID=3'>x</a><img src='{I}/s.png' alt='strict picture'>" },
+};
+
+static const struct answer trap_images[] = {
+    { "/x.png", .type = "image/png", .body = "png:1" },
+    { "/s.png", .type = "image/png", .body = "png:2" },
+};
+
+static void traps_are_counted_and_sessions_left_out(void **state) {
+    struct world w;
+    world_start(&w, trap_pages, WIT_COUNT_OF(trap_pages), trap_images, WIT_COUNT_OF(trap_images));
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.pages, 3); /* start x strict */
+    assert_int_equal(w.report.images, 2);
+    assert_int_equal(refused(&w, WIT_CRAWLER_PAGE, "redirected"), 2);
+    assert_int_equal(refused(&w, WIT_CRAWLER_LINK, "trap_cycle"), 1);
+    assert_int_equal(refused(&w, WIT_CRAWLER_LINK, "trap_repeats"), 1);
+    assert_int_equal(asked(&w.pages, "/x"), 1);
+    assert_int_equal(asked(&w.pages, "/strict"), 1);
+    world_stop(&w);
+}
+
+/* Every page shows the same two pictures and leads to the next. */
+static void a_domain_without_new_pairs_is_stopped(void **state) {
+    struct world w;
+    chain_make();
+    for (int i = 0; i < CHAIN; i++)
+        snprintf(chain_text[3 * i + 1], sizeof chain_text[0],
+                 "<a href=p%d>next</a><img src='{I}/i%d.png' alt='the same'>", i + 1, i % 2);
+    world_start(&w, CHAIN_SITE);
+    w.cfg.max_barren_pages = 5;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.pages, 8); /* the start, two that give, five that do not */
+    assert_int_equal(w.report.pages_left, 1);
+    assert_int_equal(w.report.images, 2);
+    assert_int_equal(refused(&w, WIT_CRAWLER_DOMAIN, "domain_not_novel"), 1);
+    w.cfg.max_barren_pages = 0; /* what was left waited */
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.pages, 1 + CHAIN);
+    assert_int_equal(refused(&w, WIT_CRAWLER_DOMAIN, "domain_not_novel"), 0);
+    world_stop(&w);
+}
+
 static void a_seed_that_was_refused_is_asked_for_again(void **state) {
     struct wit_buf lines = WIT_BUF_INIT(1 << 16);
     struct world w;
@@ -1151,6 +1215,9 @@ int main(void) {
         cmocka_unit_test(a_site_gives_what_it_allows),
         cmocka_unit_test(several_reactors_give_the_same),
         cmocka_unit_test(limits_hold_over_runs),
+        cmocka_unit_test(a_domain_has_its_most_of_pages),
+        cmocka_unit_test(traps_are_counted_and_sessions_left_out),
+        cmocka_unit_test(a_domain_without_new_pairs_is_stopped),
         cmocka_unit_test(a_seed_that_was_refused_is_asked_for_again),
         cmocka_unit_test(a_crawl_without_its_collection_is_refused),
         cmocka_unit_test(an_interrupted_crawl_goes_on),

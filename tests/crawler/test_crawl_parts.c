@@ -104,8 +104,8 @@ static void a_page_is_what_type_and_name_say(void **state) {
     };
     for (size_t i = 0; i < WIT_COUNT_OF(cases); i++) {
         struct wit_str charset;
-        enum page_type got = page_type_of(wit_str_from(cases[i].headers),
-                                          wit_str_from(cases[i].target), &charset);
+        enum page_type got =
+            page_type_of(wit_str_from(cases[i].headers), wit_str_from(cases[i].target), &charset);
         if (got != cases[i].want || !wit_str_eq(charset, wit_str_from(cases[i].charset)))
             fail_msg("'%s' of %s is %d", cases[i].headers, cases[i].target, (int)got);
     }
@@ -234,10 +234,9 @@ static void a_frontier_remembers_what_is_a_sitemap_only(void **state) {
     char dir[WIT_PATH_MAX];
     struct frontier *f = NULL;
     struct frontier_taken taken;
-    const struct frontier_page sitemap = { .url = WIT_STR("http://a/s.xml"),
-                                           .domain = WIT_STR("a"),
-                                           .hops = 5,
-                                           .sitemap_only = true };
+    const struct frontier_page sitemap = {
+        .url = WIT_STR("http://a/s.xml"), .domain = WIT_STR("a"), .hops = 5, .sitemap_only = true
+    };
     scratch_make(dir);
     must(frontier_open(dir, &context, &f, &err));
     must(frontier_add(f, &sitemap, &err));
@@ -420,6 +419,103 @@ static void a_frontier_keeps_the_feeds_position(void **state) {
     refused_are(f, 0, 4); /* those of the other feed are gone */
     must(frontier_commit(f, &err));
     assert_int_equal(frontier_feed_begin(f, two, &at, &replaces, &err), 1);
+    frontier_close(f);
+    scratch_remove(dir);
+}
+
+static void a_full_domain_takes_no_more(void **state) {
+    struct frontier *f = NULL;
+    struct frontier_taken page;
+    char dir[WIT_PATH_MAX];
+    const struct frontier_context limited = { .collection = { 1, 2 },
+                                              .scope = { 3, 4 },
+                                              .domain_pages_most = 2 };
+    const struct frontier_page seed = { .url = WIT_STR("http://a/seed"), .domain = WIT_STR("a") };
+    scratch_make(dir);
+    must(frontier_open(dir, &limited, &f, &err));
+    assert_int_equal(page_add(f, "http://a/1", "a", 0), FRONTIER_WAITS);
+    take(f, 2, "http://a/1", &page);
+    must(frontier_done(f, page.id, WIT_STR("http://a/1"), "http_404", &err));
+    assert_int_equal(page_add(f, "http://a/2", "a", 0), FRONTIER_WAITS);
+    assert_int_equal(page_add(f, "http://a/3", "a", 0), FRONTIER_FULL);
+    assert_int_equal(page_add(f, "http://a/2", "a", 0), FRONTIER_KNOWN);
+    assert_int_equal(page_add(f, "http://b/1", "b", 0), FRONTIER_WAITS);
+    must(frontier_commit(f, &err));
+    frontier_close(f);
+    must(frontier_open(dir, &limited, &f, &err)); /* a further run counts on */
+    assert_int_equal(page_add(f, "http://a/3", "a", 0), FRONTIER_FULL);
+    assert_int_equal(frontier_add_again(f, &seed, &err), FRONTIER_WAITS);
+    frontier_close(f);
+    must(frontier_open(dir, &context, &f, &err));
+    assert_int_equal(page_add(f, "http://a/3", "a", 0), FRONTIER_WAITS);
+    frontier_close(f);
+    scratch_remove(dir);
+}
+
+/* Take and read the next page, with or without a new pair; what frontier_yield says. */
+static int page_yields(struct frontier *f, const char *want, bool new_pair) {
+    struct frontier_taken page;
+    take(f, 1, want, &page);
+    int st = frontier_yield(f, page.id, new_pair, &err);
+    must(st);
+    must(frontier_done(f, page.id, wit_str_from(want), NULL, &err));
+    return st;
+}
+
+static void a_barren_domain_stops(void **state) {
+    struct frontier *f = NULL;
+    struct frontier_taken page;
+    struct wit_buf reasons = WIT_BUF_INIT(4096);
+    char dir[WIT_PATH_MAX], url[32];
+    struct frontier_limits round;
+    struct frontier_context limited = context;
+    limited.barren_most = 3;
+    scratch_make(dir);
+    must(frontier_open(dir, &limited, &f, &err));
+    for (int i = 0; i < 9; i++) {
+        snprintf(url, sizeof url, "http://a/%d", i);
+        page_add(f, url, "a", 0);
+    }
+    assert_int_equal(page_yields(f, "http://a/0", false), 0);
+    assert_int_equal(page_yields(f, "http://a/1", false), 0);
+    assert_int_equal(page_yields(f, "http://a/2", true), 0);
+    assert_int_equal(page_yields(f, "http://a/3", false), 0);
+    assert_int_equal(page_yields(f, "http://a/4", false), 0);
+    assert_int_equal(page_yields(f, "http://a/5", false), 1);
+    take(f, 9, NULL, &page);
+    assert_int_equal(frontier_round(f, 100, &round, &err), 0); /* nor does a round wait for it */
+    must(frontier_reasons(f, count_reasons, &reasons, &err));
+    assert_true(wit_str_eq(wit_buf_view(&reasons), WIT_STR("domain domain_not_novel 1, ")));
+    must(frontier_commit(f, &err));
+    frontier_close(f);
+    must(frontier_open(dir, &limited, &f, &err)); /* a further run knows */
+    take(f, 9, NULL, &page);
+    frontier_close(f);
+    limited.barren_most = 4; /* and goes on under a higher limit */
+    must(frontier_open(dir, &limited, &f, &err));
+    wit_buf_reset(&reasons);
+    must(frontier_reasons(f, count_reasons, &reasons, &err));
+    assert_int_equal(reasons.len, 0);
+    assert_int_equal(page_yields(f, "http://a/6", false), 1);
+    take(f, 9, NULL, &page);
+    assert_int_equal(frontier_totals(f).waiting, 2);
+    frontier_close(f);
+    wit_buf_finish(&reasons);
+    scratch_remove(dir);
+}
+
+static void pairs_are_new_once(void **state) {
+    struct frontier *f = NULL;
+    char dir[WIT_PATH_MAX];
+    const struct wit_hash128 pair = { 7, 8 };
+    scratch_make(dir);
+    must(frontier_open(dir, &context, &f, &err));
+    assert_int_equal(frontier_pair_add(f, pair, &err), 1);
+    assert_int_equal(frontier_pair_add(f, pair, &err), 0);
+    must(frontier_commit(f, &err));
+    frontier_close(f);
+    must(frontier_open(dir, &context, &f, &err));
+    assert_int_equal(frontier_pair_add(f, pair, &err), 0);
     frontier_close(f);
     scratch_remove(dir);
 }
@@ -934,6 +1030,9 @@ int main(void) {
         cmocka_unit_test(set_agrees_with_a_list),
         cmocka_unit_test(domains_take_turns_and_depth_decides),
         cmocka_unit_test(what_was_not_committed_never_was),
+        cmocka_unit_test(a_full_domain_takes_no_more),
+        cmocka_unit_test(a_barren_domain_stops),
+        cmocka_unit_test(pairs_are_new_once),
         cmocka_unit_test(a_refused_page_can_be_asked_for_again),
         cmocka_unit_test(a_page_is_what_type_and_name_say),
         cmocka_unit_test(a_frontier_remembers_what_is_a_sitemap_only),

@@ -12,9 +12,9 @@ static bool is_known(const char *trap) {
     return false;
 }
 
-/* The URL with one parameter more, and without its fragment. */
+/* The URL with one parameter more. */
 static int url_with(struct wit_url *out, const struct wit_url *url, const char *parameter) {
-    struct wit_buf text = WIT_BUF_INIT(WIT_URL_MAX_BYTES + 64);
+    struct wit_buf text = WIT_BUF_INIT(WIT_URL_MAX_BYTES);
     struct wit_str href = wit_url_href(url);
     ptrdiff_t hash = wit_str_find_byte(href, '#', 0);
     size_t end = hash < 0 ? href.len : (size_t)hash;
@@ -23,6 +23,8 @@ static int url_with(struct wit_url *out, const struct wit_url *url, const char *
     int st = wit_buf_append_str(&text, wit_str_slice(href, 0, end));
     if (st >= 0)
         st = wit_buf_printf(&text, "%s%s", wit_url_query(url).len ? "&" : "?", parameter);
+    if (st >= 0 && hash >= 0)
+        st = wit_buf_append_str(&text, wit_str_slice(href, (size_t)hash, href.len));
     if (st >= 0)
         st = wit_url_parse(out, wit_buf_view(&text), NULL, NULL);
     wit_buf_finish(&text);
