@@ -46,6 +46,7 @@ struct net_fetch {
     const char *verdict;    /* of on_headers, which was asked if `judged` */
     int status;
     bool denied, cut, drop, judged;
+    bool head_ended; /* the empty line behind the headers has come */
     struct wit_buf body, headers;
     size_t header_bytes;
     uint32_t header_lines_seen;
@@ -112,8 +113,9 @@ static const char *curl_reason(const struct net_fetch *f, CURLcode code) {
         return "too_big";
     case CURLE_URL_MALFORMAT:
         return "bad_url";
-    case CURLE_OUT_OF_MEMORY:
-        return "no_memory";
+    case CURLE_OUT_OF_MEMORY: /* libcurl's word for a line over its own ceiling, too */
+        curl_easy_getinfo(f->easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+        return connected_us > 0 && !f->head_ended ? "headers_too_big" : "no_memory";
     default:
         return "bad_response";
     }
@@ -228,8 +230,10 @@ static size_t on_header(char *data, size_t size, size_t count, void *user) {
     }
     if (wit_str_starts_with(line, WIT_STR("HTTP/"))) { /* a new response: 1xx came before it */
         wit_buf_reset(&f->headers);
+        f->head_ended = false;
         return len;
     }
+    f->head_ended |= data[0] == '\r' || data[0] == '\n';
     ptrdiff_t colon = wit_str_find_byte(line, ':', 0);
     if (colon <= 0)
         return len; /* the empty line, or nothing we could name */
@@ -565,6 +569,8 @@ static void completions_take(struct wit_net *net) {
         f->status = (int)status;
         bool whole = code == CURLE_OK || (code == CURLE_WRITE_ERROR && (f->cut || f->drop));
         const char *reason = f->reason ? f->reason : f->verdict;
+        if (!reason && code == CURLE_OK && !f->head_ended) /* libcurl takes that for an end */
+            reason = "truncated";
         if (!reason)
             reason = !whole ? curl_reason(f, code) : status == 200 ? NULL : http_reason(f->status);
         fetch_end(f, reason); /* ends the life of `message` too */

@@ -27,6 +27,7 @@ struct fixture {
     struct wit_net *net;
     struct wit_net_cidr allow;
     char big[65536];
+    char long_line[200000]; /* a head with a line that is longer than libcurl takes */
 };
 
 static void handle(void *user, const struct test_request *req, struct test_reply *reply) {
@@ -61,6 +62,10 @@ static void handle(void *user, const struct test_request *req, struct test_reply
         reply->hang_up = true;
     else if (strcmp(p, "/garbage") == 0)
         reply->raw = "SSH-2.0-OpenSSH_9.2\r\n";
+    else if (strcmp(p, "/head-cut") == 0)
+        reply->raw = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Cut: ";
+    else if (strcmp(p, "/long-line") == 0)
+        reply->raw = f->long_line;
     else if (strcmp(p, "/echo") == 0)
         reply->body = req->headers, reply->body_len = strlen(req->headers);
 }
@@ -83,6 +88,8 @@ static int setup(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
     struct wit_error err = WIT_ERROR_INIT;
     memset(f->big, 'x', sizeof f->big);
+    memset(f->long_line, 'x', sizeof f->long_line - 1);
+    memcpy(f->long_line, "HTTP/1.1 200 OK\r\nX: ", 20);
     assert_int_equal(wit_net_cidr_parse(WIT_STR("127.0.0.0/8"), &f->allow, &err), 0);
     f->dns = dns_server_start(records, WIT_COUNT_OF(records));
     f->server = test_server_start("127.0.0.1", handle, f);
@@ -200,6 +207,8 @@ static void test_each_failure_has_its_name(void **state) {
         { "127.0.0.1", "/flood", "headers_too_big", 2000 },
         { "127.0.0.1", "/hang-up", "reset", 1000 },
         { "127.0.0.1", "/garbage", "bad_response", 1000 },
+        { "127.0.0.1", "/head-cut", "truncated", 1000 },
+        { "127.0.0.1", "/long-line", "headers_too_big", 1000 },
         { "nowhere.test", "/", "dns_nxdomain", 1000 },
         { "silent.test", "/", "dns_timeout", 3000 },
         { "far.test", "/", "address_denied", 1000 },
