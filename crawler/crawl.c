@@ -28,7 +28,7 @@
 enum {
     TICK_MS = 50, /* longest sleep of the coordinator */
     PROGRESS_MS = 200,
-    EXTRACTORS = 16,        /* and one for each reactor: pages read and not yet taken apart */
+    EXTRACTORS = 4,         /* and one for each reactor: pages read and not yet taken apart */
     DOMAIN_FLIGHTS = 4,     /* pages of a domain at the reactors for each request it may have */
     PAGES_OUT_MOST = 65536, /* at the reactors, so that slow domains leave room for others */
     LINKS_MOST = 10000,     /* followed of one page */
@@ -86,7 +86,7 @@ struct wit_crawler_config wit_crawler_config_default(void) {
         .max_barren_pages = 1000,
         .max_page_bytes = (size_t)4 << 20,
         .max_image_bytes = (size_t)32 << 20,
-        .max_held_bytes = (size_t)512 << 20,
+        .max_held_bytes = (size_t)128 << 20,
         .deadline_ms = 30000,
         .retries = 2,
         .retry_ms = 2000,
@@ -505,6 +505,8 @@ static int page_done(struct crawl *c, struct crawl_task *t, struct wit_error *er
         st = frontier_done(c->frontier, t->id, wit_buf_view(&t->url), reason, err);
     if (st >= 0 && reason && !is_ours(t))
         st = refusal_note(c, t, t->subject, reason, err);
+    if (t->extractor)
+        wit_crawler_extractor_trim(t->extractor);
     if (t->extractor && wit_queue_try_push(c->extractors, t->extractor) == 0) {
         t->extractor = NULL;
         for (unsigned i = 0; i < c->cfg->reactors; i++)

@@ -13,6 +13,8 @@
 static_assert(HTML_ATTRIBUTES_MAX == WIT_CRAWLER_PAGE_MAX_ATTRIBUTES, "the promise in the header");
 
 enum {
+    KEPT_BYTES = 1 << 20,          /* of the arena, when an extractor is trimmed */
+    KEPT_BUFFER_BYTES = 128 << 10, /* of each buffer */
     /* A value decoded: three bytes for each in the worst single-byte encoding, or for a NUL. */
     VALUE_MAX_BYTES = 3 * WIT_CRAWLER_PAGE_MAX_TOKEN_BYTES,
     RUN_MAX_BYTES =
@@ -426,6 +428,15 @@ static void page_reset(struct wit_crawler_extractor *x) {
 static int page_fail(struct wit_crawler_extractor *x, int st, struct wit_error *err) {
     return wit_error_set(err, st, "cannot read page '%.*s': %s",
                          WIT_STR_FMT(wit_url_href(&x->page_url)), wit_status_meaning(st));
+}
+
+void wit_crawler_extractor_trim(struct wit_crawler_extractor *x) {
+    struct wit_buf *const buffers[] = { &x->decoded, &x->value, &x->text, &x->run, &x->caption };
+    page_reset(x);
+    wit_arena_trim(x->arena, KEPT_BYTES);
+    for (size_t i = 0; i < WIT_COUNT_OF(buffers); i++)
+        if (buffers[i]->cap > KEPT_BUFFER_BYTES)
+            wit_buf_finish(buffers[i]);
 }
 
 int wit_crawler_extractor_begin(struct wit_crawler_extractor *x,

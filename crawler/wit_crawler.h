@@ -234,7 +234,7 @@ struct wit_crawler_config {
 };
 
 /* witbot, 1 request a second and domain, sitemaps, 256 in flight, 1 reactor, no page limit, depth
- * 1000, 1,000,000 pages of a domain, 1,000 barren ones, 4 MiB pages, 32 MiB images, 512 MiB held,
+ * 1000, 1,000,000 pages of a domain, 1,000 barren ones, 4 MiB pages, 32 MiB images, 128 MiB held,
  * 30 s, 2 retries after 2 s, 6 rests, 5 minutes, commits every 2 s. */
 struct wit_crawler_config wit_crawler_config_default(void);
 

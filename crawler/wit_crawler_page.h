@@ -72,7 +72,7 @@ struct wit_crawler_signal {
     struct wit_str name, content;
 };
 
-/* All views live until the extractor begins another page or is destroyed. */
+/* All views live until the extractor begins another page, is trimmed or destroyed. */
 struct wit_crawler_page {
     const struct wit_crawler_pair *pairs; /* document order of the images; no repeats */
     size_t pair_count;
@@ -106,6 +106,8 @@ struct wit_crawler_extractor;
 
 struct wit_crawler_extractor *wit_crawler_extractor_create(void); /* NULL: out of memory */
 void wit_crawler_extractor_destroy(struct wit_crawler_extractor *x);
+/* Forget the page, and give back what large pages took; what usual ones need is kept. */
+void wit_crawler_extractor_trim(struct wit_crawler_extractor *x);
 
 /* A page, piece by piece: begin, feed any number of times, end. Pieces may be cut anywhere and the
  * result is the same. begin forgets the page before. WIT_EFORMAT: the page's URL does not parse, or

@@ -91,6 +91,28 @@ void wit_arena_reset(struct wit_arena *a) {
     a->used = 0;
 }
 
+void wit_arena_trim(struct wit_arena *a, size_t keep_bytes) {
+    struct block **link = &a->first;
+    size_t kept = 0;
+    for (struct block *b; (b = *link);) {
+        if (b->size <= keep_bytes - kept) {
+            kept += b->size;
+            link = &b->next;
+        } else {
+            *link = b->next;
+            free(b);
+        }
+    }
+    wit_arena_reset(a);
+}
+
+size_t wit_arena_held(const struct wit_arena *a) {
+    size_t held = 0;
+    for (const struct block *b = a->first; b; b = b->next)
+        held += b->size;
+    return held;
+}
+
 size_t wit_arena_used(const struct wit_arena *a) {
     return a->used;
 }

@@ -230,8 +230,11 @@ void wit_arena_destroy(struct wit_arena *a);
 void *wit_arena_alloc(struct wit_arena *a, size_t size,
                       size_t align); /* uninitialised; NULL: full */
 void *wit_arena_copy(struct wit_arena *a, const void *data, size_t len); /* NUL added after it */
-void wit_arena_reset(struct wit_arena *a);        /* forget everything, keep the memory */
+void wit_arena_reset(struct wit_arena *a); /* forget everything, keep the memory */
+/* Forget everything and keep no more than so many bytes of the memory. */
+void wit_arena_trim(struct wit_arena *a, size_t keep_bytes);
 size_t wit_arena_used(const struct wit_arena *a); /* bytes handed out since the last reset */
+size_t wit_arena_held(const struct wit_arena *a); /* bytes of memory, handed out or not */
 
 /* ---- hashes --------------------------------------------------------------------------------- */
 

@@ -63,6 +63,14 @@ static void arena_is_bounded_and_aligned(void **state) {
     wit_arena_reset(a);
     assert_int_equal(wit_arena_used(a), 0);
     assert_string_equal(wit_arena_copy(a, "abc", 3), "abc");
+    assert_true(wit_arena_held(a) > 900000); /* the memory was kept */
+    wit_arena_trim(a, 200000);
+    assert_int_equal(wit_arena_used(a), 0);
+    assert_true(wit_arena_held(a) > 0 && wit_arena_held(a) <= 200000);
+    assert_non_null(wit_arena_alloc(a, 900000, 8));
+    wit_arena_trim(a, 0);
+    assert_int_equal(wit_arena_held(a), 0);
+    assert_string_equal(wit_arena_copy(a, "abc", 3), "abc");
     wit_arena_destroy(a);
     wit_arena_destroy(NULL);
 }
