@@ -28,7 +28,7 @@ extern "C" {
 /* ---- extraction ----------------------------------------------------------------------------- */
 
 /* Ceilings. What does not fit is left out and the page says so (`truncated`); nothing fails. */
-#define WIT_CRAWLER_PAGE_MAX_MEMORY (64u << 20)     /* everything kept of one page */
+#define WIT_CRAWLER_PAGE_MAX_MEMORY (16u << 20)     /* everything kept of one page */
 #define WIT_CRAWLER_PAGE_MAX_PAIR_BYTES (64u << 20) /* its pairs written out, shared texts too */
 #define WIT_CRAWLER_PAGE_MAX_TOKEN_BYTES (1u << 20) /* a longer tag loses its attributes */
 #define WIT_CRAWLER_PAGE_MAX_ATTRIBUTES 256u        /* of one tag; later ones are ignored */
