@@ -245,15 +245,24 @@ static int text_parse(struct wit_crawler_robots *r, struct wit_str text) {
     return st;
 }
 
-/* The RFC wants UTF-8, some editors write UTF-16. It has a mark, or else a NUL beside its first
- * letter. NULL: it is neither. */
+/* Are the first two units of UTF-16 ASCII, with their NULs at `at`? */
+static bool is_utf16(struct wit_str text, size_t at) {
+    return text.len >= 4 && !text.data[at] && !text.data[at + 2] && text.data[1 - at] &&
+           text.data[3 - at];
+}
+
+/* The RFC wants UTF-8, some editors write UTF-16. It has a mark, or else a NUL beside each of its
+ * first letters; a NUL by itself is a stray byte, before which rules must not vanish. NULL: it is
+ * neither. */
 static const struct wit_charset *utf16_of(struct wit_str *text) {
     size_t bom_bytes = 0;
     const struct wit_charset *charset = wit_charset_from_bom(*text, &bom_bytes);
     *text = wit_str_slice(*text, bom_bytes, text->len);
-    if (charset || text->len < 2 || !text->data[0] == !text->data[1])
+    if (charset)
         return charset == wit_charset_utf8() ? NULL : charset;
-    return wit_charset_find(text->data[0] ? WIT_STR("utf-16le") : WIT_STR("utf-16be"));
+    return is_utf16(*text, 1)   ? wit_charset_find(WIT_STR("utf-16le"))
+           : is_utf16(*text, 0) ? wit_charset_find(WIT_STR("utf-16be"))
+                                : NULL;
 }
 
 static int utf16_parse(struct wit_crawler_robots *r, struct wit_str text,

@@ -320,7 +320,7 @@ page("link-schemes", "links to everything but the web", "read",
          b"javascript:alert(1)", b"data:text/html,x", b"file:///etc/passwd", b"ftp://127.0.0.2/x",
          b"gopher://127.0.0.2", b"blob:http://127.0.0.2/x", b"ws://127.0.0.2", b"//[::1",
          b"\x00"))),
-     requests=4)
+     requests=5)
 page("image-schemes", "images from everything but the web", "read",
      html(PAGE + b"".join(b"<img src='%s' alt='scheme-words'>" % u for u in (
          b"javascript:alert(1)", b"data:image/png;base64,AAAA", b"file:///etc/passwd",
@@ -538,9 +538,9 @@ dns("dns-long-alias", "an alias of 250 bytes", "read",
 picture("dns-rebind", "allowed for the page, forbidden for its image twelve seconds later",
         "address_denied", image(png("rebound")), zone=first_then("127.0.0.1", "127.0.0.2"),
         wait=12, seconds=SLOW)
-page("names-flood", "200 images at random names that do not exist", "read",
+page("names-flood", "60 images at random names that do not exist", "read",
      html(PAGE + b"".join(b"<img src='http://n%d.names-flood.test:{PRT}/x' alt='flood'>" % i
-                          for i in range(200))),
+                          for i in range(60))), seconds=SLOW,  # at the pace of its own answers
      zone=lambda name, kind, times: "nxdomain" if name.startswith("n") and name[1].isdigit()
      else always(("A", "127.0.0.1"))(name, kind, times))
 page("names-long", "images at names that are too long", "read",
@@ -577,7 +577,7 @@ robots("robots-429", "429", "robots_unreachable",
 robots("robots-404", "404", "read", response(status=404))
 robots("robots-bom", "begins with a byte order mark", "robots_denied",
        response(b"\xef\xbb\xbf" + DENY, TEXT))
-robots("robots-utf16", "UTF-16, which is no robots.txt", "read",
+robots("robots-utf16", "UTF-16, with a mark", "robots_denied",
        response(DENY.decode().encode("utf-16"), TEXT))
 robots("robots-html", "a page instead", "read", response(PAGE))
 robots("robots-binary", "random bytes", "read", response(CHANCE.randbytes(400000), TEXT))
@@ -638,11 +638,11 @@ space("space-slashes", "slashes that grow", "link trap_repeats",
 space("space-session", "a new session id with each visit", "few requests",
       lambda path, host: link(*[f"/{n}?PHPSESSID={CHANCE.getrandbits(128):032x}" for n in "abc"],
                               f"/d;jsessionid={CHANCE.getrandbits(128):032X}",
-                              f"/e?sid={CHANCE.getrandbits(128):032x}&x=1"), requests=8)
+                              f"/e?sid={CHANCE.getrandbits(128):032x}&x=1"), requests=9)
 space("space-hosts", "ever new subdomains", "link domain_full",
       lambda path, host: link(*[f"http://s{CHANCE.getrandbits(60)}.space-hosts.test:"
                                 f"{host.rsplit(':', 1)[-1]}/" for _ in range(5)]),
-      requests=3 * PAGES_MOST + 20)
+      requests=4 * PAGES_MOST + 20)  # each host has a robots.txt, a tdmrep.json and a picture
 space("space-farm", "pages that all look alike", "domain domain_not_novel",
       lambda path, host: link(*[f"/{CHANCE.getrandbits(60)}" for _ in range(20)]),
       requests=BARREN_MOST + 10)

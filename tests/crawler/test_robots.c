@@ -412,6 +412,10 @@ static void utf16_is_read_with_a_mark_and_without(void **state) {
     struct wit_crawler_robots *r = robots_of(wit_str_of(odd, sizeof odd - 1));
     assert_false(wit_crawler_robots_allows(r, WIT_STR("bot"), WIT_STR("/a")));
     wit_crawler_robots_destroy(r);
+    static const char stray[] = "\0\nUser-agent: *\nDisallow: /\n"; /* no UTF-16: it denies */
+    r = robots_of(wit_str_of(stray, sizeof stray - 1));
+    assert_false(wit_crawler_robots_allows(r, WIT_STR("bot"), WIT_STR("/")));
+    wit_crawler_robots_destroy(r);
 }
 
 /* ---- the work of asking --------------------------------------------------------------------- */
