@@ -577,7 +577,7 @@ static void the_server_sees_the_delay(void **state) {
 
 /* Three domains on one address: each keeps its own delay, and all together the address's. */
 static void domains_on_one_address_wait_for_each_other(void **state) {
-    enum { IP_DELAY_MS = 40, SLACK_MS = 30, SEEN_MOST = 64, REQUESTS = 9 };
+    enum { IP_DELAY_MS = 100, SLACK_MS = 200, SEEN_MOST = 64, REQUESTS = 9 };
     static const struct dns_record records[] = { { "a.test", "127.0.0.1", 60, NULL },
                                                  { "b.test", "127.0.0.1", 60, NULL },
                                                  { "c.test", "127.0.0.1", 60, NULL } };
@@ -615,7 +615,7 @@ static void domains_on_one_address_wait_for_each_other(void **state) {
         for (size_t i = 1; i < n && !own; i++)
             assert_true(seen[i].at_ms - seen[0].at_ms + SLACK_MS >= i * IP_DELAY_MS);
         if (own)
-            assert_true(wit_clock_ms() - start_ms < 2000);
+            assert_true(wit_clock_ms() - start_ms < 8000); /* four turns */
         world_stop(&w);
     }
     dns_server_stop(dns);
