@@ -392,9 +392,9 @@ picture("png-chunks", "100,000 empty chunks", "kept",
         image(png("chunks", before=chunk(b"teSt", b"") * 100000)))
 picture("png-zip", "a PNG with an archive behind its end", "kept",
         image(png("zip") + b"PK\x03\x04" + bytes(1000) + b"PK\x05\x06" + bytes(18)))
-picture("gif", "a GIF that is a script too", "image_gif",
+picture("gif", "a GIF that is a script too", "image_broken",
         image(b"GIF89a/*\x01\x00\x80\x00\x00" + b"*/=1;alert(1)//;", "image/gif"))
-picture("webp", "the head of a WebP", "image_webp",
+picture("webp", "the head of a WebP", "image_broken",
         image(b"RIFF\xff\xff\xff\x7fWEBPVP8L\xff\xff\xff\x7f/" + bytes(20), "image/webp"))
 picture("svg", "an SVG with a script", "not_an_image",
         image(b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
