@@ -48,8 +48,8 @@ struct polite_turn {
 enum polite_step polite_next(struct polite *p, uint64_t now_ms, struct polite_turn *turn);
 uint64_t polite_due_ms(const struct polite *p); /* UINT64_MAX: not by the passing of time */
 
-/* A request to the origin that was begun leaves at this time, later than its turn was: the delay
- * counts from then. */
+/* A request to the origin that was begun leaves at this time, or has left then, later than its turn
+ * was: the delay counts from then. An earlier time changes nothing. */
 void polite_leaves(struct polite *p, struct polite_origin *o, uint64_t at_ms);
 /* How long an answer of the origin took: pace.h. Before what ends the request. */
 void polite_took(struct polite *p, struct polite_origin *o, uint32_t elapsed_ms);

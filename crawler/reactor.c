@@ -379,6 +379,7 @@ static void on_response(void *user, struct wit_net_response *response) {
         crawl_task_destroy(t);
         return;
     }
+    polite_leaves(r->polite, t->origin, response->sent_ms);
     uint64_t retry_after_ms = is_overload(response->status) ? retry_after_of(response) : 0;
     if (response->status)
         polite_took(r->polite, t->origin, response->elapsed_ms);
@@ -582,6 +583,7 @@ static void on_robots(void *user, struct wit_net_response *response) {
         robots_fetch_destroy(f);
         return;
     }
+    polite_leaves(r->polite, f->origin, response->sent_ms);
     if (response->status)
         polite_took(r->polite, f->origin, response->elapsed_ms);
     crawl_limits_received(r->cfg.limits, response->wire_bytes, wit_clock_ms());

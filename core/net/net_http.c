@@ -143,12 +143,24 @@ static void easy_release(struct net_fetch *f) {
     f->resolve = f->header_lines = NULL;
 }
 
+/* When the request left: libcurl counts from its own start, so backwards from now. */
+static uint64_t sent_ms_of(const struct net_fetch *f) {
+    curl_off_t left_us = 0, total_us = 0;
+    curl_easy_getinfo(f->easy, CURLINFO_PRETRANSFER_TIME_T, &left_us);
+    curl_easy_getinfo(f->easy, CURLINFO_TOTAL_TIME_T, &total_us);
+    if (left_us <= 0)
+        return 0;
+    return wit_clock_ms() - (total_us > left_us ? (uint64_t)(total_us - left_us) / 1000 : 0);
+}
+
 /* From a loop callback only, so the caller of wit_net_fetch has long got its 0. */
 static void fetch_end(struct net_fetch *f, const char *reason) {
     struct wit_net *net = f->net;
     curl_off_t received = 0;
     long header_size = 0;
+    uint64_t sent_ms = 0;
     if (f->easy) {
+        sent_ms = sent_ms_of(f);
         curl_easy_getinfo(f->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
         curl_easy_getinfo(f->easy, CURLINFO_HEADER_SIZE, &header_size);
     }
@@ -170,6 +182,7 @@ static void fetch_end(struct net_fetch *f, const char *reason) {
         .headers = wit_buf_view(&f->headers),
         .wire_bytes = (uint64_t)received + (uint64_t)header_size,
         .elapsed_ms = (uint32_t)(wit_clock_ms() - f->start_ms),
+        .sent_ms = sent_ms,
     };
     net->depth++;
     f->done(f->user, &response);

@@ -160,6 +160,8 @@ struct wit_net_response {
     struct wit_str headers;      /* "name: value\n" lines, names in lower case; lent for the call */
     uint64_t wire_bytes;         /* received, header and body */
     uint32_t elapsed_ms;
+    uint64_t sent_ms; /* when it left, by wit_clock_ms: names and connections take their time; 0: it
+                       * did not */
 };
 typedef void (*wit_net_done_fn)(void *user, struct wit_net_response *response);
 

@@ -617,6 +617,24 @@ static void rules_refuse_by_path_and_by_origin(void **state) {
     polite_destroy(f.p);
 }
 
+/* A name or a connection takes its time: the server sees the request when it leaves. */
+static void the_delay_counts_from_when_a_request_left(void **state) {
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    begin(&f);
+    struct crawl_task *a = push(&f, "http://x.test/a", 0), *b = push(&f, "http://x.test/b", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    polite_leaves(f.p, f.turn.origin, 800);
+    rules(&f, "User-agent: *\nCrawl-delay: 2\n", 900);
+    expect(&f, 2799, POLITE_NOTHING); /* the longer delay, from the same moment */
+    expect_fetch(&f, 2800, a);
+    polite_leaves(f.p, a->origin, 0); /* it never left: its turn counts */
+    done(&f, a, 2900);
+    expect(&f, 4799, POLITE_NOTHING);
+    expect_fetch(&f, 4800, b);
+    done(&f, b, 4800);
+    polite_destroy(f.p);
+}
+
 static void subdomains_share_the_delay(void **state) {
     struct fixture f = { .cfg = wit_crawler_config_default() };
     begin(&f);
@@ -1042,6 +1060,7 @@ int main(void) {
         cmocka_unit_test(a_frontier_keeps_the_feeds_position),
         cmocka_unit_test(robots_come_first_and_count_as_a_request),
         cmocka_unit_test(rules_refuse_by_path_and_by_origin),
+        cmocka_unit_test(the_delay_counts_from_when_a_request_left),
         cmocka_unit_test(subdomains_share_the_delay),
         cmocka_unit_test(crawl_delay_is_obeyed_and_bounded),
         cmocka_unit_test(concurrency_is_a_ceiling),

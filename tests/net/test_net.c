@@ -45,6 +45,8 @@ static void handle(void *user, const struct test_request *req, struct test_reply
         reply->status = 302, reply->headers = "Location: http://10.0.0.1/\r\n";
     else if (strcmp(p, "/drip") == 0)
         reply->drip_ms = 300;
+    else if (strcmp(p, "/tardy") == 0)
+        reply->wait_ms = 300;
     else if (strcmp(p, "/late") == 0)
         reply->hang = true;
     else if (strcmp(p, "/endless") == 0)
@@ -125,6 +127,7 @@ struct outcome {
     unsigned addresses_asked, headers_asked;
     struct wit_net_address address;
     const char *verdict;
+    uint64_t sent_ms;
 };
 
 static void on_done(void *user, struct wit_net_response *r) {
@@ -136,6 +139,7 @@ static void on_done(void *user, struct wit_net_response *r) {
     o->body_len = r->body.len;
     o->elapsed_ms = r->elapsed_ms;
     o->wire_bytes = r->wire_bytes;
+    o->sent_ms = r->sent_ms;
     snprintf(o->body, sizeof o->body, "%.*s", WIT_STR_FMT(wit_buf_view(&r->body)));
     snprintf(o->headers, sizeof o->headers, "%.*s", WIT_STR_FMT(r->headers));
     if (o->calls == o->expected)
@@ -341,6 +345,19 @@ static void test_headers_can_refuse_the_body(void **state) {
     assert_int_equal(missing.headers_asked, 0);
 }
 
+static void test_says_when_it_left(void **state) {
+    struct fixture *f = *state;
+    char url[256];
+    uint64_t start = wit_clock_ms();
+    struct outcome o = ask(f, "good.test", "/tardy"); /* answers after 300 ms */
+    assert_null(o.reason);
+    assert_in_range(o.sent_ms, start, wit_clock_ms() - 250);
+    url_make(url, sizeof url, f, "127.0.0.1", "/late");
+    assert_string_equal(ask_url(f->net, url, 300).reason, "timeout");
+    assert_int_equal(ask(f, "nowhere.test", "/").sent_ms, 0);
+    assert_int_equal(ask(f, "10.0.0.1", "/").sent_ms, 0);
+}
+
 static void test_connections_refused_and_hanging(void **state) {
     struct fixture *f = *state;
     struct test_blackhole hole;
@@ -530,6 +547,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_waits_for_its_turn_at_an_address, setup, teardown),
         cmocka_unit_test_setup_teardown(test_waiting_can_be_cancelled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_headers_can_refuse_the_body, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_says_when_it_left, setup, teardown),
         cmocka_unit_test_setup_teardown(test_connections_refused_and_hanging, setup, teardown),
         cmocka_unit_test_setup_teardown(test_denied_addresses_of_a_name_are_left_out, setup,
                                         teardown),
