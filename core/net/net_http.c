@@ -32,6 +32,7 @@ struct net_fetch {
     struct net_dns_wait wait;
     uv_timer_t timer;
     CURL *easy;
+    CURLSH *names; /* as struct net_easy */
     struct curl_slist *resolve, *header_lines;
     char *url;
     char host[NET_HOST_MAX + 1]; /* without brackets */
@@ -127,16 +128,42 @@ static void on_timer_closed(uv_handle_t *handle) {
     free(handle->data);
 }
 
+static void easy_destroy(struct net_easy e) {
+    curl_easy_cleanup(e.easy);
+    curl_share_cleanup(e.names);
+}
+
+/* easy is NULL when there is no memory. */
+static struct net_easy easy_create(void) {
+    struct net_easy e = { curl_easy_init(), curl_share_init() };
+    if (e.easy && e.names &&
+        curl_share_setopt(e.names, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) == CURLSHE_OK &&
+        curl_easy_setopt(e.easy, CURLOPT_SHARE, e.names) == CURLE_OK)
+        return e;
+    easy_destroy(e);
+    return (struct net_easy){ NULL, NULL };
+}
+
+static void easy_acquire(struct net_fetch *f) {
+    struct wit_net *net = f->net;
+    struct net_easy e = net->pool_count ? net->pool[--net->pool_count] : easy_create();
+    f->easy = e.easy;
+    f->names = e.names;
+}
+
 static void easy_release(struct net_fetch *f) {
     struct wit_net *net = f->net;
+    struct net_easy e = { f->easy, f->names };
     if (f->easy) {
         curl_multi_remove_handle(net->multi, f->easy);
-        curl_easy_reset(f->easy);
+        net->transfers -= f->state == FETCH_RECEIVING;
+        curl_easy_reset(f->easy); /* the share stays */
         if (net->pool_count < NET_EASY_POOL_MAX)
-            net->pool[net->pool_count++] = f->easy;
+            net->pool[net->pool_count++] = e;
         else
-            curl_easy_cleanup(f->easy);
+            easy_destroy(e);
         f->easy = NULL;
+        f->names = NULL;
     }
     curl_slist_free_all(f->resolve);
     curl_slist_free_all(f->header_lines);
@@ -221,7 +248,22 @@ static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct cur
         f->denied = true;
         return CURL_SOCKET_BAD;
     }
-    return socket(sa->family, sa->socktype | SOCK_CLOEXEC, sa->protocol);
+    int fd = socket(sa->family, sa->socktype | SOCK_CLOEXEC, sa->protocol);
+    f->net->sockets += fd >= 0;
+    return fd;
+}
+
+/* A connection outlives its request, so `user` is the client. */
+static int on_close_socket(void *user, curl_socket_t fd) {
+    struct wit_net *net = user;
+    net->sockets--;
+    return close(fd);
+}
+
+/* Are there as many idle connections as may be kept? Then this one is closed behind its transfer:
+ * libcurl would look for the oldest of all, each time. */
+static bool is_crowded(const struct wit_net *net) {
+    return net->sockets >= net->transfers + net->cfg.max_connections;
 }
 
 /* libcurl is about to look a name up. Only a literal, which needs no look-up, may pass. */
@@ -342,10 +384,15 @@ static int easy_setup(struct net_fetch *f) {
         SET(CURLOPT_ACCEPT_ENCODING, "gzip");
     if (f->resolve)
         SET(CURLOPT_RESOLVE, f->resolve);
+    SET(CURLOPT_DNS_CACHE_TIMEOUT, (long)NET_EASY_NAMES_S);
     SET(CURLOPT_RESOLVER_START_FUNCTION, on_resolver_start);
     SET(CURLOPT_RESOLVER_START_DATA, f);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     SET(CURLOPT_OPENSOCKETDATA, f);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+    SET(CURLOPT_CLOSESOCKETDATA, f->net);
+    SET(CURLOPT_MAXAGE_CONN, (long)NET_IDLE_S);
+    SET(CURLOPT_FORBID_REUSE, is_crowded(f->net) ? 1L : 0L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)cfg->connect_timeout_ms);
     SET(CURLOPT_LOW_SPEED_LIMIT, (long)cfg->low_speed_bytes);
     SET(CURLOPT_LOW_SPEED_TIME, (long)cfg->low_speed_s);
@@ -398,10 +445,11 @@ out:
 /* Hand over to libcurl. A reason, or NULL when it is on its way. */
 static const char *transfer_start(struct net_fetch *f) {
     struct wit_net *net = f->net;
-    f->easy = net->pool_count ? net->pool[--net->pool_count] : curl_easy_init();
+    easy_acquire(f);
     if (!f->easy || easy_setup(f) < 0 || curl_multi_add_handle(net->multi, f->easy) != CURLM_OK)
         return "no_memory";
     f->state = FETCH_RECEIVING;
+    net->transfers++;
     return NULL;
 }
 
@@ -659,13 +707,13 @@ int net_http_init(struct wit_net *net, struct wit_error *err) {
     curl_multi_setopt(net->multi, CURLMOPT_SOCKETDATA, net);
     curl_multi_setopt(net->multi, CURLMOPT_TIMERFUNCTION, on_timer_wish);
     curl_multi_setopt(net->multi, CURLMOPT_TIMERDATA, net);
-    curl_multi_setopt(net->multi, CURLMOPT_MAXCONNECTS, (long)net->cfg.max_connections);
+    curl_multi_setopt(net->multi, CURLMOPT_MAXCONNECTS, (long)NET_CONNECTIONS_MAX);
     return 0;
 }
 
 void net_http_finish(struct wit_net *net) {
     while (net->pool_count)
-        curl_easy_cleanup(net->pool[--net->pool_count]);
+        easy_destroy(net->pool[--net->pool_count]);
     if (net->multi)
         curl_multi_cleanup(net->multi);
     net->multi = NULL;

@@ -14,8 +14,11 @@
 #define NET_DNS_CACHE_MAX 65536       /* names; about 150 bytes each */
 #define NET_DNS_ADDRESSES_MAX 16      /* of one name; more are not used */
 #define NET_DNS_MIN_TTL_S 10          /* an answer is good for at least this long */
-#define NET_ERROR_BODY_MAX (64 << 10) /* of a response that is not 200: read on, keep the connection */
+#define NET_ERROR_BODY_MAX (64 << 10) /* read on of what is not 200: keeps the connection */
 #define NET_EASY_POOL_MAX 256         /* idle easy handles kept */
+#define NET_IDLE_S 30                 /* a connection kept longer without use is closed */
+#define NET_CONNECTIONS_MAX 1000000   /* libcurl's own bound, not reached: see is_crowded */
+#define NET_EASY_NAMES_S 2 /* libcurl drops our addresses after this; it uses them at once */
 
 struct net_fetch;
 
@@ -54,6 +57,14 @@ int net_address_format(const struct wit_net_address *a, char *out, size_t size);
 
 /* ---- the client (net_loop.c, net_http.c) ---- */
 
+/* A handle of libcurl with a cache of addresses of its own. At the end of every transfer libcurl
+ * walks through the whole cache; one that all share holds every name of the last minute, and the
+ * walk was a third of a crawl's time. */
+struct net_easy {
+    CURL *easy;
+    CURLSH *names;
+};
+
 struct net_list {
     struct net_fetch *first, *last; /* oldest first */
 };
@@ -72,10 +83,11 @@ struct wit_net {
     struct net_dns *dns;
     struct net_list active;
     size_t active_count;
-    CURL *pool[NET_EASY_POOL_MAX];
+    struct net_easy pool[NET_EASY_POOL_MAX];
     size_t pool_count;
-    atomic_size_t held; /* bytes of bodies, received or taken */
-    int depth;          /* inside a completion callback: asserts the rules of the header */
+    size_t transfers, sockets; /* at libcurl: requests; connections, idle ones too */
+    atomic_size_t held;        /* bytes of bodies, received or taken */
+    int depth;                 /* inside a completion callback: asserts the rules of the header */
 };
 
 int net_http_init(struct wit_net *net, struct wit_error *err);
