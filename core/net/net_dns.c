@@ -5,6 +5,9 @@
  * all who want that name wait in the entry. What came back is believed for its TTL (bounded both
  * ways), "no such name" for a configured time, and a failure for a few seconds, so that a thousand
  * URLs of a host whose servers are silent do not wait a thousand times.
+ *
+ * So many lookups run at one time and no more, others queue: a burst of thousands of answers has no
+ * room in a socket's buffer, and what is lost there costs a timeout each.
  */
 #include "net_private.h"
 
@@ -17,7 +20,8 @@ struct name {
     struct net_dns *dns;
     char *host; /* key */
     struct name *older, *newer;
-    bool pending;
+    bool pending; /* queued, or being asked */
+    struct name *next_queued;
     uint64_t expires_ms;
     const char *reason;
     struct wit_net_address *addresses;
@@ -42,8 +46,9 @@ struct net_dns {
     struct watch *watches;
     void *tree; /* tsearch over entries by host */
     struct name *oldest, *newest;
-    size_t entries, pending;
-    bool closing;
+    size_t entries, pending; /* pending: being asked */
+    struct name *queue_first, *queue_last;
+    bool starting, closing;
 };
 
 static int name_compare(const void *a, const void *b) {
@@ -195,6 +200,41 @@ static void name_fill(struct name *e, int status, const struct ares_addrinfo *in
     e->expires_ms = wit_clock_ms() + ttl_ms;
 }
 
+static void on_answer(void *user, int status, int timeouts, struct ares_addrinfo *info);
+
+static void name_ask(struct net_dns *dns, struct name *e) {
+    const struct ares_addrinfo_hints hints = { .ai_flags = ARES_AI_NOSORT,
+                                               .ai_family = AF_UNSPEC,
+                                               .ai_socktype = SOCK_STREAM };
+    e->pending = true;
+    pending_change(dns, +1);
+    ares_getaddrinfo(dns->channel, e->host, NULL, &hints, on_answer, e); /* may answer at once */
+}
+
+/* Ask for what queues, as far as there is room; what nobody waits for any more is not asked for. An
+ * answer that comes at once ends in here again, and leaves the rest to the loop that runs. */
+static void queue_ask(struct net_dns *dns) {
+    if (dns->starting || dns->closing)
+        return;
+    dns->starting = true;
+    while (dns->queue_first && dns->pending < NET_DNS_PENDING_MAX) {
+        struct name *e = dns->queue_first;
+        dns->queue_first = e->next_queued;
+        if (e->waits)
+            name_ask(dns, e);
+        else
+            e->pending = false;
+    }
+    dns->starting = false;
+}
+
+static void queue_enter(struct net_dns *dns, struct name *e) {
+    e->pending = true;
+    e->next_queued = NULL;
+    *(dns->queue_first ? &dns->queue_last->next_queued : &dns->queue_first) = e;
+    dns->queue_last = e;
+}
+
 static void on_answer(void *user, int status, int timeouts, struct ares_addrinfo *info) {
     struct name *e = user;
     struct net_dns *dns = e->dns;
@@ -211,6 +251,7 @@ static void on_answer(void *user, int status, int timeouts, struct ares_addrinfo
     }
     e->pending = false;
     pending_change(dns, -1);
+    queue_ask(dns);
 }
 
 /* ---- for the client ---- */
@@ -221,15 +262,13 @@ int net_dns_lookup(struct net_dns *dns, const char *host, struct net_dns_wait *w
     if (!e)
         return WIT_ENOMEM;
     bool fresh = e->expires_ms > wit_clock_ms();
-    if (!e->pending && !fresh) {
-        const struct ares_addrinfo_hints hints = { .ai_flags = ARES_AI_NOSORT,
-                                                   .ai_family = AF_UNSPEC,
-                                                   .ai_socktype = SOCK_STREAM };
-        e->pending = true;
-        pending_change(dns, +1);
-        ares_getaddrinfo(dns->channel, host, NULL, &hints, on_answer, e); /* may answer at once */
+    if (!fresh && !e->pending) {
+        if (dns->queue_first || dns->pending >= NET_DNS_PENDING_MAX)
+            queue_enter(dns, e);
+        else
+            name_ask(dns, e);
     }
-    if (!e->pending || fresh) {
+    if (fresh || !e->pending) {
         *answer = name_answer(e);
         return 1;
     }
@@ -257,8 +296,10 @@ int net_dns_create(uv_loop_t *loop, const struct wit_net_config *cfg, struct net
                                     .tries = (int)cfg->dns_tries,
                                     .ndomains = 0, /* names are whole: no search list */
                                     .lookups = dns_only,
+                                    .socket_receive_buffer_size = NET_DNS_BUFFER_BYTES,
                                     .sock_state_cb = on_socket_state };
-    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_DOMAINS | ARES_OPT_SOCK_STATE_CB;
+    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_DOMAINS | ARES_OPT_SOCK_STATE_CB |
+               ARES_OPT_SOCK_RCVBUF;
     if (cfg->dns_servers)
         mask |= ARES_OPT_LOOKUPS;
     struct net_dns *dns = calloc(1, sizeof *dns);

@@ -13,12 +13,14 @@
 #define NET_HOST_MAX 255              /* RFC 1035, 3.1 */
 #define NET_DNS_CACHE_MAX 65536       /* names; about 150 bytes each */
 #define NET_DNS_ADDRESSES_MAX 16      /* of one name; more are not used */
+#define NET_DNS_PENDING_MAX 1024      /* lookups at one time, of two queries each */
+#define NET_DNS_BUFFER_BYTES 1048576  /* of a socket for answers; the system may give less */
 #define NET_DNS_MIN_TTL_S 10          /* an answer is good for at least this long */
 #define NET_ERROR_BODY_MAX (64 << 10) /* read on of what is not 200: keeps the connection */
 #define NET_EASY_POOL_MAX 256         /* idle easy handles kept */
+#define NET_EASY_NAMES_S 2            /* libcurl keeps our addresses; it needs them at once */
 #define NET_IDLE_S 30                 /* a connection kept longer without use is closed */
-#define NET_CONNECTIONS_MAX 1000000   /* libcurl's own bound, not reached: see is_crowded */
-#define NET_EASY_NAMES_S 2 /* libcurl drops our addresses after this; it uses them at once */
+#define NET_CONNECTIONS_MAX 1000000   /* libcurl's own bound, never reached: see is_crowded */
 
 struct net_fetch;
 
