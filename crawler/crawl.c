@@ -934,10 +934,14 @@ static int start(struct crawl *c, struct wit_error *err) {
     return st < 0 ? st : commit(c, err);
 }
 
-static void stop(struct crawl *c) {
+static void reactors_stop(struct crawl *c) {
     for (unsigned i = 0; c->reactors && i < c->cfg->reactors; i++)
         if (c->reactors[i])
             reactor_stop(c->reactors[i]);
+}
+
+static void stop(struct crawl *c) {
+    reactors_stop(c);
     image_pool_destroy(c->image_pool);
     c->image_pool = NULL;
     crawl_mailbox_finish(&c->results); /* before the reactors, whose bodies it holds */
@@ -977,14 +981,21 @@ static void failed_tell(struct crawl *c) {
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 /* What neither frontier nor collector knows. */
-static void report_complete(const struct crawl *c, struct wit_crawler_report *report) {
+static void report_complete(struct crawl *c, struct wit_crawler_report *report) {
+    struct lateness late = { .total = 0 };
+    reactors_stop(c);
     report->fetched_bytes = c->fetched_bytes;
     report->rows = feed_tell(c).rows;
     report->feed_changed = c->feed_changed;
     report->ignored = c->ignored;
     for (unsigned i = 0; c->reactors && i < c->cfg->reactors; i++)
-        if (c->reactors[i])
+        if (c->reactors[i]) {
             reactor_files(c->reactors[i], &report->robots, &report->tdmrep);
+            reactor_lateness(c->reactors[i], &late);
+        }
+    report->late_p50_ms = lateness_quantile_ms(&late, 0.5);
+    report->late_p99_ms = lateness_quantile_ms(&late, 0.99);
+    report->late_most_ms = late.most_ms;
 }
 
 int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_report *report,

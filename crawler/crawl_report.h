@@ -4,7 +4,7 @@
 
 #include "frontier.h"
 
-/* Everything but fetched_bytes, robots, tdmrep and ignored. On failure *report stays as it was. */
+/* Everything but what is of this run only. On failure *report stays as it was. */
 int crawl_report_fill(struct wit_crawler_report *report, struct frontier *frontier,
                       struct wit_shards_collector *collector, struct wit_error *err);
 

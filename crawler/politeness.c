@@ -84,6 +84,8 @@ struct polite {
     size_t idle_count;
     size_t hand; /* of rules_trim */
     struct polite_totals totals;
+    struct lateness lateness;
+    uint64_t now_ms;    /* the latest time that was told */
     struct wit_url url; /* scratch */
     struct wit_buf origin_name;
 };
@@ -276,7 +278,8 @@ static struct polite_domain *domain_of(struct polite *p, struct wit_str name, ui
 /* Into the heap, out of it, or to the idle ones: whatever its state says. */
 static void domain_settle(struct polite *p, struct polite_domain *d) {
     if (d->queue.count && d->active < d->concurrency) {
-        int st = due_heap_put(&p->due, &d->due, d->next_ms);
+        uint64_t since_ms = d->due.slot ? d->due.at_ms : p->now_ms; /* it waits for its turn */
+        int st = due_heap_put(&p->due, &d->due, since_ms > d->next_ms ? since_ms : d->next_ms);
         (void)st; /* domain_of reserved its place */
     } else {
         due_heap_remove(&p->due, &d->due);
@@ -370,6 +373,7 @@ int polite_push(struct polite *p, struct crawl_task *t, uint64_t now_ms) {
     t->target_len = target.len;
     t->origin = o;
     o->refs++;
+    p->now_ms = now_ms;
     crawl_list_push(&d->queue, t);
     domain_settle(p, d);
     return 0;
@@ -501,11 +505,15 @@ static bool task_step(struct polite *p, struct polite_domain *d, uint64_t now_ms
 }
 
 enum polite_step polite_next(struct polite *p, uint64_t now_ms, struct polite_turn *turn) {
+    p->now_ms = now_ms;
     for (struct due_item *item; (item = due_heap_first(&p->due)) && item->at_ms <= now_ms;) {
         struct polite_domain *d = (struct polite_domain *)item;
         enum polite_step step = POLITE_NOTHING;
+        uint64_t late_ms = now_ms - item->at_ms;
         bool turned = task_step(p, d, now_ms, &step, turn);
         domain_settle(p, d);
+        if (turned && step != POLITE_REFUSED)
+            lateness_note(&p->lateness, late_ms);
         if (turned)
             return step;
     }
@@ -545,6 +553,7 @@ void polite_done(struct polite *p, struct crawl_task *t, enum pace_answer answer
                  uint64_t retry_after_ms, uint64_t now_ms) {
     struct polite_domain *d = t->origin->domain;
     task_leave(t);
+    p->now_ms = now_ms;
     d->active--;
     answer_count(p, d, answer, retry_after_ms, now_ms);
     domain_settle(p, d);
@@ -583,6 +592,7 @@ static void rules_arrived(struct polite *p, struct polite_origin *o, enum origin
 
 void polite_robots_allow(struct polite *p, struct polite_origin *o,
                          struct wit_crawler_robots *robots, size_t robots_bytes, uint64_t now_ms) {
+    p->now_ms = now_ms;
     o->robots = robots;
     o->robots_bytes = robots ? ROBOTS_MEMORY_FACTOR * robots_bytes : 0;
     o->expires_ms = now_ms + RULES_LIFE_MS;
@@ -600,6 +610,7 @@ void polite_robots_allow(struct polite *p, struct polite_origin *o,
 
 void polite_robots_deny(struct polite *p, struct polite_origin *o, const char *reason,
                         uint64_t now_ms) {
+    p->now_ms = now_ms;
     o->reason = reason;
     o->expires_ms = now_ms + DENIAL_LIFE_MS;
     rules_arrived(p, o, ORIGIN_DENIED);
@@ -607,6 +618,7 @@ void polite_robots_deny(struct polite *p, struct polite_origin *o, const char *r
 
 void polite_tdmrep(struct polite *p, struct polite_origin *o, struct wit_crawler_tdmrep *tdmrep,
                    size_t tdmrep_bytes, bool answered, uint64_t now_ms) {
+    p->now_ms = now_ms;
     o->tdmrep = tdmrep;
     o->tdmrep_bytes = tdmrep ? ROBOTS_MEMORY_FACTOR * tdmrep_bytes : 0;
     o->tdm_expires_ms = now_ms + (answered ? RULES_LIFE_MS : DENIAL_LIFE_MS);
@@ -618,6 +630,7 @@ void polite_tdmrep(struct polite *p, struct polite_origin *o, struct wit_crawler
 
 static void file_again(struct polite *p, struct polite_origin *o, unsigned tries, uint64_t wait_ms,
                        uint64_t now_ms) {
+    p->now_ms = now_ms;
     if (now_ms + wait_ms > o->domain->next_ms)
         o->domain->next_ms = now_ms + wait_ms;
     if (o->state == ORIGIN_FETCHING)
@@ -635,6 +648,10 @@ void polite_robots_retry(struct polite *p, struct polite_origin *o, uint64_t wai
 void polite_robots_again(struct polite *p, struct polite_origin *o, uint64_t wait_ms,
                          uint64_t now_ms) {
     file_again(p, o, o->tries, wait_ms, now_ms);
+}
+
+const struct lateness *polite_lateness(const struct polite *p) {
+    return &p->lateness;
 }
 
 struct polite_totals polite_totals(const struct polite *p) {

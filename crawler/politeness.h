@@ -15,6 +15,7 @@
 #define CRAWLER_POLITENESS_H
 
 #include "crawl_task.h"
+#include "lateness.h"
 #include "pace.h"
 
 #define POLITE_TDMREP_PATH "/.well-known/tdmrep.json"
@@ -99,5 +100,7 @@ struct polite_totals {
     size_t busy; /* domains with something queued or on its way */
 };
 struct polite_totals polite_totals(const struct polite *p);
+/* Of the turns to ask for something: how long each came after it might have. */
+const struct lateness *polite_lateness(const struct polite *p);
 
 #endif

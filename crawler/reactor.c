@@ -820,6 +820,10 @@ void reactor_stop(struct reactor *r) {
     r->running = false;
 }
 
+void reactor_lateness(const struct reactor *r, struct lateness *sum) {
+    lateness_add(sum, polite_lateness(r->polite));
+}
+
 void reactor_destroy(struct reactor *r) {
     if (!r)
         return;

@@ -8,6 +8,7 @@
 
 #include "crawl_limits.h"
 #include "crawl_mailbox.h"
+#include "lateness.h"
 
 struct reactor;
 
@@ -40,6 +41,8 @@ void reactor_work_done(struct reactor *r);
 void reactor_body_release(struct reactor *r, size_t bytes);
 /* Ends the thread; nothing comes back any more. What came back stays valid until destroy. */
 void reactor_stop(struct reactor *r);
+/* Adds how late its domains got their turns. After reactor_stop. */
+void reactor_lateness(const struct reactor *r, struct lateness *sum);
 /* Tasks that came back with a body must be destroyed before. NULL is fine. */
 void reactor_destroy(struct reactor *r);
 

@@ -247,8 +247,8 @@ struct wit_crawler_files {
     uint64_t unreachable; /* no answer, after the retries */
 };
 
-/* What the directory holds after the run; earlier runs included, except for fetched_bytes,
- * robots and tdmrep. */
+/* What the directory holds after the run; earlier runs included, except where it says so.
+ */
 struct wit_crawler_report {
     uint64_t pages;      /* read */
     uint64_t sitemaps;   /* of these: sitemaps and feeds */
@@ -258,6 +258,10 @@ struct wit_crawler_report {
     uint64_t candidates; /* logged; a page read twice after a kill logs its own twice */
     uint64_t images, image_bytes, images_refused;
     uint64_t fetched_bytes;                  /* by this run */
+    /* Of this run: how long a domain that might be asked waited until it was; half of the turns,
+     * 99 of 100, and the longest. High when there is more to do than this machine can, or
+     * after a pause. */
+    uint64_t late_p50_ms, late_p99_ms, late_most_ms;
     struct wit_crawler_files robots, tdmrep; /* by this run */
     unsigned ignored;                        /* enum wit_crawler_ignore: by any run */
     bool scope_changed; /* since the last run: links that were left out then are not known */

@@ -318,6 +318,12 @@ static int report_write(const struct options *o, const struct wit_crawler_report
         wit_json_key(&w, "schema");
         wit_json_put_cstr(&w, "wit.crawl/1");
         crawl_report_put(report, selection, &w);
+        wit_json_key(&w, "late_p50_ms");
+        wit_json_put_u64(&w, report->late_p50_ms);
+        wit_json_key(&w, "late_p99_ms");
+        wit_json_put_u64(&w, report->late_p99_ms);
+        wit_json_key(&w, "late_most_ms");
+        wit_json_put_u64(&w, report->late_most_ms);
         wit_json_object_end(&w);
         wit_buf_append_byte(&out, '\n');
     } else {

@@ -635,6 +635,36 @@ static void the_delay_counts_from_when_a_request_left(void **state) {
     polite_destroy(f.p);
 }
 
+/* A domain is due when its delay is over, or when it gets something to do after that. */
+static void lateness_is_what_a_due_domain_waits(void **state) {
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    begin(&f);
+    struct crawl_task *a = push(&f, "http://x.test/a", 100), *b = push(&f, "http://x.test/b", 100);
+    expect(&f, 130, POLITE_ROBOTS); /* 30 late */
+    polite_robots_allow(f.p, f.turn.origin, NULL, 0, 140);
+    expect_fetch(&f, 1130, a); /* in time */
+    done(&f, a, 1200);
+    expect_fetch(&f, 2137, b); /* 7 late */
+    done(&f, b, 2200);
+    struct crawl_task *c = push(&f, "http://x.test/c", 9000);
+    expect_fetch(&f, 9001, c); /* 1 late */
+    done(&f, c, 9002);
+    const struct lateness *late = polite_lateness(f.p);
+    assert_int_equal(late->total, 4);
+    assert_int_equal(late->most_ms, 30);
+    assert_int_equal(lateness_quantile_ms(late, 0.5), 4);
+    assert_int_equal(lateness_quantile_ms(late, 0.75), 8);
+    assert_int_equal(lateness_quantile_ms(late, 1), 30);
+    struct lateness wide = { .total = 0 };
+    for (uint64_t ms = 1; ms < 1000000; ms += 7)
+        lateness_note(&wide, ms);
+    lateness_note(&wide, UINT64_MAX);
+    assert_in_range(lateness_quantile_ms(&wide, 0.0005), 500, 504);
+    assert_in_range(lateness_quantile_ms(&wide, 0.1), 100000, 112500);
+    assert_in_range(lateness_quantile_ms(&wide, 0.9), 900000, 1000000);
+    polite_destroy(f.p);
+}
+
 static void subdomains_share_the_delay(void **state) {
     struct fixture f = { .cfg = wit_crawler_config_default() };
     begin(&f);
@@ -1061,6 +1091,7 @@ int main(void) {
         cmocka_unit_test(robots_come_first_and_count_as_a_request),
         cmocka_unit_test(rules_refuse_by_path_and_by_origin),
         cmocka_unit_test(the_delay_counts_from_when_a_request_left),
+        cmocka_unit_test(lateness_is_what_a_due_domain_waits),
         cmocka_unit_test(subdomains_share_the_delay),
         cmocka_unit_test(crawl_delay_is_obeyed_and_bounded),
         cmocka_unit_test(concurrency_is_a_ceiling),
