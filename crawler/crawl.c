@@ -69,6 +69,7 @@ struct crawl {
     uint64_t committed_ms, progress_ms;
     bool changed;     /* since the last commit */
     unsigned ignored; /* enum wit_crawler_ignore: by this run and those before */
+    bool goes_on;     /* after an earlier run */
 };
 
 struct wit_crawler_config wit_crawler_config_default(void) {
@@ -802,6 +803,8 @@ static int frontier_begin(struct crawl *c, struct wit_error *err) {
         limits.number_most = 0; /* nothing before the first round begins */
     limits.depth_most = c->cfg->max_depth;
     frontier_limit(c->frontier, &limits);
+    const struct frontier_totals known = frontier_totals(c->frontier);
+    c->goes_on = known.waiting + known.read + known.refused > 0;
     return 0;
 }
 
@@ -876,6 +879,7 @@ static int reactors_start(struct crawl *c, struct wit_error *err) {
         .limits = c->limits,
         .images = c->image_pool,
         .max_held_bytes = cfg->max_held_bytes / cfg->reactors,
+        .goes_on = c->goes_on,
     };
     int st = 0;
     c->reactors = wit_alloc_array(cfg->reactors, sizeof(struct reactor *));

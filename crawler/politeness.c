@@ -85,7 +85,8 @@ struct polite {
     size_t hand; /* of rules_trim */
     struct polite_totals totals;
     struct lateness lateness;
-    uint64_t now_ms;    /* the latest time that was told */
+    uint64_t now_ms; /* the latest time that was told */
+    uint64_t went_on_ms; /* of polite_go_on; 0: nobody asked before us */
     struct wit_url url; /* scratch */
     struct wit_buf origin_name;
 };
@@ -268,6 +269,10 @@ static struct polite_domain *domain_of(struct polite *p, struct wit_str name, ui
     d->name_len = name.len;
     memcpy(d->name, name.data, name.len);
     limits_set(p->cfg, d);
+    if (p->went_on_ms) {
+        d->last_ms = p->went_on_ms;
+        d->next_ms = p->went_on_ms + d->delay_ms;
+    }
     d->next_in_bucket = *bucket;
     *bucket = d;
     p->totals.domains++;
@@ -336,6 +341,10 @@ int polite_create(const struct wit_crawler_config *cfg, struct polite **out,
     p->origin_name = (struct wit_buf)WIT_BUF_INIT(WIT_URL_MAX_BYTES);
     *out = p;
     return 0;
+}
+
+void polite_go_on(struct polite *p, uint64_t now_ms) {
+    p->went_on_ms = now_ms;
 }
 
 void polite_destroy(struct polite *p) {

@@ -26,6 +26,9 @@ struct polite;
  * max_wait_ms, max_rests. Borrows it. */
 int polite_create(const struct wit_crawler_config *cfg, struct polite **out, struct wit_error *err);
 void polite_destroy(struct polite *p); /* with the tasks that queue */
+/* A crawl that ended, perhaps a moment before this time, may have asked any domain until then: its
+ * delay runs from here. Before the first push. */
+void polite_go_on(struct polite *p, uint64_t now_ms);
 
 /* Queue by the task's address. WIT_EFORMAT (no http URL), WIT_ELIMIT (over
  * WIT_NET_URL_MAX_BYTES), WIT_ENOMEM: the task stays the caller's.

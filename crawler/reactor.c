@@ -758,6 +758,8 @@ int reactor_create(const struct reactor_config *cfg, struct reactor **out, struc
     int st = crawl_mailbox_init(&r->inbox, err);
     if (st >= 0)
         st = polite_create(cfg->crawl, &r->polite, err);
+    if (st >= 0 && cfg->goes_on)
+        polite_go_on(r->polite, wit_clock_ms());
     if (st >= 0)
         st = client_create(r, err);
     if (st >= 0) {

@@ -20,6 +20,7 @@ struct reactor_config {
     struct image_pool *images;              /* NULL: images go to the results as they are */
     uint32_t max_in_flight;                 /* of this reactor */
     size_t max_held_bytes;
+    bool goes_on; /* an earlier run may have asked until now */
 };
 
 /* Starts the thread. WIT_EINVAL, WIT_ENOMEM, WIT_EIO. */

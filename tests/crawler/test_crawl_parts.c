@@ -635,6 +635,21 @@ static void the_delay_counts_from_when_a_request_left(void **state) {
     polite_destroy(f.p);
 }
 
+static void a_crawl_that_goes_on_waits_one_delay(void **state) {
+    static const struct wit_crawler_host mine = { "mine.test", 0, 8 };
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    f.cfg.hosts = &mine;
+    f.cfg.host_count = 1;
+    begin(&f);
+    polite_go_on(f.p, 5000);
+    push(&f, "http://x.test/", 5001);
+    push(&f, "http://mine.test/", 5001);
+    expect(&f, 5001, POLITE_ROBOTS); /* of mine.test */
+    expect(&f, 5999, POLITE_NOTHING);
+    expect(&f, 6000, POLITE_ROBOTS);
+    polite_destroy(f.p);
+}
+
 /* A domain is due when its delay is over, or when it gets something to do after that. */
 static void lateness_is_what_a_due_domain_waits(void **state) {
     struct fixture f = { .cfg = wit_crawler_config_default() };
@@ -1091,6 +1106,7 @@ int main(void) {
         cmocka_unit_test(robots_come_first_and_count_as_a_request),
         cmocka_unit_test(rules_refuse_by_path_and_by_origin),
         cmocka_unit_test(the_delay_counts_from_when_a_request_left),
+        cmocka_unit_test(a_crawl_that_goes_on_waits_one_delay),
         cmocka_unit_test(lateness_is_what_a_due_domain_waits),
         cmocka_unit_test(subdomains_share_the_delay),
         cmocka_unit_test(crawl_delay_is_obeyed_and_bounded),

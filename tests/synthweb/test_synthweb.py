@@ -113,6 +113,18 @@ class SynthWebTest(unittest.TestCase):
             kills += 1
             web.ask("/restart")
 
+    def test_the_delay_outlives_a_kill(self):
+        with Web(self.dir, domains=60, pages=16, delay_ms=1000) as web:
+            for _ in range(3):
+                p = self.start(web, 1000)
+                time.sleep(3)
+                p.kill()
+                p.communicate()
+                web.ask("/restart")
+            ledger = web.ask("/summary")
+            self.assertGreater(ledger["requests"], 200)
+            self.assertEqual({k: n for k, n in ledger["breaches"].items() if n}, {})
+
     def test_killed_every_five_seconds(self):
         # On a busy machine a request may leave tens of milliseconds after the crawler thought so.
         delay_ms, tolerance_ms = 150, 75
