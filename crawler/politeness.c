@@ -7,13 +7,14 @@
 #include <stdlib.h>
 
 enum {
-    BUCKETS = 16384,              /* of the table of domains, by hash */
-    IDLE_MOST = 4096,             /* domains kept with nothing to do, for their rules and clocks */
-    IDLE_RESTED_MOST = 16384,     /* up to so many, those that had to rest are kept */
-    IDLE_LOOKED_MOST = 64,        /* kept ones looked at in one turn */
-    ORIGINS_MOST = 256,           /* of one domain: its subdomains and ports */
-    ROBOTS_MOST_BYTES = 64 << 20, /* of rules, estimated */
-    ROBOTS_MEMORY_FACTOR = 4,     /* parsed rules to their text */
+    BUCKETS = 16384,               /* of the table of domains, by hash */
+    IDLE_MOST = 4096,              /* domains kept with nothing to do, for their rules and clocks */
+    IDLE_RESTED_MOST = 16384,      /* up to so many, those that had to rest are kept */
+    IDLE_LOOKED_MOST = 64,         /* kept ones looked at in one turn */
+    ORIGINS_MOST = 256,            /* of one domain: its subdomains and ports */
+    ROBOTS_MOST_BYTES = 128 << 20, /* of rules, estimated */
+    ROBOTS_MEMORY_FACTOR = 4,      /* parsed rules to their text */
+    ROBOTS_LEAST_BYTES = 1500,     /* of rules without a word */
     CRAWL_DELAY_MOST_MS = 300000,
     RULES_LIFE_MS = 24 * 3600 * 1000, /* RFC 9309, 2.4 */
     DENIAL_LIFE_MS = 3600 * 1000,
@@ -85,9 +86,9 @@ struct polite {
     size_t hand; /* of rules_trim */
     struct polite_totals totals;
     struct lateness lateness;
-    uint64_t now_ms; /* the latest time that was told */
+    uint64_t now_ms;     /* the latest time that was told */
     uint64_t went_on_ms; /* of polite_go_on; 0: nobody asked before us */
-    struct wit_url url; /* scratch */
+    struct wit_url url;  /* scratch */
     struct wit_buf origin_name;
 };
 
@@ -603,7 +604,7 @@ void polite_robots_allow(struct polite *p, struct polite_origin *o,
                          struct wit_crawler_robots *robots, size_t robots_bytes, uint64_t now_ms) {
     p->now_ms = now_ms;
     o->robots = robots;
-    o->robots_bytes = robots ? ROBOTS_MEMORY_FACTOR * robots_bytes : 0;
+    o->robots_bytes = robots ? ROBOTS_LEAST_BYTES + ROBOTS_MEMORY_FACTOR * robots_bytes : 0;
     o->expires_ms = now_ms + RULES_LIFE_MS;
     p->totals.robots_bytes += o->robots_bytes;
     int64_t delay_ms = robots ? wit_crawler_robots_crawl_delay_ms(robots, p->agent) : -1;

@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-enum { BLOCK_BYTES = 64 * 1024 };
+/* Each block is twice the one before: a hundred thousand small arenas are small. */
+enum { BLOCK_LEAST_BYTES = 1024, BLOCK_MOST_BYTES = 64 * 1024 };
 
 struct block {
     struct block *next;
@@ -13,13 +14,16 @@ struct block {
 
 struct wit_arena {
     size_t max_bytes, used;
+    size_t block_bytes; /* of the next block */
     struct block *first, *current;
 };
 
 struct wit_arena *wit_arena_create(size_t max_bytes) {
     struct wit_arena *a = calloc(1, sizeof *a);
-    if (a)
+    if (a) {
         a->max_bytes = max_bytes;
+        a->block_bytes = BLOCK_LEAST_BYTES;
+    }
     return a;
 }
 
@@ -54,11 +58,13 @@ void *wit_arena_alloc(struct wit_arena *a, size_t size, size_t align) {
     }
     if (!p) {
         size_t room = size > SIZE_MAX - align ? 0 : size + align;
-        if (room < BLOCK_BYTES)
-            room = BLOCK_BYTES;
+        if (room < a->block_bytes)
+            room = a->block_bytes;
         struct block *b = room > SIZE_MAX - sizeof *b ? NULL : malloc(sizeof *b + room);
         if (!b)
             return NULL;
+        if (a->block_bytes < BLOCK_MOST_BYTES)
+            a->block_bytes *= 2;
         *b = (struct block){ .next = NULL, .size = room };
         if (a->current) {
             b->next = a->current->next;

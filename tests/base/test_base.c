@@ -2,6 +2,7 @@
 #include "base/wit_base.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -47,6 +48,20 @@ static void buffer_stops_at_its_ceiling(void **state) {
     assert_int_equal(wit_buf_printf(&b, "%d", 42), 0);
     assert_true(wit_str_eq(wit_buf_view(&b), WIT_STR("42")));
     wit_buf_finish(&b);
+}
+
+/* The rules of a hundred thousand sites have an arena each. */
+static void small_arenas_are_small(void **state) {
+    enum { COUNT = 1000 };
+    struct wit_arena *arenas[COUNT];
+    size_t before = mallinfo2().uordblks; /* says nothing under a sanitizer: 0 */
+    for (size_t i = 0; i < COUNT; i++) {
+        arenas[i] = wit_arena_create(1 << 20);
+        assert_non_null(wit_arena_alloc(arenas[i], 100, 8));
+    }
+    assert_true(mallinfo2().uordblks - before < COUNT * 1500);
+    for (size_t i = 0; i < COUNT; i++)
+        wit_arena_destroy(arenas[i]);
 }
 
 static void arena_is_bounded_and_aligned(void **state) {
@@ -466,6 +481,7 @@ int main(void) {
         cmocka_unit_test(error_cuts_a_long_context),
         cmocka_unit_test(buffer_stops_at_its_ceiling),
         cmocka_unit_test(arena_is_bounded_and_aligned),
+        cmocka_unit_test(small_arenas_are_small),
         cmocka_unit_test(strings_compare_and_search),
         cmocka_unit_test(numbers_are_parsed_whole),
         cmocka_unit_test(hash_is_xxh3_128_in_canonical_order),

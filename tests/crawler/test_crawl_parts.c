@@ -930,7 +930,7 @@ static void rules_have_a_ceiling(void **state) {
         expect(&f, (uint64_t)i, POLITE_ROBOTS);
         must(wit_crawler_robots_parse("User-agent: *\nAllow: /\n", 24, &robots, &err));
         polite_robots_allow(f.p, f.turn.origin, robots, BODY_BYTES, (uint64_t)i);
-        assert_true(polite_totals(f.p).robots_bytes <= (size_t)72 << 20);
+        assert_true(polite_totals(f.p).robots_bytes <= (size_t)136 << 20);
         expect(&f, (uint64_t)i, POLITE_FETCH);
         done(&f, f.turn.task, (uint64_t)i);
     }
