@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 enum {
-    BUCKETS = 16384,               /* of the table of domains, by hash */
-    IDLE_MOST = 4096,              /* domains kept with nothing to do, for their rules and clocks */
-    IDLE_RESTED_MOST = 16384,      /* up to so many, those that had to rest are kept */
+    BUCKETS = 131072,              /* of the table of domains, by hash */
+    IDLE_MOST = 131072,            /* domains kept with nothing to do, for their rules and clocks */
+    IDLE_RESTED_MOST = 262144,     /* up to so many, those that had to rest are kept */
     IDLE_LOOKED_MOST = 64,         /* kept ones looked at in one turn */
     ORIGINS_MOST = 256,            /* of one domain: its subdomains and ports */
     ROBOTS_MOST_BYTES = 128 << 20, /* of rules, estimated */
