@@ -63,6 +63,10 @@ static enum synth_life life_of(const struct synth_world *w, uint32_t domain) {
                                         : (enum synth_life)(SYNTH_NXDOMAIN + (x >> 32) % 4);
 }
 
+static bool domain_is_faulty(uint32_t domain) {
+    return domain % SYNTH_FAULTY_ONE_IN == 0;
+}
+
 static enum synth_robots robots_of(const struct synth_world *w, uint32_t domain) {
     static const struct {
         uint32_t below;
@@ -72,11 +76,16 @@ static enum synth_robots robots_of(const struct synth_world *w, uint32_t domain)
         { 950, SYNTH_ROBOTS_DELAY }, { 960, SYNTH_ROBOTS_NOTHING }, { 970, SYNTH_ROBOTS_FAILS },
         { 980, SYNTH_ROBOTS_BUSY },  { 1000, SYNTH_ROBOTS_MOVED },
     };
-    uint64_t x = draw(w, SALT_ROBOTS, domain, 0, 0) % 1000;
+    uint64_t x = draw(w, SALT_ROBOTS, domain, 0, 0);
+    bool faulty = domain_is_faulty(domain);
     size_t i = 0;
-    while (x >= table[i].below)
+    if (faulty && x >> 32 & 1)
+        return x >> 33 & 1 ? SYNTH_ROBOTS_FAILS : SYNTH_ROBOTS_BUSY;
+    while (x % 1000 >= table[i].below)
         i++;
-    return table[i].robots;
+    enum synth_robots robots = table[i].robots;
+    bool other = robots == SYNTH_ROBOTS_FAILS || robots == SYNTH_ROBOTS_BUSY;
+    return (faulty && robots == SYNTH_ROBOTS_DELAY) || other ? SYNTH_ROBOTS_ALL : robots;
 }
 
 struct synth_domain synth_domain_of(const struct synth_world *w, uint32_t domain) {
@@ -337,10 +346,13 @@ enum synth_page_kind synth_page_kind_of(const struct synth_world *w, uint32_t do
         { 60, SYNTH_PAGE_NOAI }, { 63, SYNTH_PAGE_NOFOLLOW },
     };
     uint64_t x = draw(w, SALT_PAGE_KIND, domain, page, 0) % 1000;
-    for (size_t i = 0; page && i < WIT_COUNT_OF(table); i++)
-        if (x < table[i].below)
-            return table[i].kind;
-    return SYNTH_PAGE_PLAIN;
+    size_t i = 0;
+    while (i < WIT_COUNT_OF(table) && x >= table[i].below)
+        i++;
+    if (page == 0 || i == WIT_COUNT_OF(table))
+        return SYNTH_PAGE_PLAIN;
+    bool fault = table[i].kind >= SYNTH_PAGE_FAILS && table[i].kind <= SYNTH_PAGE_CUT;
+    return fault && !domain_is_faulty(domain) ? SYNTH_PAGE_PLAIN : table[i].kind;
 }
 
 uint32_t synth_page_hops(const struct synth_world *w, uint32_t domain, uint32_t page) {
@@ -382,7 +394,9 @@ enum synth_image_kind synth_image_kind_of(const struct synth_world *w, uint32_t 
     uint64_t x = draw(w, SALT_IMAGE_KIND, domain, page, number) % 1000;
     for (size_t i = 0; i < WIT_COUNT_OF(table); i++)
         if (x < table[i].below)
-            return table[i].kind;
+            return table[i].kind == SYNTH_IMAGE_HEALS && !domain_is_faulty(domain)
+                       ? SYNTH_IMAGE_JPEG
+                       : table[i].kind;
     return SYNTH_IMAGE_JPEG;
 }
 
