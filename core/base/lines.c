@@ -47,7 +47,8 @@ static int line_append(struct wit_lines *l, const char *data, size_t len, struct
         l->line = line;
         l->cap = cap;
     }
-    memcpy(l->line + l->len, data, len);
+    if (len) /* else there may be no line yet to point into */
+        memcpy(l->line + l->len, data, len);
     l->len += len;
     return 0;
 }

@@ -95,7 +95,7 @@ class SynthWebTest(unittest.TestCase):
         with Web(self.dir, domains=150, pages=16, delay_ms=50, tolerance_ms=40, slow_ms=100,
                  seed=3) as web:
             p = self.start(web, 50, "--reactors", 3)
-            out, _ = p.communicate(timeout=120)
+            out, _ = p.communicate(timeout=240)
             self.assertEqual(p.returncode, 0)
             self.compare(web, json.loads(out))
             self.check_ledger(web.ask("/summary"), 0)
@@ -111,7 +111,7 @@ class SynthWebTest(unittest.TestCase):
                 out, _ = p.communicate(timeout=every_s)
             except subprocess.TimeoutExpired:
                 if web.ask("/summary")["requests"] - before < busy:
-                    out, _ = p.communicate(timeout=200)
+                    out, _ = p.communicate(timeout=400)
             if p.poll() is not None:
                 self.assertEqual(p.returncode, 0)
                 return json.loads(out), kills

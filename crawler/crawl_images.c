@@ -1,0 +1,119 @@
+/*
+ * crawl_images.c: images, from the candidates to the collector. They have no queue of their own on
+ * disk: which of them are still to be asked for follows from the candidates in the collector's log,
+ * the judge, and the outcomes in its index. A run that goes on reads the log, slice by slice, and
+ * so does one that finds more images than may wait in memory.
+ */
+#include "blocked_log.h"
+#include "crawl_state.h"
+
+enum { LOG_SLICE = 5000 }; /* candidates of the log judged between looking at what came back */
+
+/* ---- out ------------------------------------------------------------------------------------- */
+
+static int image_want(struct crawl *c, const struct wit_shards_candidate *cand,
+                      struct wit_error *err) {
+    struct wit_str url = cand->url;
+    if (wit_shards_collector_find(c->collector, url) != 0)
+        return 0;
+    if (c->images_out >= CRAWL_IMAGES_OUT_MOST) {
+        c->log_behind = true; /* its candidate is in the log, or will be: see log_read */
+        return 0;
+    }
+    int added = key_set_add(&c->images, wit_hash128_of(url.data, url.len));
+    if (added <= 0)
+        return added < 0 ? crawl_no_memory(err) : 0;
+    struct crawl_task *t = crawl_task_create(WIT_CRAWLER_IMAGE, url);
+    int st = t ? wit_buf_append_str(&t->digest, cand->digest) : WIT_ENOMEM;
+    if (st < 0) {
+        crawl_task_destroy(t);
+        return wit_error_set(err, st, "no room for an image's task");
+    }
+    crawl_send(c, t);
+    return 0;
+}
+
+int crawl_candidate_judge(struct crawl *c, const struct wit_shards_candidate *cand,
+                          struct wit_error *err) {
+    bool want = true;
+    int st = c->cfg->judge ? c->cfg->judge(c->cfg->user, cand, &want, err) : 0;
+    return st < 0 || !want ? st : image_want(c, cand, err);
+}
+
+static int on_logged(void *user, const struct wit_shards_candidate *cand, struct wit_error *err) {
+    struct crawl *c = user;
+    int st = crawl_candidate_judge(c, cand, err);
+    return st < 0 ? st : --c->slice == 0 || c->images_out >= CRAWL_IMAGES_OUT_MOST;
+}
+
+/* 0: the end of what is committed was reached. */
+static int log_slice(struct crawl *c, struct wit_error *err) {
+    c->slice = LOG_SLICE;
+    return wit_shards_candidates_from(c->cfg->dir, &c->log_position, on_logged, c, err);
+}
+
+bool crawl_log_may_be_read(const struct crawl *c) {
+    return c->log_behind && c->images_out <= CRAWL_IMAGES_OUT_MOST / 2;
+}
+
+/* Judge a slice of the log where images of it have had no room. At its end nothing is left behind,
+ * once what was added since the last commit has been read too. */
+int crawl_log_read(struct crawl *c, struct wit_error *err) {
+    int st = log_slice(c, err);
+    if (st == 0 && c->changed) {
+        st = crawl_commit(c, err);
+        if (st >= 0)
+            st = log_slice(c, err);
+    }
+    if (st == 0)
+        c->log_behind = false;
+    return st < 0 ? st : 0;
+}
+
+/* ---- in -------------------------------------------------------------------------------------- */
+
+/* A blocked image is not named in refused.jsonl, so that no later run asks for it again. */
+static int image_refused(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
+    struct wit_str url = wit_buf_view(&t->url), reason = wit_str_from(t->reason);
+    const bool blocked = wit_str_eq(reason, WIT_STR(CRAWL_BLOCKED_HASH));
+    int st = wit_shards_collector_add_refusal(c->collector, url, reason, err);
+    if (st >= 0 && blocked)
+        st = blocked_log_add(c->cfg->dir, c->cfg->blocklist, &t->blocked, url, err);
+    if (st < 0 || !blocked)
+        return st < 0 ? st : crawl_refusal_note(c, t, t->subject, t->reason, err);
+    c->run_refused++;
+    return refusal_table_add(&c->run_refusals, t->subject, reason, 1) < 0 ? crawl_no_memory(err)
+                                                                          : 0;
+}
+
+int crawl_image_done(struct crawl *c, struct crawl_task *t, struct wit_error *err) {
+    struct wit_str url = wit_buf_view(&t->url);
+    int st = 0;
+    c->images_out--;
+    if (t->outcome == CRAWL_REDIRECTED) {
+        crawl_send(c, t);
+        return 0;
+    }
+    if (t->outcome == CRAWL_ARRIVED) {
+        const struct wit_shards_fetched image = {
+            .url = url,
+            .final_url = crawl_task_address(t),
+            .bytes = wit_buf_view(&t->body),
+            .info = t->info,
+            .changed = t->changed,
+            .fetched_key = t->fetched_key,
+            .fetched_width = t->fetched_width,
+            .fetched_height = t->fetched_height,
+            .fetched_at_s = t->fetched_at_s,
+            .headers = wit_buf_view(&t->headers),
+            .rights = wit_buf_view(&t->rights),
+        };
+        c->run_images++;
+        st = wit_shards_collector_add_image(c->collector, &image, err);
+    } else if (!crawl_is_ours(t)) {
+        st = image_refused(c, t, err);
+    }
+    key_set_remove(&c->images, wit_hash128_of(url.data, url.len));
+    crawl_task_destroy(t);
+    return st;
+}
