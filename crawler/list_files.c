@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const struct {
     const char *name;   /* of the format */
@@ -65,8 +66,10 @@ static int file_push(struct list_files *f, const char *path, enum wit_crawler_li
         return wit_error_set(err, WIT_ENOMEM, "no memory for the files of a list");
     struct list_file *file = &f->items[f->count++];
     *file = (struct list_file){ .path = copy, .format = format };
-    if (wit_file_size(path, &file->bytes, NULL) < 0)
-        file->bytes = 0; /* opening it will say why */
+    /* Opening it will say why. Once it can be read its size is another, and so is the list: a run
+     * that goes on begins anew rather than pass over it. */
+    if (access(path, R_OK) < 0 || wit_file_size(path, &file->bytes, NULL) < 0)
+        file->bytes = 0;
     return 0;
 }
 

@@ -12,7 +12,9 @@
 #include "text/wit_text.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { CHUNK_BYTES = 64 * 1024, LINE_END_BYTES = 2 };
 
@@ -500,11 +502,24 @@ struct wit_crawler_list_position wit_crawler_list_tell(const struct wit_crawler_
                                                .rows = l->rows };
 }
 
+/* Files before a position that still can't be opened are named again: what an earlier run passed
+ * over is not done. */
+static void unopened_tell(struct wit_crawler_list *l, uint64_t files) {
+    for (l->file = 0; l->file < l->files.count && l->file < files; l->file++) {
+        struct wit_error why = WIT_ERROR_INIT;
+        if (access(file_of(l)->path, R_OK) == 0)
+            continue;
+        wit_error_errno(&why, errno, "cannot open %s", file_of(l)->path);
+        complain(l, 0, why.text);
+        l->unreadable++;
+    }
+}
+
 int wit_crawler_list_seek(struct wit_crawler_list *l, const struct wit_crawler_list_position *to,
                           struct wit_error *err) {
     if (l->rows || l->open || l->file)
         return wit_error_set(err, WIT_EINVAL, "a list is sought before its first row only");
-    l->file = to->file < l->files.count ? (size_t)to->file : l->files.count;
+    unopened_tell(l, to->file);
     l->rows = to->rows;
     l->sought = *to;
     return 0;

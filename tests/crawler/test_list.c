@@ -491,6 +491,34 @@ static void broken_files_are_left_and_named(void **state) {
     wit_buf_finish(&got);
 }
 
+static void a_file_that_is_not_there_is_not_done(void **state) {
+    struct wit_crawler_list_row row;
+    struct wit_hash128 before, after;
+    char absent[WIT_PATH_MAX], good[WIT_PATH_MAX];
+    put("here.txt", WIT_STR("http://a/1\n"));
+    const char *paths[] = { path_of("later.txt", absent), path_of("here.txt", good) };
+    const struct wit_crawler_list_config cfg = { .paths = paths, .path_count = 2 };
+    struct wit_crawler_list *list = list_open(&cfg);
+    must(wit_crawler_list_identity(list, &before, &err));
+    while (wit_crawler_list_next(list, &row, &err) > 0)
+        continue;
+    const struct wit_crawler_list_position end = wit_crawler_list_tell(list);
+    wit_crawler_list_close(list);
+
+    list = list_open(&cfg);
+    must(wit_crawler_list_seek(list, &end, &err));
+    assert_int_equal(wit_crawler_list_next(list, &row, &err), 0);
+    assert_int_equal(wit_crawler_list_unreadable(list), 1);
+    complaint_has("later.txt");
+    wit_crawler_list_close(list);
+
+    put("later.txt", WIT_STR("http://a/2\n"));
+    list = list_open(&cfg);
+    must(wit_crawler_list_identity(list, &after, &err));
+    assert_false(wit_hash128_eq(before, after));
+    wit_crawler_list_close(list);
+}
+
 static void folders_give_their_files_in_order(void **state) {
     struct wit_buf got = WIT_BUF_INIT(1 << 16);
     struct wit_crawler_list *list = NULL;
@@ -755,6 +783,7 @@ int main(void) {
         cmocka_unit_test(wide_rows_are_left_out),
         cmocka_unit_test(long_captions_are_left_out),
         cmocka_unit_test(broken_files_are_left_and_named),
+        cmocka_unit_test(a_file_that_is_not_there_is_not_done),
         cmocka_unit_test(folders_give_their_files_in_order),
         cmocka_unit_test(wrong_settings_are_named),
         cmocka_unit_test(another_list_has_another_identity),
