@@ -81,8 +81,8 @@ static const char *const help[] = {
     "  --json              the closing table as a JSON object, progress as JSON lines\n"
     "  --help              this page\n"
     "\n",
-    "exit: 0 done | 1 failed | 2 bad usage | 3 done, but a seed, a list or any page could not be "
-    "read\n"
+    "exit: 0 done | 1 failed | 2 bad usage | 3 done, but a seed, a list or a record of an archive\n"
+    "      could not be read, or no page could\n"
     "      130 interrupted: the same command goes on\n",
 };
 

@@ -71,8 +71,8 @@ static void status_print(const struct wit_json *status, struct wit_buf *out) {
 struct look_options {
     const char *verb, *help;
     const char *dir;
-    const char *format; /* --format */
-    bool json, helped;
+    const char *format; /* --format; NULL before: the verb has none */
+    bool has_json, json, helped;
 };
 
 static int look_parse(int argc, char **argv, struct look_options *o) {
@@ -82,9 +82,9 @@ static int look_parse(int argc, char **argv, struct look_options *o) {
                                              { NULL, 0, NULL, 0 } };
     optind = 1;
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (c == 'j') {
+        if (c == 'j' && o->has_json) {
             o->json = true;
-        } else if (c == 'f') {
+        } else if (c == 'f' && o->format) {
             o->format = optarg;
         } else if (c == 'h') {
             o->helped = true;
@@ -100,7 +100,7 @@ static int look_parse(int argc, char **argv, struct look_options *o) {
 }
 
 int cmd_crawl_status(int argc, char **argv) {
-    struct look_options o = { .verb = "status", .help = status_help };
+    struct look_options o = { .verb = "status", .help = status_help, .has_json = true };
     struct wit_error err = WIT_ERROR_INIT;
     struct wit_buf text = WIT_BUF_INIT(STATUS_MOST_BYTES), out = WIT_BUF_INIT(STATUS_MOST_BYTES);
     struct wit_json *status = NULL;
@@ -140,7 +140,9 @@ static int hold(int argc, char **argv, const char *verb, bool paused) {
     int code = look_parse(argc, argv, &o);
     if (code != CLI_DONE || o.helped)
         return code;
-    return wit_crawler_pause(o.dir, paused, &err) < 0 ? cli_fail("crawl", &err) : CLI_DONE;
+    if (wit_crawler_pause(o.dir, paused, &err) < 0)
+        return cli_fail(paused ? "crawl pause" : "crawl resume", &err);
+    return CLI_DONE;
 }
 
 int cmd_crawl_pause(int argc, char **argv) {
@@ -164,12 +166,21 @@ static const char outcomes_help[] =
     "while a crawl runs there.\n\n"
     "  --format F   tsv (with a header line; default) or jsonl\n"
     "  --help       this page\n\n"
-    "exit: 0 done | 1 failed | 2 bad usage\n";
+    "exit: 0 done | 1 failed | 2 bad usage | 130 interrupted\n";
 
 struct outcome_table {
     struct wit_buf row;
-    bool jsonl;
+    bool jsonl, begun;
 };
+
+/* A table without rows has a header line too; a folder without a crawl has no table. */
+static void table_begin(struct outcome_table *t) {
+    if (!t->jsonl && !t->begun)
+        fputs("url\tcaption\tkey\tstatus\terror_message\twidth\theight\toriginal_width\t"
+              "original_height\tpage\tsource\textra\n",
+              stdout);
+    t->begun = true;
+}
 
 /* img2dataset's words; what the bytes were refused for is its "resize". */
 static const char *status_of(const struct wit_shards_outcome *o) {
@@ -274,6 +285,7 @@ static int on_outcome(void *user, const struct wit_shards_candidate *cand,
                              WIT_STR_FMT(cand->url), wit_status_meaning(st));
     if (cli_interrupted())
         return wit_error_set(err, WIT_ECANCELED, "interrupted");
+    table_begin(t);
     fwrite(t->row.data, 1, t->row.len, stdout);
     return ferror(stdout) ? 1 : 0; /* the flush at the end says why */
 }
@@ -290,11 +302,9 @@ int cmd_crawl_outcomes(int argc, char **argv) {
         return cli_usage_error("crawl", "outcomes: there is no format '%s': tsv or jsonl",
                                o.format);
     cli_catch_interrupts();
-    if (!table.jsonl)
-        fputs("url\tcaption\tkey\tstatus\terror_message\twidth\theight\toriginal_width\t"
-              "original_height\tpage\tsource\textra\n",
-              stdout);
     int st = wit_shards_outcomes_each(o.dir, on_outcome, &table, &err);
+    if (st >= 0)
+        table_begin(&table);
     int written = cli_write_stdout("crawl outcomes", wit_str_of(NULL, 0));
     wit_buf_finish(&table.row);
     return st < 0 ? cli_fail("crawl outcomes", &err) : written;

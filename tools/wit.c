@@ -12,7 +12,8 @@ static const struct command {
     bool long_job; /* outlives whoever reads what it prints */
 } commands[] = {
     { "build", cmd_build, "the main job: crawl, filter, shards, train, from one YAML file", true },
-    { "crawl", cmd_crawl, "collect image-text pairs from the web; url, robots, extract", true },
+    { "crawl", cmd_crawl,
+      "collect image-text pairs from the web, lists, archives; status, outcomes", true },
     { "allowlist", cmd_allowlist, "build the list of queries that select pairs", false },
     { "filter", cmd_filter, "match captions against an allowlist", false },
     { "shards", cmd_shards, "look inside datasets: ls, show, stat, verify; seal", false },

@@ -136,7 +136,11 @@ class CrawlLookTest(unittest.TestCase):
             done = self.wit("crawl", verb, self.dir / "nowhere")
             self.assertEqual(done.returncode, 1, verb)
             self.assertIn("nowhere", done.stderr)
+            self.assertEqual(done.stdout, "")
             self.assertEqual(self.wit("crawl", verb).returncode, 2)
+        for verb, *option in [["outcomes", "--json"], ["pause", "--json"], ["resume", "--format=tsv"],
+                              ["status", "--format=jsonl"]]:
+            self.assertEqual(self.wit("crawl", verb, self.dir, *option).returncode, 2, verb)
         self.assertEqual(self.wit("crawl", "outcomes", self.dir, "--format", "x").returncode, 2)
         done = subprocess.run(self.command("m", "--metrics", "somewhere"), capture_output=True,
                               text=True, timeout=60)
