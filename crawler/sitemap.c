@@ -45,6 +45,7 @@ struct sitemap {
     bool line_too_long;
     struct sitemap_xml *xml;
     bool over; /* nothing that comes counts any more */
+    bool lost; /* what came last may go on in bytes that nobody has */
 };
 
 struct sitemap *sitemap_create(struct wit_crawler_extractor *x) {
@@ -81,7 +82,7 @@ int sitemap_begin(struct sitemap *s) {
     s->packing = PACKING_UNKNOWN;
     s->form = FORM_UNKNOWN;
     s->head_len = s->plain_bytes = s->block_len = s->url_count = 0;
-    s->line_too_long = s->over = false;
+    s->line_too_long = s->over = s->lost = false;
     return s->xml ? 0 : WIT_ENOMEM;
 }
 
@@ -120,7 +121,7 @@ static int lines_take(struct sitemap *s, struct wit_str text, bool last) {
             s->line_too_long = true;
         }
     }
-    if (last && !s->over)
+    if (last && !s->over && !s->lost)
         line_end(s);
     return s->x->status;
 }
@@ -186,6 +187,7 @@ static int block_grow(struct sitemap *s, size_t bytes) {
     size_t room = WIT_CRAWLER_SITEMAP_MAX_BYTES - s->plain_bytes;
     if (bytes > room) {
         bytes = room;
+        s->lost = true;
         cut_off(s);
     }
     s->plain_bytes += bytes;
@@ -224,8 +226,10 @@ static int gzip_feed(struct sitemap *s, struct wit_str bytes) {
             rc = inflateReset(&s->z);
         if (rc == Z_BUF_ERROR || (rc == Z_OK && s->z.avail_in == 0 && s->z.avail_out > 0))
             break;
-        if (rc != Z_OK)
+        if (rc != Z_OK) {
+            s->lost = s->z.total_out > 0;
             cut_off(s);
+        }
     }
     return st;
 }
@@ -264,10 +268,13 @@ int sitemap_feed(struct sitemap *s, struct wit_str bytes) {
 
 int sitemap_end(struct sitemap *s, bool *is_index) {
     int st = s->packing == PACKING_UNKNOWN ? packing_decide(s) : 0;
-    if (s->z_open && s->z.total_in) /* the last member has no end */
+    if (s->z_open && s->z.total_in) { /* the last member has no end */
+        s->lost |= s->z.total_out > 0;
         s->x->truncated = true;
+    }
     /* What came before a broken member or the ceiling counts all the same. */
-    if (st == 0 && s->form != FORM_NONE)
+    s->over = s->form == FORM_NONE;
+    if (st == 0 && !s->over)
         st = block_take(s, true);
     if (st < 0)
         return st;

@@ -364,6 +364,50 @@ static void gzip_is_unpacked(void **state) {
 }
 
 /* More than the ceiling from little: what is inside the ceiling counts, and only that. */
+static void broken_gzip_keeps_the_lines_before_it(void **state) {
+    struct wit_buf text = WIT_BUF_INIT(1 << 20), packed = text;
+    struct wit_crawler_page page;
+    char last[64];
+    for (int i = 0; i < 3000; i++) { /* several blocks */
+        snprintf(last, sizeof last, SITE "%d/%08x\n", i,
+                 (unsigned)wit_random_below(&rng, UINT32_MAX));
+        assert_int_equal(wit_buf_append_cstr(&text, last), 0);
+    }
+    gzip(&packed, wit_buf_view(&text));
+    const size_t whole = packed.len;
+    page = must_read(wit_buf_view(&packed));
+    assert_int_equal(page.link_count, 3000);
+
+    packed.len = whole - 8; /* all of the text, and no checksum: the end is not known to be one */
+    page = must_read(wit_buf_view(&packed));
+    assert_int_equal(page.link_count, 3000);
+    assert_true(page.truncated);
+
+    packed.len = whole - 100;
+    page = must_read(wit_buf_view(&packed));
+    assert_true(page.truncated);
+    assert_in_range(page.link_count, 2950, 2999);
+    for (size_t i = 0; i < page.link_count; i++) { /* none is half a line */
+        char line[64];
+        snprintf(line, sizeof line, "%.*s\n", WIT_STR_FMT(page.links[i].url));
+        assert_true(wit_str_find(wit_buf_view(&text), wit_str_from(line), 0) >= 0);
+    }
+
+    for (size_t i = whole - 100; i < whole - 60; i++)
+        packed.data[i] = (char)0xFF;
+    packed.len = whole;
+    page = must_read(wit_buf_view(&packed));
+    assert_true(page.truncated);
+    assert_in_range(page.link_count, 2900, 3000);
+    wit_buf_finish(&packed);
+
+    gzip(&packed, WIT_STR(SITE "a"));
+    assert_int_equal(wit_buf_append_cstr(&packed, "rubbish"), 0);
+    expect_in("", wit_buf_view(&packed), true, SITE "a\n");
+    wit_buf_finish(&packed);
+    wit_buf_finish(&text);
+}
+
 static void a_gzip_bomb_ends_at_the_ceiling(void **state) {
     struct wit_buf text = WIT_BUF_INIT(2 * WIT_CRAWLER_SITEMAP_MAX_BYTES), packed = text;
     const char lead[] = URLSET "<url><loc>/a</loc></url>";
@@ -469,6 +513,7 @@ int main(void) {
         cmocka_unit_test(a_document_type_defines_nothing),
         cmocka_unit_test(ceilings_hold),
         cmocka_unit_test(gzip_is_unpacked),
+        cmocka_unit_test(broken_gzip_keeps_the_lines_before_it),
         cmocka_unit_test(a_gzip_bomb_ends_at_the_ceiling),
         cmocka_unit_test(any_cut_gives_the_same),
         cmocka_unit_test(pages_and_sitemaps_take_turns),
