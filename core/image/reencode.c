@@ -10,19 +10,44 @@
  * minutes. Files that people made have a dozen. */
 static const struct wit_image_limits limits = { WIT_IMAGE_MAX_PIXELS, 100 };
 
+/* Pixels that stay for the next image. */
+static const size_t kept_bytes = (size_t)64 << 20;
+
 struct wit_image_reencoder {
-    struct wit_image_decoder *decoder;
+    struct wit_image_decoder *decoder; /* these two are NULL until an image needs them */
     struct wit_image_resizer *resizer;
     struct wit_image_pixels decoded, scaled, canvas;
 };
 
+static void empty(struct wit_image_reencoder *re) {
+    wit_image_decoder_destroy(re->decoder);
+    wit_image_resizer_destroy(re->resizer);
+    wit_image_pixels_finish(&re->decoded);
+    wit_image_pixels_finish(&re->scaled);
+    wit_image_pixels_finish(&re->canvas);
+    *re = (struct wit_image_reencoder){ .decoder = NULL };
+}
+
+static int fill(struct wit_image_reencoder *re, struct wit_error *err) {
+    if (!re->decoder)
+        re->decoder = wit_image_decoder_create();
+    if (!re->resizer)
+        re->resizer = wit_image_resizer_create();
+    return re->decoder && re->resizer
+               ? 0
+               : wit_error_set(err, WIT_ENOMEM, "no memory for encoding an image anew");
+}
+
+/* What a large image took is given back, with what decoder and resizer hold of it: there is a
+ * reencoder for each thread, as long as a crawl. */
+static void give_back(struct wit_image_reencoder *re) {
+    if (re->decoded.cap_bytes + re->scaled.cap_bytes + re->canvas.cap_bytes > kept_bytes)
+        empty(re);
+}
+
 struct wit_image_reencoder *wit_image_reencoder_create(void) {
     struct wit_image_reencoder *re = calloc(1, sizeof *re);
-    if (!re)
-        return NULL;
-    re->decoder = wit_image_decoder_create();
-    re->resizer = wit_image_resizer_create();
-    if (!re->decoder || !re->resizer) {
+    if (re && fill(re, NULL) < 0) {
         wit_image_reencoder_destroy(re);
         return NULL;
     }
@@ -32,11 +57,7 @@ struct wit_image_reencoder *wit_image_reencoder_create(void) {
 void wit_image_reencoder_destroy(struct wit_image_reencoder *re) {
     if (!re)
         return;
-    wit_image_decoder_destroy(re->decoder);
-    wit_image_resizer_destroy(re->resizer);
-    wit_image_pixels_finish(&re->decoded);
-    wit_image_pixels_finish(&re->scaled);
-    wit_image_pixels_finish(&re->canvas);
+    empty(re);
     free(re);
 }
 
@@ -116,11 +137,14 @@ int wit_image_reencode(struct wit_image_reencoder *re, const struct wit_image_re
     struct decode_how how = { .on_white = true,
                               .fit_width = smaller ? plan.scaled_width : 0,
                               .fit_height = smaller ? plan.scaled_height : 0 };
-    st = image_decode(re->decoder, bytes, &limits, &how, &re->decoded, err);
+    st = fill(re, err);
+    if (st == 0)
+        st = image_decode(re->decoder, bytes, &limits, &how, &re->decoded, err);
     if (st == 0)
         st = resize(re, &plan, info, how.eighths, &view, err);
     if (st == 0)
         st = encode(cfg, &view, out, err);
+    give_back(re); /* of the view only its size is left */
     if (st < 0)
         return st;
     *stored = (struct wit_image_info){ .format = cfg->format,
@@ -134,5 +158,9 @@ int wit_image_reencode(struct wit_image_reencoder *re, const struct wit_image_re
 
 int wit_image_reencoder_verify(struct wit_image_reencoder *re, struct wit_str bytes,
                                struct wit_error *err) {
-    return wit_image_decode_rgb(re->decoder, bytes, &limits, &re->decoded, err);
+    int st = fill(re, err);
+    if (st == 0)
+        st = wit_image_decode_rgb(re->decoder, bytes, &limits, &re->decoded, err);
+    give_back(re);
+    return st;
 }
