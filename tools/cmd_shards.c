@@ -330,7 +330,7 @@ static int verb_show(const struct options *o, struct wit_error *err) {
 
 /* ---- stat ----------------------------------------------------------------------------------- */
 
-enum { FORMATS = 5, SOURCES = 6 };
+enum { FORMATS = WIT_IMAGE_GIF + 1, SOURCES = WIT_SHARDS_SITEMAP + 1 }; /* behind the last ones */
 
 struct stat_user {
     struct reading reading; /* first: samples_each hands it back */

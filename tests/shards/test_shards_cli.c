@@ -178,11 +178,54 @@ static void test_seal_keeps_a_balanced_dataset(void **state) {
     scratch_remove(dir);
 }
 
+static void test_stat_names_every_source(void **state) {
+    struct wit_shards_collector *collector = NULL;
+    struct wit_shards_seal_report report;
+    struct wit_buf out = WIT_BUF_INIT(1 << 20);
+    unsigned source = 1;
+    scratch_make(dir);
+    must(wit_shards_collector_open(dir, &collector, &err));
+    const struct wit_shards_fetched image = {
+        .url = WIT_STR("http://x.test/1.gif"),
+        .final_url = WIT_STR("http://x.test/1.gif"),
+        .bytes = WIT_STR("bytes"),
+        .info = { .format = WIT_IMAGE_GIF,
+                  .width = 1,
+                  .height = 1,
+                  .components = 1,
+                  .bit_depth = 8 },
+    };
+    must(wit_shards_collector_add_image(collector, &image, &err));
+    for (; strcmp(wit_shards_source_name((enum wit_shards_source)source), "unknown") != 0;
+         source++) {
+        const struct wit_shards_candidate cand = { .url = image.url,
+                                                   .text = WIT_STR("words"),
+                                                   .source = (enum wit_shards_source)source };
+        must(wit_shards_collector_add_candidate(collector, &cand, &err));
+    }
+    assert_true(source > 6);
+    must(wit_shards_collector_commit(collector, &err));
+    wit_shards_collector_close(collector);
+    must(seal_simple(dir, 1, 0, &report, &err));
+    assert_int_equal(run(&out, "stat . --json"), 0);
+    while (--source) {
+        char count[64];
+        snprintf(count, sizeof count, "\"%s\":1",
+                 wit_shards_source_name((enum wit_shards_source)source));
+        assert_non_null(strstr(out.data, count));
+    }
+    assert_non_null(strstr(out.data, "\"gif\":1"));
+    assert_null(strstr(out.data, "unknown"));
+    wit_buf_finish(&out);
+    scratch_remove(dir);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verbs),
         cmocka_unit_test(test_verify_names_the_file),
         cmocka_unit_test(test_seal_keeps_a_balanced_dataset),
+        cmocka_unit_test(test_stat_names_every_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
