@@ -238,22 +238,34 @@ static int images_take(struct build *b, const struct job_images *job, struct wit
     return st < 0 ? st : crawl_images_complete(images, cfg, err);
 }
 
-static int stage_crawl(struct build *b, struct wit_error *err) {
-    const struct job_crawl *job = b->job->crawl;
+static void numbers_take(struct build *b, const struct job_crawl *job) {
     struct wit_crawler_config *cfg = &b->crawl.cfg;
-    b->crawl.json = b->json;
-    cfg->dir = b->out;
     cfg->delay_ms = (uint32_t)job_uint(job->delay_ms, cfg->delay_ms);
     cfg->concurrency = (uint32_t)job_uint(job->concurrency, cfg->concurrency);
     cfg->max_pages = job_uint(job->max_pages, cfg->max_pages);
     cfg->max_depth = (uint32_t)job_uint(job->max_depth, cfg->max_depth);
     cfg->max_in_flight = (uint32_t)job_uint(job->max_in_flight, cfg->max_in_flight);
-    if (job->sitemaps)
-        cfg->sitemaps = *job->sitemaps;
     cfg->max_domain_pages = job_uint(job->max_pages_per_domain, cfg->max_domain_pages);
     cfg->max_barren_pages = (uint32_t)job_uint(job->max_barren_pages, cfg->max_barren_pages);
     cfg->reactors = (unsigned)(b->reactors == UINT64_MAX ? job_uint(job->reactors, cfg->reactors)
                                                          : b->reactors);
+    cfg->ip_delay_ms = (uint32_t)job_uint(job->ip_delay_ms, cfg->ip_delay_ms);
+    cfg->max_rate = (uint32_t)job_uint(job->max_rate, cfg->max_rate);
+    cfg->max_bandwidth = job_uint(job->max_bandwidth, cfg->max_bandwidth);
+    cfg->max_rests = (uint32_t)job_uint(job->max_rests, cfg->max_rests);
+    cfg->retries = (uint32_t)job_uint(job->retries, cfg->retries);
+}
+
+static int stage_crawl(struct build *b, struct wit_error *err) {
+    const struct job_crawl *job = b->job->crawl;
+    struct wit_crawler_config *cfg = &b->crawl.cfg;
+    b->crawl.json = b->json;
+    cfg->dir = b->out;
+    numbers_take(b, job);
+    if (job->sitemaps)
+        cfg->sitemaps = *job->sitemaps;
+    if (job->rounds)
+        cfg->rounds = *job->rounds;
     if (job->user_agent)
         cfg->user_agent = job->user_agent;
     cfg->contact = job->contact;

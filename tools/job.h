@@ -62,8 +62,9 @@ struct job_crawl {
     unsigned hosts_count;
     char *user_agent, *contact;
     uint64_t *reactors, *delay_ms, *concurrency, *max_pages, *max_depth, *max_in_flight;
-    bool *sitemaps;
+    bool *sitemaps, *rounds;
     uint64_t *max_pages_per_domain, *max_barren_pages;
+    uint64_t *ip_delay_ms, *max_rate, *max_bandwidth, *max_rests, *retries;
 };
 
 struct job_filter {

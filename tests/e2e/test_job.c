@@ -80,6 +80,26 @@ static void a_job_may_have_a_list_alone(void **state) {
     job_destroy(job);
 }
 
+static void a_job_may_say_how_fast(void **state) {
+    struct job *job = NULL;
+    struct wit_error err = WIT_ERROR_INIT;
+    static const char text[] = "crawl: {seeds: [a], ip_delay_ms: 0, max_rate: 50, max_rests: 2,\n"
+                               "        max_bandwidth: 12500000000, retries: 0, rounds: true}\n";
+    assert_int_equal(job_parse(WIT_STR(text), "j", &job, &err), 0);
+    assert_int_equal(*job->crawl->ip_delay_ms, 0);
+    assert_int_equal(*job->crawl->max_rate, 50);
+    assert_int_equal(*job->crawl->max_bandwidth, UINT64_C(12500000000));
+    assert_int_equal(*job->crawl->max_rests, 2);
+    assert_int_equal(*job->crawl->retries, 0);
+    assert_true(*job->crawl->rounds);
+    job_destroy(job);
+    job = NULL;
+    assert_int_equal(job_parse(WIT_STR("crawl: {seeds: [a], max_rate: 1000001}\n"), "j", &job,
+                               &err),
+                     WIT_EFORMAT);
+    assert_non_null(strstr(err.text, "max_rate"));
+}
+
 static void sitemaps_can_be_turned_off(void **state) {
     static const struct {
         const char *yaml;
@@ -141,6 +161,7 @@ int main(void) {
         cmocka_unit_test(a_whole_job_is_read),
         cmocka_unit_test(a_job_may_have_a_list_alone),
         cmocka_unit_test(sitemaps_can_be_turned_off),
+        cmocka_unit_test(a_job_may_say_how_fast),
         cmocka_unit_test(a_job_may_ask_for_smaller_images),
         cmocka_unit_test(mistakes_get_a_sentence),
         cmocka_unit_test(the_name_of_a_missing_file_is_said),
