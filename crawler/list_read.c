@@ -74,6 +74,7 @@ static void take(struct wit_crawler_list *l, size_t bytes) {
 
 static void give_back(struct wit_crawler_list *l) {
     list_source_skip(&l->source, l->taken);
+    list_split_gone(&l->split, l->taken);
     l->line = l->next_line;
     l->taken = 0;
 }
@@ -96,6 +97,7 @@ static int line_skip(struct wit_crawler_list *l, struct wit_error *err) {
             return 0;
         }
         list_source_skip(&l->source, window.len);
+        list_split_gone(&l->split, window.len);
         int st = list_source_more(&l->source, err);
         if (st < 0)
             return st;

@@ -1,6 +1,6 @@
 /*
  * list_split.c: the state machines behind list_split.h. They look at each byte once, however the
- * file comes in pieces.
+ * file comes in pieces, and of a row whose quote has no end at its line once more.
  *
  *   rows    START -> PLAIN | QUOTED;  PLAIN -> START (delimiter), AFTER_CR, end
  *           QUOTED -> CLOSING -> QUOTED ("") | PLAIN (anything else)
@@ -28,6 +28,10 @@ void list_split_resume(struct list_split *s) {
 
 void list_split_forget(struct list_split *s) {
     s->at = s->from = 0;
+}
+
+void list_split_gone(struct list_split *s, size_t bytes) {
+    s->open_to -= bytes < s->open_to ? bytes : s->open_to;
 }
 
 bool list_split_in_quotes(const struct list_split *s) {
@@ -82,6 +86,13 @@ static enum list_split_found row_look(struct list_split *s, struct wit_str windo
             s->at++;
             return LIST_SPLIT_RECORD;
         }
+        if (c == '\n' && s->at < s->open_to) {
+            s->at = s->open_to;
+            s->state = s->open_state;
+            if (s->state == ROW_AFTER_CR)
+                s->to = s->at - 1;
+            continue;
+        }
         bool was_cr = s->state == ROW_AFTER_CR;
         if (row_step(s, c))
             return LIST_SPLIT_RECORD;
@@ -89,6 +100,8 @@ static enum list_split_found row_look(struct list_split *s, struct wit_str windo
             s->to = s->at;
         s->at++;
     }
+    s->open_to = s->at;
+    s->open_state = s->state;
     if (!ended)
         return LIST_SPLIT_MORE;
     if (s->at == 0)

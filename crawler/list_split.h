@@ -30,6 +30,11 @@ struct list_split {
     unsigned depth; /* of brackets, in an array */
     bool in_string, escaped;
     const char *fault;
+    /* Rows: one that began before this window did not end in its first open_to bytes, behind which
+     * it was in open_state. So at each line end before it was inside quotes, and a later row that
+     * is too is one with it from there on: it need not be looked at again. */
+    size_t open_to;
+    unsigned open_state;
 };
 
 void list_split_init(struct list_split *s, enum list_split_kind kind, char delimiter);
@@ -42,6 +47,8 @@ void list_split_resume(struct list_split *s);
 enum list_split_found list_split_look(struct list_split *s, struct wit_str window, bool ended);
 /* What was looked at is gone from the window, though its record goes on. */
 void list_split_forget(struct list_split *s);
+/* So many bytes at the front of the window are gone. */
+void list_split_gone(struct list_split *s, size_t bytes);
 bool list_split_in_quotes(const struct list_split *s);
 
 /**

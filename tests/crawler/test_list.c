@@ -453,6 +453,36 @@ static void long_captions_are_left_out(void **state) {
     wit_buf_finish(&got);
 }
 
+/* Whatever state it is in before, a line of this kind leaves a quote open behind it. */
+static void open_quotes_cost_their_lines_once(void **state) {
+    enum { LINES = 200000 };
+    struct wit_buf text = WIT_BUF_INIT(4 << 20);
+    struct wit_crawler_list_row row;
+    char path[WIT_PATH_MAX];
+    const char *const paths[] = { path_of("quotes.csv", path) };
+    struct wit_crawler_list_config cfg = { .paths = paths, .path_count = 1 };
+    must(wit_buf_append_cstr(&text, "url,caption\n"));
+    for (int i = 0; i < LINES; i++)
+        must(wit_buf_append_cstr(&text, "\"ab\"c,\"\n"));
+    must(wit_buf_append_cstr(&text, "http://a/,good\n"));
+    put("quotes.csv", wit_buf_view(&text));
+    for (int small = 0; small < 2; small++) { /* the end of the file, or of what a row may have */
+        cfg.row_bytes_most = small ? 1 << 16 : 0;
+        struct wit_crawler_list *list = NULL;
+        must(wit_crawler_list_open(&cfg, &list, &err));
+        const uint64_t began_ms = wit_clock_ms();
+        int rows = 0, st;
+        while ((st = wit_crawler_list_next(list, &row, &err)) > 0 && row.reason)
+            rows++;
+        must(st);
+        assert_int_equal(rows, LINES);
+        assert_true(wit_str_eq(row.url, WIT_STR("http://a/")));
+        assert_in_range(wit_clock_ms() - began_ms, 0, 20000); /* it takes minutes otherwise */
+        wit_crawler_list_close(list);
+    }
+    wit_buf_finish(&text);
+}
+
 /* ---- files and settings --------------------------------------------------------------------- */
 
 static void broken_files_are_left_and_named(void **state) {
@@ -727,6 +757,35 @@ static void every_format_gives_the_same_rows(void **state) {
 }
 
 /* Bytes of every kind: whatever the pieces, the rows are the same, and so are the complaints. */
+/* What is remembered of an open quote changes no row: a list that is begun anew behind it has none
+ * of it. */
+static void open_quotes_are_the_same_from_anywhere(void **state) {
+    static const char alphabet[] = "\"\"\",,\n\na\r";
+    struct wit_buf text = WIT_BUF_INIT(1 << 16), got = WIT_BUF_INIT(1 << 20);
+    char path[WIT_PATH_MAX];
+    const char *const paths[] = { path_of("o.csv", path) };
+    for (uint64_t seed = 0; seed < 300; seed++) {
+        const struct wit_crawler_list_config cfg = { .paths = paths,
+                                                     .path_count = 1,
+                                                     .row_bytes_most = 20 + seed % 50,
+                                                     .chunk_bytes = 1 + seed % 7 };
+        struct wit_random r;
+        wit_random_init(&r, seed, 2, 0);
+        wit_buf_reset(&text);
+        must(wit_buf_append_cstr(&text, "url,b,c,d,e,f,g,h,i,j,k,l,m,n\n"));
+        for (uint64_t n = wit_random_below(&r, 300); n; n--)
+            must(wit_buf_append_byte(&text, alphabet[wit_random_below(&r, sizeof alphabet - 1)]));
+        put("o.csv", wit_buf_view(&text));
+        struct wit_crawler_list *list = list_open(&cfg);
+        wit_buf_reset(&got);
+        size_t rows = transcribe(list, &got);
+        wit_crawler_list_close(list);
+        positions_check(&cfg, &got, rows);
+    }
+    wit_buf_finish(&text);
+    wit_buf_finish(&got);
+}
+
 static void pieces_never_matter(void **state) {
     static const char *const names[] = { "r.csv", "r.tsv", "r.jsonl", "r.json", "r.txt" };
     static const char alphabet[] = "\",\t\n\r{}[]:u \\x\xFF";
@@ -783,11 +842,13 @@ int main(void) {
         cmocka_unit_test(wide_rows_are_left_out),
         cmocka_unit_test(long_captions_are_left_out),
         cmocka_unit_test(broken_files_are_left_and_named),
+        cmocka_unit_test(open_quotes_cost_their_lines_once),
         cmocka_unit_test(a_file_that_is_not_there_is_not_done),
         cmocka_unit_test(folders_give_their_files_in_order),
         cmocka_unit_test(wrong_settings_are_named),
         cmocka_unit_test(another_list_has_another_identity),
         cmocka_unit_test(every_format_gives_the_same_rows),
+        cmocka_unit_test(open_quotes_are_the_same_from_anywhere),
         cmocka_unit_test(pieces_never_matter),
     };
     int failed = cmocka_run_group_tests_name("lists", tests, setup, teardown);
