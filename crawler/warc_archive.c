@@ -15,7 +15,7 @@
 
 #include <stdlib.h>
 
-enum { POSITION_VERSION = 1 };
+enum { POSITION_VERSION = 1, BAD_URL_BYTES = 2048 /* shown of one */ };
 
 struct wit_crawler_archive {
     struct wit_crawler_archive_config cfg;
@@ -81,15 +81,19 @@ static int refuse(struct wit_crawler_archive_page *out, const char *reason) {
     return 1;
 }
 
-/* The address of a page in an archive, canonical, into a->url and out->url. 0 and no address: it is
- * of another kind (a dns: record), and the record about no page. */
+/* The address of a page in an archive, canonical, into a->url and out->url, or the beginning of a
+ * broken one as it is written. 0 and no address: it is of another kind (a dns: record), and the
+ * record about no page. */
 static int page_address(struct wit_crawler_archive *a, struct wit_str written,
                         struct wit_crawler_archive_page *out) {
     int st = wit_url_parse(&a->url, written, NULL, NULL);
     if (st == WIT_ENOMEM)
         return st;
-    if (st < 0)
+    if (st < 0) {
+        size_t shown = written.len < BAD_URL_BYTES ? written.len : BAD_URL_BYTES;
+        out->url = wit_str_slice(written, 0, shown);
         return refuse(out, "bad_url");
+    }
     if (!wit_url_is_http(&a->url))
         return 0;
     wit_url_remove_fragment(&a->url);

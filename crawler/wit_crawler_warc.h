@@ -111,7 +111,9 @@ struct wit_crawler_archive_config wit_crawler_archive_config_default(void); /* w
 
 /* What one record came to. Views live until the next call. */
 struct wit_crawler_archive_page {
-    struct wit_str url; /* of the page, canonical; empty where a record could not be read so far */
+    /* Of the page, canonical; as it is written with "bad_url", and then any bytes; empty where a
+     * record could not be read so far. */
+    struct wit_str url;
     /* NULL: the pairs may be taken. Else why not: "http_404", "not_html", "revisit", "bad_url",
      * "bad_response", "bad_page", "bad_record", "content_encoding", "headers_too_big", or a right
      * ("noai"...): then `page` is filled all the same. */

@@ -407,7 +407,7 @@ static const char warc_pages[] =
     "http://h.org/ai noai [http://h.org/a b alt]\n"
     "http://h.org/meta noimageindex [http://h.org/a b alt]\n"
     "http://h.org/tdm tdm_reserved [http://h.org/a b alt]\n"
-    " bad_url\n"
+    "http://h org/ bad_url\n"
     "http://h.org/d/a revisit\n"
     "http://h.org/r ok [http://h.org/r.png r alt]\n"
     "http://h.org/s not_html\n";
