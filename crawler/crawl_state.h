@@ -1,7 +1,8 @@
 /*
  * crawl_state.h: what the files of the coordinator share: crawl.c runs it, crawl_pages.c and
- * crawl_images.c say what is asked for and keep what comes, crawl_feed.c reads other inputs. All of
- * it belongs to the thread of wit_crawler_run. Functions return 0 or a status that ends the crawl.
+ * crawl_image_queue.c say what is asked for and keep what comes, crawl_feed.c reads other inputs.
+ * All of it belongs to the thread of wit_crawler_run. Functions return 0 or a status that ends the
+ * crawl.
  */
 #ifndef CRAWLER_CRAWL_STATE_H
 #define CRAWLER_CRAWL_STATE_H
@@ -79,7 +80,7 @@ int crawl_pages_send(struct crawl *c, struct wit_error *err);     /* those that 
 int crawl_page_done(struct crawl *c, struct crawl_task *t, struct wit_error *err);
 int crawl_sitemaps_add(struct crawl *c, struct crawl_task *t, struct wit_error *err);
 
-/* ---- crawl_images.c ---- */
+/* ---- crawl_image_queue.c ---- */
 
 /* A candidate in the log, or about to be: its image is asked for if the judge wants it. */
 int crawl_candidate_judge(struct crawl *c, const struct wit_shards_candidate *cand,

@@ -1,5 +1,5 @@
 /*
- * crawl_images.c: images, from the candidates to the collector. They have no queue of their own on
+ * crawl_image_queue.c: images, from the candidates to the collector. They have no queue of their own on
  * disk: which of them are still to be asked for follows from the candidates in the collector's log,
  * the judge, and the outcomes in its index. A run that goes on reads the log, slice by slice, and
  * so does one that finds more images than may wait in memory.
