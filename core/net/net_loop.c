@@ -39,10 +39,18 @@ static void on_wake(uv_async_t *async) {
         net->cfg.on_wake(net->cfg.user);
 }
 
-static void on_alarm(uv_timer_t *timer) {
-    struct wit_net *net = timer->data;
+static void alarm_ring(const struct wit_net *net) {
     if (net->cfg.on_alarm)
         net->cfg.on_alarm(net->cfg.user);
+}
+
+static void on_alarm(uv_timer_t *timer) {
+    alarm_ring(timer->data);
+}
+
+static void on_alarm_now(uv_idle_t *idle) {
+    uv_idle_stop(idle);
+    alarm_ring(idle->data);
 }
 
 int wit_net_create(const struct wit_net_config *cfg, struct wit_net **out, struct wit_error *err) {
@@ -72,8 +80,9 @@ int wit_net_create(const struct wit_net_config *cfg, struct wit_net **out, struc
         goto out;
     }
     net->loop_ready = true;
-    net->wake.data = net->alarm.data = net->curl_timer.data = net;
+    net->wake.data = net->alarm.data = net->alarm_now.data = net->curl_timer.data = net;
     uv_timer_init(&net->loop, &net->alarm);
+    uv_idle_init(&net->loop, &net->alarm_now);
     uv_timer_init(&net->loop, &net->curl_timer);
     rc = uv_async_init(&net->loop, &net->wake, on_wake);
     if (rc != 0) {
@@ -101,6 +110,7 @@ void wit_net_destroy(struct wit_net *net) {
         net_http_finish(net);
         net_dns_destroy(net->dns);
         uv_close((uv_handle_t *)&net->alarm, NULL);
+        uv_close((uv_handle_t *)&net->alarm_now, NULL);
         uv_close((uv_handle_t *)&net->curl_timer, NULL);
         if (net->wake.data)
             uv_close((uv_handle_t *)&net->wake, NULL);
@@ -128,12 +138,16 @@ void wit_net_wake(struct wit_net *net) {
     uv_async_send(&net->wake);
 }
 
+/* libuv (1.44) runs a timer of 0 ms that a timer sets in the same pass, and so on without end:
+ * sockets are not looked at. An idle handle runs once a turn of the loop. */
 void wit_net_alarm(struct wit_net *net, uint64_t at_ms) {
-    if (at_ms == UINT64_MAX) {
-        uv_timer_stop(&net->alarm);
-        return;
-    }
     uint64_t now_ms = wit_clock_ms();
-    uv_update_time(&net->loop);
-    uv_timer_start(&net->alarm, on_alarm, at_ms > now_ms ? at_ms - now_ms : 0, 0);
+    uv_timer_stop(&net->alarm);
+    uv_idle_stop(&net->alarm_now);
+    if (at_ms <= now_ms) {
+        uv_idle_start(&net->alarm_now, on_alarm_now);
+    } else if (at_ms != UINT64_MAX) {
+        uv_update_time(&net->loop);
+        uv_timer_start(&net->alarm, on_alarm, at_ms - now_ms, 0);
+    }
 }

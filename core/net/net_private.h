@@ -78,6 +78,7 @@ struct wit_net {
     uv_loop_t loop;
     uv_async_t wake;
     uv_timer_t alarm;
+    uv_idle_t alarm_now; /* an alarm whose time has come already */
     uv_timer_t curl_timer;
     bool loop_ready;
     atomic_bool stopping;

@@ -103,7 +103,8 @@ void wit_net_run(struct wit_net *net);
 void wit_net_stop(struct wit_net *net); /* any thread; a stop before the run ends it at once */
 void wit_net_wake(struct wit_net *net); /* any thread: on_wake runs soon, several calls may merge */
 /* One alarm per client: on_alarm at this time of wit_clock_ms, or as soon as possible after it. A
- * new time replaces the old one; UINT64_MAX takes it off. */
+ * new time replaces the old one; UINT64_MAX takes it off. Between two alarms the sockets are looked
+ * at, also where the second one's time has come already. */
 void wit_net_alarm(struct wit_net *net, uint64_t at_ms);
 
 /* ---- asking --------------------------------------------------------------------------------- */

@@ -521,6 +521,42 @@ static void test_bad_urls(void **state) {
     assert_int_equal(wit_net_fetch(f->net, &req, on_done, f, &err), WIT_EINVAL);
 }
 
+struct restless {
+    struct wit_net *net;
+    unsigned alarms, wakes;
+};
+
+static void on_restless_alarm(void *user) {
+    struct restless *r = user;
+    if (r->alarms++ == 0)
+        wit_net_wake(r->net);
+    if (r->alarms < 1000)
+        wit_net_alarm(r->net, wit_clock_ms());
+    else
+        wit_net_stop(r->net);
+}
+
+static void on_restless_wake(void *user) {
+    struct restless *r = user;
+    r->wakes++;
+    wit_net_stop(r->net);
+}
+
+/* Each alarm sets another one for now: what comes to a socket is seen all the same. */
+static void test_an_alarm_set_anew_starves_nobody(void **state) {
+    struct restless r = { .alarms = 0 };
+    struct wit_net_config cfg = wit_net_config_default();
+    cfg.on_alarm = on_restless_alarm;
+    cfg.on_wake = on_restless_wake;
+    cfg.user = &r;
+    assert_int_equal(wit_net_create(&cfg, &r.net, NULL), 0);
+    wit_net_alarm(r.net, wit_clock_ms());
+    wit_net_run(r.net);
+    assert_int_equal(r.wakes, 1);
+    assert_true(r.alarms < 1000);
+    wit_net_destroy(r.net);
+}
+
 static void test_retry_after(void **state) {
     uint32_t s = 0;
     assert_true(wit_net_retry_after(WIT_STR("a: b\nretry-after: 7\n"), 0, &s));
@@ -559,6 +595,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_cancel_calls_back_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_urls, setup, teardown),
+        cmocka_unit_test(test_an_alarm_set_anew_starves_nobody),
         cmocka_unit_test(test_retry_after),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
