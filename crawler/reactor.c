@@ -23,6 +23,7 @@ enum {
     ADDRESS_BUSY_WAIT_MS = 2000, /* until an address whose queue was full is asked again */
     SITEMAPS_MOST = 1000,        /* that one robots.txt may name */
     READ_TURN_MS = 10,           /* pages are taken apart so long before the loop looks elsewhere */
+    TURNS_MS = 10,               /* and so long rules are judged: see path_pattern.h */
     READ_PIECE_BYTES = 32768 /* between two looks at the clock; gzip makes a thousand times more */
 };
 
@@ -650,10 +651,13 @@ static bool may_ask(const struct reactor *r) {
     return r->active + atomic_load(&r->at_pool) < r->cfg.max_in_flight;
 }
 
-/* Whoever is due, as long as there is room and the limits of all reactors allow. */
+/* Whoever is due, as long as there is room and the limits of all reactors allow. Refusals take no
+ * turn of their domain, so a host may have thousands in a row, and hostile rules make each cost
+ * milliseconds: the others' answers are looked at in between. */
 static void turns_take(struct reactor *r, uint64_t now_ms) {
     struct polite_turn turn;
-    while (may_ask(r) && polite_due_ms(r->polite) <= now_ms &&
+    const uint64_t until_ms = wit_clock_ms() + TURNS_MS;
+    while (may_ask(r) && polite_due_ms(r->polite) <= now_ms && wit_clock_ms() < until_ms &&
            crawl_limits_start(r->cfg.limits, now_ms)) {
         enum polite_step step = polite_next(r->polite, now_ms, &turn);
         if (step == POLITE_NOTHING || step == POLITE_REFUSED)

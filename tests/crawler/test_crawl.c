@@ -639,6 +639,38 @@ static void all_together_keep_a_rate(void **state) {
     world_stop(&w);
 }
 
+/* Each path that these rules are asked for costs all the work that one may cost. */
+static void rules_that_cost_hold_nobody_else(void **state) {
+    enum { IMAGES = 100, RULES = 4000, PATH_BYTES = 1500 };
+    static const struct answer pages[] = { { "/start", .type = HTML, .body = "" },
+                                           { "/next", .type = HTML, .wait_ms = 300, .body = "b" } };
+    static const struct answer images[] = { { "/robots.txt", .wait_ms = 100, .body = "" } };
+    struct wit_buf *start, *rules;
+    char long_name[PATH_BYTES + 1];
+    struct world w;
+    memset(long_name, 'a', PATH_BYTES);
+    long_name[PATH_BYTES] = 0;
+    world_start(&w, pages, WIT_COUNT_OF(pages), images, WIT_COUNT_OF(images));
+    start = &w.pages.bodies[0];
+    rules = &w.images.bodies[0];
+    start->max = rules->max = 4 << 20;
+    assert_int_equal(wit_buf_append_cstr(start, "<a href=next>next</a>"), 0);
+    for (int i = 0; i < IMAGES; i++)
+        assert_int_equal(wit_buf_printf(start, "<img src='%s/%s%d' alt='no %d'>", w.pages.images,
+                                        long_name, i, i),
+                         0);
+    assert_int_equal(wit_buf_append_cstr(rules, "User-agent: *\n"), 0);
+    for (int i = 0; i < RULES; i++)
+        assert_int_equal(wit_buf_append_cstr(rules, "Disallow: /*aaab\n"), 0);
+    w.cfg.deadline_ms = 1000;
+    w.cfg.retries = 0;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(refused(&w, WIT_CRAWLER_IMAGE, "robots_denied"), IMAGES);
+    assert_int_equal(refused(&w, WIT_CRAWLER_PAGE, "timeout"), 0);
+    assert_int_equal(w.report.pages, 2);
+    world_stop(&w);
+}
+
 static const struct wit_crawler_host all_at_once = { "127.0.0.2", 0, 64 };
 
 static void note_most(void *user, const struct wit_crawler_progress *p) {
@@ -1225,6 +1257,7 @@ int main(void) {
         cmocka_unit_test(the_server_sees_the_delay),
         cmocka_unit_test(domains_on_one_address_wait_for_each_other),
         cmocka_unit_test(all_together_keep_a_rate),
+        cmocka_unit_test(rules_that_cost_hold_nobody_else),
         cmocka_unit_test(unreachable_robots_deny),
         cmocka_unit_test(every_status_of_robots_has_its_class),
         cmocka_unit_test(robots_may_move_five_times),
