@@ -626,8 +626,22 @@ static struct robots_fetch *hop_of(struct due_item *item) {
     return (struct robots_fetch *)((char *)item - offsetof(struct robots_fetch, due));
 }
 
+/* Images that the pool has not looked at count as requests: else bodies would pile up when it is
+ * slower than the network. */
+static bool may_ask(const struct reactor *r) {
+    return r->active + atomic_load(&r->at_pool) < r->cfg.max_in_flight;
+}
+
+/* When the first of them is due. */
+static uint64_t hops_due_ms(const struct reactor *r) {
+    const struct due_item *item = due_heap_first(&r->hops);
+    return item ? item->at_ms : UINT64_MAX;
+}
+
+/* Requests like any other, as far as the limits of all of them go. */
 static void hops_ask(struct reactor *r, uint64_t now_ms) {
-    for (struct due_item *item; (item = due_heap_first(&r->hops)) && item->at_ms <= now_ms;) {
+    while (hops_due_ms(r) <= now_ms && may_ask(r) && crawl_limits_start(r->cfg.limits, now_ms)) {
+        struct due_item *item = due_heap_first(&r->hops);
         struct robots_fetch *f = hop_of(item);
         due_heap_remove(&r->hops, item);
         if (robots_ask(f) == 0)
@@ -643,12 +657,6 @@ static void later_queue(struct reactor *r, uint64_t now_ms) {
         due_heap_remove(&r->later, item);
         task_queue(r, task_of(item));
     }
-}
-
-/* Images that the pool has not looked at count as requests: else bodies would pile up when it is
- * slower than the network. */
-static bool may_ask(const struct reactor *r) {
-    return r->active + atomic_load(&r->at_pool) < r->cfg.max_in_flight;
 }
 
 /* Whoever is due, as long as there is room and the limits of all reactors allow. Refusals take no
@@ -671,12 +679,14 @@ static void turns_take(struct reactor *r, uint64_t now_ms) {
     }
 }
 
-/* When turns_take may find something to do. */
-static uint64_t turns_due_ms(const struct reactor *r) {
-    uint64_t polite_ms = polite_due_ms(r->polite), limits_ms = crawl_limits_due_ms(r->cfg.limits);
+/* When hops_ask or turns_take may find something to do. */
+static uint64_t asking_due_ms(const struct reactor *r) {
+    uint64_t due_ms = polite_due_ms(r->polite), limits_ms = crawl_limits_due_ms(r->cfg.limits);
     if (!may_ask(r))
         return UINT64_MAX;
-    return limits_ms > polite_ms ? limits_ms : polite_ms;
+    if (hops_due_ms(r) < due_ms)
+        due_ms = hops_due_ms(r);
+    return limits_ms > due_ms ? limits_ms : due_ms;
 }
 
 /* Start what may start, and set the alarm to when more may. */
@@ -692,11 +702,10 @@ static void pump(struct reactor *r) {
     hops_ask(r, now_ms);
     later_queue(r, now_ms);
     turns_take(r, now_ms);
-    alarm_ms = turns_due_ms(r);
-    const struct due_item *waiting[] = { due_heap_first(&r->later), due_heap_first(&r->hops) };
-    for (size_t i = 0; i < WIT_COUNT_OF(waiting); i++)
-        if (waiting[i] && waiting[i]->at_ms < alarm_ms)
-            alarm_ms = waiting[i]->at_ms;
+    alarm_ms = asking_due_ms(r);
+    const struct due_item *retry = due_heap_first(&r->later);
+    if (retry && retry->at_ms < alarm_ms)
+        alarm_ms = retry->at_ms;
     if (is_extracting(r))
         alarm_ms = now_ms; /* after a look at the sockets */
     wit_net_alarm(r->net, alarm_ms);

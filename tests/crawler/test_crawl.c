@@ -639,6 +639,26 @@ static void all_together_keep_a_rate(void **state) {
     world_stop(&w);
 }
 
+/* What a robots.txt that moves leads to counts as well. */
+static void moved_robots_keep_the_rate(void **state) {
+    enum { RATE = 5, SLACK_MS = 250, REQUESTS = 6 };
+    static const struct answer pages[] = {
+        { "/robots.txt", .status = 301, .headers = "Location: /robots.txt\r\n" },
+        { "/start", .type = HTML, .body = "hello" },
+    };
+    struct test_seen seen[REQUESTS];
+    struct world w;
+    world_start(&w, pages, WIT_COUNT_OF(pages), NULL, 0);
+    w.cfg.max_rate = RATE;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.pages, 1);
+    assert_int_equal(asked(&w.pages, "/robots.txt"), REQUESTS);
+    test_server_seen(w.pages.server, seen, REQUESTS);
+    for (size_t i = 1; i < REQUESTS; i++)
+        assert_true(seen[i].at_ms - seen[0].at_ms + SLACK_MS >= i * 1000 / RATE);
+    world_stop(&w);
+}
+
 /* Each path that these rules are asked for costs all the work that one may cost. */
 static void rules_that_cost_hold_nobody_else(void **state) {
     enum { IMAGES = 100, RULES = 4000, PATH_BYTES = 1500 };
@@ -1257,6 +1277,7 @@ int main(void) {
         cmocka_unit_test(the_server_sees_the_delay),
         cmocka_unit_test(domains_on_one_address_wait_for_each_other),
         cmocka_unit_test(all_together_keep_a_rate),
+        cmocka_unit_test(moved_robots_keep_the_rate),
         cmocka_unit_test(rules_that_cost_hold_nobody_else),
         cmocka_unit_test(unreachable_robots_deny),
         cmocka_unit_test(every_status_of_robots_has_its_class),
