@@ -44,8 +44,11 @@ static uint64_t pages_budget(const struct crawl *c) {
 /* When nothing of a round is on its way any more, the next begins. 0: there is none. */
 static int round_begin(struct crawl *c, struct wit_error *err) {
     struct frontier_limits limits;
+    if (c->rounds_over)
+        return 0;
     int st = frontier_round(c->frontier, pages_budget(c), &limits, err);
-    if (st <= 0 || limits.depth_most > c->cfg->max_depth)
+    c->rounds_over = st <= 0 || limits.depth_most > c->cfg->max_depth;
+    if (c->rounds_over)
         return st < 0 ? st : 0;
     frontier_limit(c->frontier, &limits);
     c->round_depth = limits.depth_most;
@@ -110,6 +113,7 @@ static int page_add(struct crawl *c, uint32_t depth, uint32_t hops, bool sitemap
         .sitemap_only = !in_scope,
     };
     int st = frontier_add(c->frontier, &page, err);
+    c->rounds_over &= st != FRONTIER_WAITS;
     return st == FRONTIER_FULL
                ? frontier_count(c->frontier, WIT_CRAWLER_LINK, "domain_full", 1, err)
            : st < 0 ? st

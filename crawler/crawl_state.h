@@ -37,6 +37,7 @@ struct crawl {
     bool feed_ended, feed_changed;
     uint32_t domain_pages_most;
     uint32_t round_depth; /* of the pages that are asked for, in rounds */
+    bool rounds_over;     /* none was left to begin; looking for one goes through all that wait */
     size_t pages_out, images_out;
     struct key_set scope_domains; /* of the seeds, where there is no scope */
     struct wit_url url;

@@ -665,10 +665,10 @@ static int number_find(struct frontier *f, uint32_t depth, uint64_t n, uint64_t 
 int frontier_round(struct frontier *f, uint64_t budget, struct frontier_limits *out,
                    struct wit_error *err) {
     struct least_depth least = { .depth = UINT32_MAX };
-    int st = begin(f, err);
-    if (st >= 0)
+    int st = budget ? begin(f, err) : 0;
+    if (st >= 0 && budget)
         st = waiting_each(f, depth_note, &least, err);
-    if (st < 0 || least.pages == 0 || budget == 0)
+    if (st < 0 || least.pages == 0)
         return st;
     *out = (struct frontier_limits){ .depth_most = least.depth, .number_most = UINT64_MAX };
     if (least.pages > budget)

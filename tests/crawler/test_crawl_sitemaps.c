@@ -373,6 +373,31 @@ static void in_rounds_sitemaps_come_behind_the_round(void **state) {
     world_stop(&w);
 }
 
+/* The origin of an image is met when the last round is over: its sitemap begins another one. */
+static void in_rounds_a_late_sitemap_is_asked_for(void **state) {
+    struct answer answers[] = {
+        { .path = "/robots.txt", .type = TEXT, .body = "Sitemap: /s.xml\n" },
+        { .path = "/start", .type = HTML, .body = "<a href=last>l</a>" },
+        { .path = "/last", .type = HTML, .body = "<img src='{B}/i.png' alt=i>" },
+        { .path = "/s.xml", .type = XML, .body = "<urlset></urlset>" },
+    };
+    struct world w;
+    struct wit_str scope[2];
+    char other[128];
+    world_start(&w, answers, WIT_COUNT_OF(answers));
+    snprintf(other, sizeof other, "%s/", w.names[1]);
+    scope[0] = w.scope_str;
+    scope[1] = wit_str_from(other);
+    w.cfg.scope = scope;
+    w.cfg.scope_count = 2;
+    w.cfg.rounds = true;
+    crawl(&w);
+    assert_int_equal(w.report.pages, 4);
+    assert_int_equal(asked(&w, "/s.xml"), 1);
+    assert_int_equal(test_server_count(w.other, "/s.xml"), 1);
+    world_stop(&w);
+}
+
 /* ---- ceilings and refusals ------------------------------------------------------------------ */
 
 static void a_sitemap_has_its_own_ceilings(void **state) {
@@ -461,6 +486,7 @@ int main(void) {
         cmocka_unit_test(the_scope_holds_for_pages),
         cmocka_unit_test(sitemaps_wait_for_the_next_run),
         cmocka_unit_test(in_rounds_sitemaps_come_behind_the_round),
+        cmocka_unit_test(in_rounds_a_late_sitemap_is_asked_for),
         cmocka_unit_test(a_sitemap_has_its_own_ceilings),
         cmocka_unit_test(what_a_sitemap_cannot_be_is_counted),
     };
