@@ -269,7 +269,9 @@ int crawl_page_done(struct crawl *c, struct crawl_task *t, struct wit_error *err
         if (st >= 0 && t->document == WIT_CRAWLER_SITEMAP)
             frontier_count_sitemap(c->frontier);
     }
-    if (st >= 0 && !crawl_is_ours(t))
+    if (st >= 0 && crawl_is_ours(t))
+        st = frontier_leave(c->frontier, t->id, err);
+    else if (st >= 0)
         st = frontier_done(c->frontier, t->id, wit_buf_view(&t->url), reason, err);
     if (st >= 0 && reason && !crawl_is_ours(t))
         st = crawl_refusal_note(c, t, t->subject, reason, err);

@@ -718,6 +718,18 @@ int frontier_yield(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], bool
     return domain_judge(f, d, err);
 }
 
+int frontier_leave(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], struct wit_error *err) {
+    struct domain *d = NULL;
+    int st = begin(f, err);
+    if (st >= 0)
+        st = domain_of(f, id_domain(id), &d, err);
+    if (st < 0)
+        return st;
+    d->taken--;
+    ring_push(f, d);
+    return 0;
+}
+
 int frontier_done(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], struct wit_str url,
                   const char *reason, struct wit_error *err) {
     uint8_t copy[FRONTIER_ID_BYTES];

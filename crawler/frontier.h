@@ -82,7 +82,8 @@ void frontier_limit(struct frontier *f, const struct frontier_limits *limits);
 /**
  * The limits of the next round: the pages of the least depth that waits in domains that have
  * not stopped, and of those the `budget`
- * whose URLs have the lowest hashes. Of the round before, no page may be taken and not done.
+ * whose URLs have the lowest hashes. Of the round before, no page may be taken and neither done nor
+ * left.
  * @return 1; 0: no page waits, or the budget is 0
  */
 int frontier_round(struct frontier *f, uint64_t budget, struct frontier_limits *out,
@@ -100,6 +101,9 @@ int frontier_yield(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], bool
  * of the page as it was taken. */
 int frontier_done(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], struct wit_str url,
                   const char *reason, struct wit_error *err);
+/* A taken page came to nothing that counts: it stays taken, so the next run asks again, and its
+ * domain may have another one in its place. */
+int frontier_leave(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], struct wit_error *err);
 /* A page that was read was a sitemap. */
 void frontier_count_sitemap(struct frontier *f);
 /* Count what was refused of something else; frontier_done counts pages itself. */

@@ -462,6 +462,31 @@ static int page_yields(struct frontier *f, const char *want, bool new_pair) {
     return st;
 }
 
+/* What was left keeps its page for the next run, and its domain from nothing. */
+static void a_page_that_was_left_waits_for_another_run(void **state) {
+    struct frontier *f = NULL;
+    struct frontier_taken page;
+    struct frontier_limits round;
+    char dir[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(frontier_open(dir, &context, &f, &err));
+    page_add(f, "http://a/1", "a", 0);
+    page_add(f, "http://a/2", "a", 0);
+    take(f, 1, "http://a/1", &page);
+    must(frontier_leave(f, page.id, &err));
+    assert_int_equal(frontier_round(f, 1, &round, &err), 1);
+    take(f, 1, "http://a/2", &page);
+    must(frontier_done(f, page.id, WIT_STR("http://a/2"), NULL, &err));
+    assert_int_equal(frontier_round(f, 1, &round, &err), 0);
+    assert_int_equal(frontier_totals(f).taken, 1);
+    must(frontier_commit(f, &err));
+    frontier_close(f);
+    must(frontier_open(dir, &context, &f, &err));
+    take(f, 1, "http://a/1", &page);
+    frontier_close(f);
+    scratch_remove(dir);
+}
+
 static void a_barren_domain_stops(void **state) {
     struct frontier *f = NULL;
     struct frontier_taken page;
@@ -1094,6 +1119,7 @@ int main(void) {
         cmocka_unit_test(domains_take_turns_and_depth_decides),
         cmocka_unit_test(what_was_not_committed_never_was),
         cmocka_unit_test(a_full_domain_takes_no_more),
+        cmocka_unit_test(a_page_that_was_left_waits_for_another_run),
         cmocka_unit_test(a_barren_domain_stops),
         cmocka_unit_test(pairs_are_new_once),
         cmocka_unit_test(a_refused_page_can_be_asked_for_again),
