@@ -335,7 +335,8 @@ int crawl_frontier_begin(struct crawl *c, struct wit_error *err) {
     limits.depth_most = c->cfg->max_depth;
     frontier_limit(c->frontier, &limits);
     const struct frontier_totals known = frontier_totals(c->frontier);
-    c->goes_on = known.waiting + known.read + known.refused > 0;
+    const struct wit_shards_collected had = wit_shards_collector_totals(c->collector);
+    c->goes_on = known.waiting + known.read + known.refused + had.candidates > 0;
     c->domain_pages_most = domain_pages_most(c->cfg);
     return 0;
 }

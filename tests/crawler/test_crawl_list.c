@@ -252,6 +252,26 @@ static void another_list_begins_anew(void **state) {
     world_stop(&w);
 }
 
+/* As one from pages: the run before may have asked a moment ago. */
+static void a_list_that_goes_on_waits_one_delay(void **state) {
+    enum { DELAY_MS = 400, SLACK_MS = 100, SEEN_MOST = 16 };
+    struct test_seen seen[SEEN_MOST];
+    struct world w;
+    world_start(&w);
+    w.cfg.host_count = 0;
+    w.cfg.delay_ms = DELAY_MS;
+    list_put(&w, "one.txt", "{O}/i/1\n");
+    must(crawl(&w));
+    size_t before = test_server_seen(w.server, NULL, 0);
+    list_put(&w, "two.txt", "{O}/i/2\n");
+    must(crawl(&w));
+    assert_int_equal(w.report.images, 2);
+    size_t n = test_server_seen(w.server, seen, SEEN_MOST);
+    assert_true(before > 0 && n > before && n <= SEEN_MOST);
+    assert_true(seen[before].at_ms - seen[before - 1].at_ms + SLACK_MS >= DELAY_MS);
+    world_stop(&w);
+}
+
 static void seeds_and_lists_go_together(void **state) {
     char seed[128];
     struct world w;
@@ -432,6 +452,7 @@ int main(void) {
         cmocka_unit_test(columns_reach_the_dataset),
         cmocka_unit_test(hashes_are_held_against_the_bytes),
         cmocka_unit_test(another_list_begins_anew),
+        cmocka_unit_test(a_list_that_goes_on_waits_one_delay),
         cmocka_unit_test(seeds_and_lists_go_together),
         cmocka_unit_test(a_long_list_waits_for_room),
         cmocka_unit_test(no_caption_is_lost_between_commits),
