@@ -451,11 +451,13 @@ static const char *rights_refuse(const struct crawl_task *t) {
 static bool task_admit(struct polite *p, struct crawl_task *t, uint64_t now_ms,
                        enum polite_step *step, struct polite_turn *turn) {
     struct polite_origin *o = t->origin;
+    if (o->tdm_state == TDM_FETCHING) { /* before its path is judged, which may cost milliseconds */
+        crawl_list_push(&o->waiting, t);
+        return false;
+    }
     turn->reason = rules_refuse(p, o, target_of(t));
     if (!turn->reason && tdmrep_is_wanted(p, o, now_ms)) {
         crawl_list_push(&o->waiting, t);
-        if (o->tdm_state == TDM_FETCHING)
-            return false;
         o->tdm_state = TDM_FETCHING;
         slot_take(p, o->domain, now_ms);
         turn->task = NULL;

@@ -675,6 +675,26 @@ static void a_crawl_that_goes_on_waits_one_delay(void **state) {
     polite_destroy(f.p);
 }
 
+/* Paths are judged one a turn, not all that wait in one. */
+static void paths_are_judged_when_the_files_are_there(void **state) {
+    struct fixture f = { .tdmrep = true, .cfg = wit_crawler_config_default() };
+    f.cfg.delay_ms = 0;
+    f.cfg.concurrency = 4;
+    begin(&f);
+    struct crawl_task *a = push(&f, "http://x.test/a", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    rules(&f, "User-agent: *\nDisallow: /no\n", 0);
+    expect(&f, 0, POLITE_TDMREP);
+    struct polite_origin *o = f.turn.origin;
+    push(&f, "http://x.test/no", 0);
+    expect(&f, 0, POLITE_NOTHING);
+    polite_tdmrep(f.p, o, NULL, 0, true, 0);
+    expect_fetch(&f, 0, a);
+    expect_refused(&f, 0, "robots_denied");
+    done(&f, a, 0);
+    polite_destroy(f.p);
+}
+
 /* A domain is due when its delay is over, or when it gets something to do after that. */
 static void lateness_is_what_a_due_domain_waits(void **state) {
     struct fixture f = { .cfg = wit_crawler_config_default() };
@@ -1133,6 +1153,7 @@ int main(void) {
         cmocka_unit_test(rules_refuse_by_path_and_by_origin),
         cmocka_unit_test(the_delay_counts_from_when_a_request_left),
         cmocka_unit_test(a_crawl_that_goes_on_waits_one_delay),
+        cmocka_unit_test(paths_are_judged_when_the_files_are_there),
         cmocka_unit_test(lateness_is_what_a_due_domain_waits),
         cmocka_unit_test(subdomains_share_the_delay),
         cmocka_unit_test(crawl_delay_is_obeyed_and_bounded),
