@@ -370,6 +370,13 @@ static enum pace_answer pace_of(const struct wit_net_response *response) {
     return response->status ? PACE_FINE : PACE_SILENT;
 }
 
+/* One that found its address busy has not been sent, so it was no start. */
+static void limits_settle(struct reactor *r, const struct wit_net_response *response) {
+    crawl_limits_received(r->cfg.limits, response->wire_bytes, wit_clock_ms());
+    if (response->reason && strcmp(response->reason, "address_busy") == 0)
+        crawl_limits_unstart(r->cfg.limits);
+}
+
 static void on_response(void *user, struct wit_net_response *response) {
     struct crawl_task *t = user;
     struct reactor *r = t->reactor;
@@ -384,7 +391,7 @@ static void on_response(void *user, struct wit_net_response *response) {
     uint64_t retry_after_ms = is_overload(response->status) ? retry_after_of(response) : 0;
     if (response->status)
         polite_took(r->polite, t->origin, response->elapsed_ms);
-    crawl_limits_received(r->cfg.limits, response->wire_bytes, wit_clock_ms());
+    limits_settle(r, response);
     polite_done(r->polite, t, pace_of(response), retry_after_ms, wit_clock_ms());
     t->wire_bytes += response->wire_bytes;
     if (is_redirect(response->status))
@@ -587,7 +594,7 @@ static void on_robots(void *user, struct wit_net_response *response) {
     polite_leaves(r->polite, f->origin, response->sent_ms);
     if (response->status)
         polite_took(r->polite, f->origin, response->elapsed_ms);
-    crawl_limits_received(r->cfg.limits, response->wire_bytes, wit_clock_ms());
+    limits_settle(r, response);
     if (!robots_follow(f, response, &reason)) {
         polite_robots_answered(r->polite, f->origin, pace_of(response),
                                is_overload(response->status) ? retry_after_of(response) : 0,

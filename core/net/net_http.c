@@ -319,6 +319,15 @@ static void body_begin(struct net_fetch *f) {
         (void)wit_buf_reserve(&f->body, (size_t)announced); /* else it grows as it comes */
 }
 
+/* Above the ceiling of all bodies only the oldest of them goes on. One that is still looking for an
+ * address, or waits for its first byte, holds nothing up. */
+static bool is_oldest_body(const struct net_fetch *f) {
+    for (const struct net_fetch *g = f->net->active.first; g != f; g = g->newer)
+        if (g->body.len)
+            return false;
+    return true;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *user) {
     struct net_fetch *f = user;
     struct wit_net *net = f->net;
@@ -345,8 +354,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *user) {
             f->reason = "too_big";
     }
     bool full = atomic_load(&net->held) + want > net->cfg.max_held_bytes;
-    if (!f->reason &&
-        ((full && f != net->active.first) || wit_buf_append(&f->body, data, want) < 0))
+    if (!f->reason && ((full && !is_oldest_body(f)) || wit_buf_append(&f->body, data, want) < 0))
         f->reason = "no_memory";
     if (f->reason)
         return 0;

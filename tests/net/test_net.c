@@ -504,6 +504,31 @@ static void test_memory_is_bounded(void **state) {
     wit_net_destroy(net);
 }
 
+/* A request that has no byte yet is older, but it must not keep the one body there is from going on. */
+static void test_who_waits_holds_no_memory_up(void **state) {
+    struct fixture *f = *state;
+    struct wit_error err = WIT_ERROR_INIT;
+    struct wit_net *net = NULL;
+    struct wit_net_config cfg = config_of(f);
+    char url[256];
+    cfg.max_held_bytes = BODY_MAX / 4;
+    assert_int_equal(wit_net_create(&cfg, &net, &err), 0);
+    struct outcome late = { .net = net, .expected = 2 }, big = { .net = net, .expected = 1 };
+    url_make(url, sizeof url, f, "127.0.0.1", "/late");
+    struct wit_net_request req = wit_net_request_default(wit_str_from(url));
+    assert_int_equal(wit_net_fetch(net, &req, on_done, &late, &err), 0);
+    url_make(url, sizeof url, f, "127.0.0.1", "/endless");
+    req = wit_net_request_default(wit_str_from(url));
+    req.max_body_bytes = BODY_MAX;
+    req.cut = true;
+    assert_int_equal(wit_net_fetch(net, &req, on_done, &big, &err), 0);
+    wit_net_run(net);
+    assert_null(big.reason);
+    assert_int_equal(big.body_len, BODY_MAX);
+    wit_net_destroy(net);
+    assert_string_equal(late.reason, "cancelled");
+}
+
 static void test_bad_urls(void **state) {
     struct fixture *f = *state;
     struct wit_error err = WIT_ERROR_INIT;
@@ -594,6 +619,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_many_at_once_call_back_once_each, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel_calls_back_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_waits_holds_no_memory_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_urls, setup, teardown),
         cmocka_unit_test(test_an_alarm_set_anew_starves_nobody),
         cmocka_unit_test(test_retry_after),
