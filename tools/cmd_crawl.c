@@ -103,7 +103,7 @@ static int host_parse(struct crawl_run *run, const char *text, struct wit_error 
     if (!last || middle <= text || *middle != ':' || (size_t)(middle - text) >= sizeof name ||
         wit_str_to_u64(wit_str_of(middle + 1, (size_t)(last - middle) - 1), &delay_ms) < 0 ||
         wit_str_to_u64(wit_str_from(last + 1), &concurrency) < 0 || concurrency == 0 ||
-        concurrency > 1024 || delay_ms > 86400000)
+        concurrency > 65536 || delay_ms > 86400000)
         return wit_error_set(err, WIT_EINVAL,
                              "--host '%s' is not DOMAIN:DELAY_MS:CONCURRENCY, such as "
                              "example.org:0:16",

@@ -241,7 +241,7 @@ static int numbers_check(const struct job *job, const char *name, struct wit_err
     for (unsigned i = 0; i < crawl->hosts_count && st >= 0; i++) {
         const struct range host[] = {
             { "crawl: hosts: delay_ms", crawl->hosts[i].delay_ms, 0, DAY_MS },
-            { "crawl: hosts: concurrency", crawl->hosts[i].concurrency, 1, 1024 },
+            { "crawl: hosts: concurrency", crawl->hosts[i].concurrency, 1, 65536 },
         };
         st = ranges_check(host, WIT_COUNT_OF(host), name, err);
     }

@@ -312,7 +312,7 @@ class Wit(Side):
         return [[wit, "crawl", "--seeds", str(inputs.seeds), "--out", str(self.out),
                  "--scope", inputs.scope, "--allow-net", "127.0.0.1/32",
                  "--host", f"127.0.0.1:0:{args.concurrency}", "--delay-ms", "0",
-                 "--concurrency", str(args.concurrency), "--max-in-flight", str(args.concurrency),
+                 "--concurrency", "1024", "--max-in-flight", str(args.concurrency),
                  "--reactors", "1", "--contact", "https://example.org/bench",
                  *(["--resize", str(args.resize), "--image-threads", "1"] if args.resize else [])],
                 [wit, "shards", "seal", str(self.out), "--threads", "1"]]
