@@ -1,5 +1,6 @@
 /* wit shards: look inside datasets, check them, make them from what was collected. */
 #include "cli.h"
+#include "cmd_shards_export.h"
 #include "wit_shards.h"
 
 #include <errno.h>
@@ -23,12 +24,14 @@ static void usage(FILE *to) {
           "       wit shards stat   DIR [--json]\n"
           "       wit shards verify DIR [--threads N] [--json]\n"
           "       wit shards seal   DIR [--shard-bytes N | --bits N] [--threads N] [--json]\n"
+          "       wit shards export DIR --to webdataset|files --out OUT ...\n"
           "\n"
           "ls      the samples of a dataset, or its shards (the verb may be left out)\n"
           "show    one sample: captions and where they stood; its image into a file\n"
           "stat    totals, formats, sources of captions\n"
           "verify  read every byte and check it; exit 1 and a sentence for each fault\n"
           "seal    make DIR/dataset.json and its shards from DIR/collect, every pair kept\n"
+          "export  write img2dataset's layouts; has a page of its own: export --help\n"
           "\n"
           "  --shards         list shard files instead of samples\n"
           "  --index N        the N-th sample of the dataset, from 0\n"
@@ -599,6 +602,8 @@ int cmd_shards(int argc, char **argv) {
         usage(stderr);
         return CLI_USAGE;
     }
+    if (strcmp(argv[1], "export") == 0)
+        return cmd_shards_export(argc - 1, argv + 1);
     for (size_t i = 0; i < WIT_COUNT_OF(verbs); i++)
         if (strcmp(argv[1], verbs[i].name) == 0) {
             verb = &verbs[i];

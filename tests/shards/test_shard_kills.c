@@ -1,7 +1,7 @@
 /*
  * test_shard_kills.c: whatever ends a job, the same job resumes. Processes are killed at random
- * moments while collecting and sealing, and every write, sync and rename fails once in turn; each
- * time the job is run again and must end with the hash of an undisturbed one.
+ * moments while collecting, sealing and exporting, and every write, sync and rename fails once in
+ * turn; each time the job is run again and must end with the hash of an undisturbed one.
  *
  * The failing calls are this program's own definitions of the libc functions: they stand before
  * libc's in symbol resolution, also for calls out of liblmdb.
@@ -12,6 +12,7 @@
 #include "collection.h"
 #include "hidden_call.h"
 #include "manifest.h"
+#include "wit_shards_export.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -73,6 +74,10 @@ int fsync(int fd) {
 
 int fdatasync(int fd) {
     return must_fail() ? -1 : ((sync_fn)hidden("fdatasync"))(fd);
+}
+
+int syncfs(int fd) {
+    return must_fail() ? -1 : ((sync_fn)hidden("syncfs"))(fd);
 }
 
 int rename(const char *from, const char *to) {
@@ -254,11 +259,142 @@ static void test_old_dataset_stays(void **state) {
     scratch_remove(dir);
 }
 
+/* ---- exports -------------------------------------------------------------------------------- */
+
+static int export_job(const char *dir, const char *out, enum wit_shards_export_layout layout) {
+    struct wit_shards_export_config cfg = wit_shards_export_config_default();
+    struct wit_shards_export_report report;
+    cfg.out = out;
+    cfg.layout = layout;
+    cfg.per_shard = 7;
+    return wit_shards_export(dir, &cfg, &report, &err);
+}
+
+/* Of the names and bytes of everything in a folder. */
+static void tree_hash(const char *dir, struct wit_hasher *h) {
+    struct wit_strings names;
+    must(wit_dir_list(dir, &names, &err));
+    for (size_t i = 0; i < names.count; i++) {
+        struct wit_buf bytes = WIT_BUF_INIT(1 << 24);
+        char path[WIT_PATH_MAX];
+        must(wit_path_join(path, dir, names.items[i]));
+        wit_hasher_update(h, names.items[i], strlen(names.items[i]) + 1);
+        if (wit_file_read(path, &bytes, NULL) < 0)
+            tree_hash(path, h);
+        wit_hasher_update(h, bytes.data, bytes.len);
+        wit_buf_finish(&bytes);
+    }
+    wit_strings_finish(&names);
+}
+
+static struct wit_hash128 export_hash(const char *out) {
+    struct wit_hasher *h = wit_hasher_create();
+    assert_non_null(h);
+    tree_hash(out, h);
+    struct wit_hash128 hash = wit_hasher_digest(h);
+    wit_hasher_destroy(h);
+    return hash;
+}
+
+static struct wit_hash128 export_undisturbed(const char *dir,
+                                             enum wit_shards_export_layout layout) {
+    char out[WIT_PATH_MAX];
+    scratch_make(out);
+    must(export_job(dir, out, layout));
+    struct wit_hash128 hash = export_hash(out);
+    scratch_remove(out);
+    return hash;
+}
+
+static void export_fail_each(const char *dir, enum wit_shards_export_layout layout, int errnum,
+                             bool sticky, int want) {
+    struct wit_hash128 hash = export_undisturbed(dir, layout);
+    unsigned failures = 0;
+    for (long n = 0;; n++) {
+        char out[WIT_PATH_MAX];
+        scratch_make(out);
+        atomic_store(&fail_with, errnum);
+        atomic_store(&fail_sticky, sticky);
+        atomic_store(&calls_left, n);
+        int st = export_job(dir, out, layout);
+        atomic_store(&calls_left, -1);
+        if (st < 0) {
+            failures++;
+            assert_int_equal(st, want);
+            assert_true(strlen(err.text) > 20);
+        }
+        must(export_job(dir, out, layout));
+        if (!wit_hash128_eq(export_hash(out), hash))
+            print_error("another export after call %ld failed\n", n);
+        assert_true(wit_hash128_eq(export_hash(out), hash));
+        scratch_remove(out);
+        if (st == 0)
+            break;
+    }
+    print_message("%u failures\n", failures);
+    assert_true(failures > 12);
+}
+
+static void test_export_failures(void **state) {
+    struct wit_shards_seal_report report;
+    char dir[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(job(&small, dir, 1, &report));
+    export_fail_each(dir, WIT_SHARDS_EXPORT_WEBDATASET, ENOSPC, true, WIT_ENOSPC);
+    export_fail_each(dir, WIT_SHARDS_EXPORT_WEBDATASET, EIO, false, WIT_EIO);
+    export_fail_each(dir, WIT_SHARDS_EXPORT_FILES, ENOSPC, true, WIT_ENOSPC);
+    scratch_remove(dir);
+}
+
+static void export_kill(const char *dir, enum wit_shards_export_layout layout, uint64_t seed) {
+    uint64_t job_ms = wit_clock_ms();
+    struct wit_hash128 hash = export_undisturbed(dir, layout);
+    struct wit_random rng;
+    unsigned killed = 0;
+    job_ms = wit_clock_ms() - job_ms;
+    wit_random_init(&rng, seed, 1, 0);
+    for (int round = 0; round < 5; round++) {
+        char out[WIT_PATH_MAX];
+        scratch_make(out);
+        for (uint64_t kills = 1 + wit_random_below(&rng, 3); kills; kills--) {
+            int status;
+            pid_t pid = fork();
+            assert_true(pid >= 0);
+            if (pid == 0)
+                _exit(export_job(dir, out, layout) < 0);
+            usleep((useconds_t)(1000 * wit_random_below(&rng, job_ms + 1)));
+            kill(pid, SIGKILL);
+            assert_int_equal(waitpid(pid, &status, 0), pid);
+            killed += WIFSIGNALED(status);
+            if (WIFEXITED(status))
+                assert_int_equal(WEXITSTATUS(status), 0);
+        }
+        must(export_job(dir, out, layout));
+        assert_true(wit_hash128_eq(export_hash(out), hash));
+        scratch_remove(out);
+    }
+    print_message("%u exports killed at work, of %llu ms\n", killed, (unsigned long long)job_ms);
+    assert_true(killed > 0);
+}
+
+static void test_export_kill_nine(void **state) {
+    struct wit_shards_seal_report report;
+    char dir[WIT_PATH_MAX];
+    uint64_t seed = wit_clock_ns();
+    print_message("seed=%llu\n", (unsigned long long)seed);
+    scratch_make(dir);
+    must(job(&large, dir, 1, &report));
+    export_kill(dir, WIT_SHARDS_EXPORT_WEBDATASET, seed);
+    export_kill(dir, WIT_SHARDS_EXPORT_FILES, seed);
+    scratch_remove(dir);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kill_nine),         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_one_full_write),    cmocka_unit_test(test_failing_device),
-        cmocka_unit_test(test_old_dataset_stays),
+        cmocka_unit_test(test_old_dataset_stays), cmocka_unit_test(test_export_failures),
+        cmocka_unit_test(test_export_kill_nine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
