@@ -233,49 +233,6 @@ static int captions_take(struct list_row_maker *m, const struct list_value *valu
     return 0;
 }
 
-/* A parsed value again as text; as deep as the parser goes. */
-static void value_put(struct wit_json_writer *w, const struct wit_json *v) {
-    struct wit_str text;
-    int64_t whole;
-    double number;
-    bool yes;
-    switch (wit_json_type_of(v)) {
-    case WIT_JSON_STRING:
-        (void)wit_json_string(v, &text);
-        wit_json_put_str(w, text);
-        return;
-    case WIT_JSON_INT:
-        (void)wit_json_int(v, &whole);
-        wit_json_put_int(w, whole);
-        return;
-    case WIT_JSON_REAL:
-        (void)wit_json_number(v, &number);
-        wit_json_put_double(w, number);
-        return;
-    case WIT_JSON_BOOL:
-        (void)wit_json_bool(v, &yes);
-        wit_json_put_bool(w, yes);
-        return;
-    case WIT_JSON_ARRAY:
-        wit_json_array_begin(w);
-        for (size_t i = 0; i < wit_json_size(v); i++)
-            value_put(w, wit_json_at(v, i));
-        wit_json_array_end(w);
-        return;
-    case WIT_JSON_OBJECT:
-        wit_json_object_begin(w);
-        for (void *it = wit_json_first(v); it; it = wit_json_next(v, it)) {
-            wit_json_key(w, wit_json_iter_key(it));
-            value_put(w, wit_json_iter_value(it));
-        }
-        wit_json_object_end(w);
-        return;
-    case WIT_JSON_NULL:
-        break;
-    }
-    wit_json_put_null(w);
-}
-
 static int extra_take(struct list_row_maker *m, const struct list_value *values,
                       struct wit_crawler_list_row *row, struct wit_error *err) {
     struct wit_json_writer w;
@@ -290,7 +247,7 @@ static int extra_take(struct list_row_maker *m, const struct list_value *values,
         if (values[slot].text.data)
             wit_json_put_str(&w, values[slot].text);
         else
-            value_put(&w, values[slot].json);
+            wit_json_put_value(&w, values[slot].json);
     }
     wit_json_object_end(&w);
     int st = wit_json_writer_finish(&w);

@@ -116,37 +116,6 @@ static void put_size(struct wit_json_writer *w, const char *name, uint64_t px) {
     wit_json_put_u64(w, px);
 }
 
-/* A parsed value again; as deep as the parser goes. */
-static void put_value(struct wit_json_writer *w, const struct wit_json *v) {
-    struct wit_str text;
-    double real;
-    int64_t whole;
-    bool truth;
-    if (wit_json_string(v, &text) == 0) {
-        wit_json_put_str(w, text);
-    } else if (wit_json_int(v, &whole) == 0) {
-        wit_json_put_int(w, whole);
-    } else if (wit_json_number(v, &real) == 0) {
-        wit_json_put_double(w, real);
-    } else if (wit_json_bool(v, &truth) == 0) {
-        wit_json_put_bool(w, truth);
-    } else if (wit_json_type_of(v) == WIT_JSON_ARRAY) {
-        wit_json_array_begin(w);
-        for (size_t i = 0; i < wit_json_size(v); i++)
-            put_value(w, wit_json_at(v, i));
-        wit_json_array_end(w);
-    } else if (wit_json_type_of(v) == WIT_JSON_OBJECT) {
-        wit_json_object_begin(w);
-        for (void *it = wit_json_first(v); it; it = wit_json_next(v, it)) {
-            wit_json_key(w, wit_json_iter_key(it));
-            put_value(w, wit_json_iter_value(it));
-        }
-        wit_json_object_end(w);
-    } else {
-        wit_json_put_null(w);
-    }
-}
-
 /* Kept columns stand among the facts, as img2dataset has them; under a name that a fact of ours has
  * they stay where they are, in the origin. */
 static void put_columns(struct wit_json_writer *w, const struct wit_json *extra) {
@@ -161,7 +130,7 @@ static void put_columns(struct wit_json_writer *w, const struct wit_json *extra)
         if (taken)
             continue;
         wit_json_key(w, name);
-        put_value(w, wit_json_iter_value(it));
+        wit_json_put_value(w, wit_json_iter_value(it));
     }
 }
 

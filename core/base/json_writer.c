@@ -189,3 +189,45 @@ void wit_json_put_bool(struct wit_json_writer *w, bool v) {
 void wit_json_put_null(struct wit_json_writer *w) {
     put_text(w, "null");
 }
+
+void wit_json_put_value(struct wit_json_writer *w, const struct wit_json *v) {
+    struct wit_str text;
+    int64_t whole;
+    double number;
+    bool yes;
+    switch (wit_json_type_of(v)) {
+    case WIT_JSON_STRING:
+        (void)wit_json_string(v, &text);
+        wit_json_put_str(w, text);
+        return;
+    case WIT_JSON_INT:
+        (void)wit_json_int(v, &whole);
+        wit_json_put_int(w, whole);
+        return;
+    case WIT_JSON_REAL:
+        (void)wit_json_number(v, &number);
+        wit_json_put_double(w, number);
+        return;
+    case WIT_JSON_BOOL:
+        (void)wit_json_bool(v, &yes);
+        wit_json_put_bool(w, yes);
+        return;
+    case WIT_JSON_ARRAY:
+        wit_json_array_begin(w);
+        for (size_t i = 0; i < wit_json_size(v); i++)
+            wit_json_put_value(w, wit_json_at(v, i));
+        wit_json_array_end(w);
+        return;
+    case WIT_JSON_OBJECT:
+        wit_json_object_begin(w);
+        for (void *it = wit_json_first(v); it; it = wit_json_next(v, it)) {
+            wit_json_key(w, wit_json_iter_key(it));
+            wit_json_put_value(w, wit_json_iter_value(it));
+        }
+        wit_json_object_end(w);
+        return;
+    case WIT_JSON_NULL:
+        break;
+    }
+    wit_json_put_null(w);
+}

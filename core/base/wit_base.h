@@ -400,6 +400,8 @@ void wit_json_put_double(struct wit_json_writer *w,
 void wit_json_put_bool(struct wit_json_writer *w, bool v);
 void wit_json_put_null(struct wit_json_writer *w);
 void wit_json_put_raw(struct wit_json_writer *w, struct wit_str json); /* a value, written before */
+/* A parsed value again, as deep as the parser goes; NULL writes null. */
+void wit_json_put_value(struct wit_json_writer *w, const struct wit_json *v);
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
