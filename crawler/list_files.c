@@ -1,6 +1,8 @@
 /* list_files.c: from the paths that a user names to files with formats. */
 #include "list_files.h"
 
+#include "table/wit_table.h"
+
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,9 +11,13 @@ static const struct {
     const char *name;   /* of the format */
     const char *suffix; /* of files */
 } formats[] = {
-    [WIT_CRAWLER_LIST_AUTO] = { "auto", NULL },       [WIT_CRAWLER_LIST_TXT] = { "txt", ".txt" },
-    [WIT_CRAWLER_LIST_CSV] = { "csv", ".csv" },       [WIT_CRAWLER_LIST_TSV] = { "tsv", ".tsv" },
-    [WIT_CRAWLER_LIST_JSONL] = { "jsonl", ".jsonl" }, [WIT_CRAWLER_LIST_JSON] = { "json", ".json" },
+    [WIT_CRAWLER_LIST_AUTO] = { "auto", NULL },
+    [WIT_CRAWLER_LIST_TXT] = { "txt", ".txt" },
+    [WIT_CRAWLER_LIST_CSV] = { "csv", ".csv" },
+    [WIT_CRAWLER_LIST_TSV] = { "tsv", ".tsv" },
+    [WIT_CRAWLER_LIST_JSONL] = { "jsonl", ".jsonl" },
+    [WIT_CRAWLER_LIST_JSON] = { "json", ".json" },
+    [WIT_CRAWLER_LIST_PARQUET] = { "parquet", ".parquet" },
     [WIT_CRAWLER_LIST_WIT] = { "wit", ".tsv" },
 };
 
@@ -20,22 +26,26 @@ const char *wit_crawler_list_format_name(enum wit_crawler_list_format format) {
 }
 
 static int no_parquet(const char *what, struct wit_error *err) {
-    return wit_error_set(err, WIT_EUNSUPPORTED,
-                         "%s: parquet is not read; write it as csv, tsv or jsonl first", what);
+    return wit_error_set(
+        err, WIT_EUNSUPPORTED,
+        "%s: parquet is not read by this build, which has no Arrow; write it as csv, "
+        "tsv or jsonl first",
+        what);
 }
 
 int wit_crawler_list_format_find(struct wit_str name, enum wit_crawler_list_format *out,
                                  struct wit_error *err) {
+    if (wit_str_eq(name, WIT_STR("parquet")) && !wit_table_is_supported())
+        return no_parquet("list format", err);
     for (size_t i = 0; i < WIT_COUNT_OF(formats); i++)
         if (wit_str_eq(name, wit_str_from(formats[i].name))) {
             *out = (enum wit_crawler_list_format)i;
             return 0;
         }
-    if (wit_str_eq(name, WIT_STR("parquet")))
-        return no_parquet("list format", err);
-    return wit_error_set(err, WIT_EINVAL,
-                         "a list's format is txt, csv, tsv, jsonl, json or wit, not '%.*s'",
-                         WIT_STR_FMT(name));
+    return wit_error_set(
+        err, WIT_EINVAL,
+        "a list's format is txt, csv, tsv, jsonl, json, parquet or wit, not '%.*s'",
+        WIT_STR_FMT(name));
 }
 
 static struct wit_str without_gz(const char *path) {
@@ -114,6 +124,8 @@ static int folder_add(const struct wit_crawler_list_config *cfg, const char *pat
         return wit_error_set(err, st, "%s", why.text);
     if (format == WIT_CRAWLER_LIST_AUTO)
         st = folder_format(path, &names, &format, err);
+    if (st >= 0 && format == WIT_CRAWLER_LIST_PARQUET && !wit_table_is_supported())
+        st = no_parquet(path, err);
     for (size_t i = 0; i < names.count && st >= 0 && format != WIT_CRAWLER_LIST_AUTO; i++) {
         if (!wit_str_ends_with(without_gz(names.items[i]), wit_str_from(formats[format].suffix)))
             continue;
@@ -132,7 +144,7 @@ static int path_add(const struct wit_crawler_list_config *cfg, const char *path,
     struct stat info;
     if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         return folder_add(cfg, path, f, err);
-    if (is_parquet(path))
+    if (is_parquet(path) && !wit_table_is_supported())
         return no_parquet(path, err);
     enum wit_crawler_list_format format = cfg->format ? cfg->format : format_of(path);
     if (format == WIT_CRAWLER_LIST_AUTO)

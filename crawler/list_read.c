@@ -9,6 +9,7 @@
 #include "list_row.h"
 #include "list_source.h"
 #include "list_split.h"
+#include "table/wit_table.h"
 #include "text/wit_text.h"
 
 #include <assert.h>
@@ -24,7 +25,9 @@ struct wit_crawler_list {
     struct wit_crawler_list_config cfg;
     struct list_columns columns;
     struct list_files files;
-    struct list_source source; /* of files.items[file], when `open` */
+    struct list_source source;      /* of files.items[file], when `open` */
+    struct wit_table_reader *table; /* instead of it where the file is parquet */
+    uint64_t table_rows;            /* given of it */
     struct list_split split;
     struct list_row_maker maker;
     struct wit_json *object; /* of the row at hand */
@@ -164,10 +167,28 @@ static void space_drop(struct wit_crawler_list *l) {
     l->split.from = 0;
 }
 
+/* The next row of a parquet file, as text of JSON. Rows are counted as lines. */
+static int table_next(struct wit_crawler_list *l, struct wit_str *record,
+                      struct wit_crawler_list_row *row, struct wit_error *err) {
+    int st = wit_table_reader_next(l->table, record, err);
+    if (st <= 0)
+        return st;
+    l->line = ++l->table_rows;
+    l->next_line = l->line + 1;
+    if (record->data)
+        return RECORD_GOOD;
+    snprintf(l->maker.why, sizeof l->maker.why, "it has more than %zu bytes",
+             l->cfg.row_bytes_most);
+    *row = (struct wit_crawler_list_row){ .reason = "row_too_long" };
+    return RECORD_BAD;
+}
+
 /* enum record, or what failed for the whole file. */
 static int record_next(struct wit_crawler_list *l, struct wit_str *record,
                        struct wit_crawler_list_row *row, struct wit_error *err) {
     size_t most = l->cfg.row_bytes_most;
+    if (l->table)
+        return table_next(l, record, row, err);
     give_back(l);
     list_split_next(&l->split);
     for (;;) {
@@ -263,6 +284,10 @@ static int mark_skip(struct wit_crawler_list *l, struct wit_error *err) {
     return 0;
 }
 
+static int sought_is_lost(struct wit_error *err) {
+    return wit_error_set(err, WIT_EFORMAT, "it is shorter than what was read of it before");
+}
+
 /* Go on where an earlier run stopped, if it was in this file. */
 static int sought_reach(struct wit_crawler_list *l, struct wit_error *err) {
     if (l->sought.offset == 0 || l->sought.file != l->file)
@@ -270,15 +295,37 @@ static int sought_reach(struct wit_crawler_list *l, struct wit_error *err) {
     give_back(l);
     int st = list_source_seek(&l->source, l->sought.offset, err);
     if (st == 0)
-        st = wit_error_set(err, WIT_EFORMAT, "it is shorter than what was read of it before");
+        st = sought_is_lost(err);
     list_split_resume(&l->split);
     l->line = l->next_line = l->sought.line;
     l->sought.offset = 0;
     return st < 0 ? st : 0;
 }
 
+static int table_begin(struct wit_crawler_list *l, struct wit_error *err) {
+    const char *names[LIST_SLOTS_MOST];
+    size_t count = 0;
+    for (size_t slot = 0; slot < l->columns.count; slot++)
+        if (l->columns.names[slot])
+            names[count++] = l->columns.names[slot];
+    int st = wit_table_reader_open(file_of(l)->path, names, count, l->cfg.row_bytes_most, &l->table,
+                                   err);
+    l->open = st >= 0;
+    l->table_rows = 0;
+    l->line = l->next_line = 1;
+    if (st < 0 || l->sought.offset == 0 || l->sought.file != l->file)
+        return st;
+    st = wit_table_reader_seek(l->table, l->sought.offset, err);
+    l->table_rows = l->sought.offset;
+    l->next_line = l->table_rows + 1;
+    l->sought.offset = 0;
+    return st == 0 ? sought_is_lost(err) : st < 0 ? st : 0;
+}
+
 static int file_begin(struct wit_crawler_list *l, struct wit_error *err) {
     enum wit_crawler_list_format format = file_of(l)->format;
+    if (format == WIT_CRAWLER_LIST_PARQUET)
+        return table_begin(l, err);
     size_t window_max = l->cfg.row_bytes_most + LINE_END_BYTES + 2 * l->cfg.chunk_bytes;
     l->taken = 0;
     l->line = l->next_line = 1;
@@ -298,6 +345,8 @@ static int file_begin(struct wit_crawler_list *l, struct wit_error *err) {
 
 static void file_end(struct wit_crawler_list *l) {
     list_source_close(&l->source);
+    wit_table_reader_close(l->table);
+    l->table = NULL;
     l->open = false;
     l->file++;
     l->taken = 0;
@@ -483,6 +532,7 @@ void wit_crawler_list_close(struct wit_crawler_list *l) {
         return;
     wit_json_destroy(l->object);
     list_source_finish(&l->source);
+    wit_table_reader_close(l->table);
     list_files_finish(&l->files);
     list_row_maker_finish(&l->maker);
     wit_buf_finish(&l->scratch);
@@ -499,7 +549,8 @@ struct wit_crawler_list_position wit_crawler_list_tell(const struct wit_crawler_
                                                    .rows = l->rows };
     }
     return (struct wit_crawler_list_position){ .file = l->file,
-                                               .offset = l->source.offset + l->taken,
+                                               .offset = l->table ? l->table_rows
+                                                                  : l->source.offset + l->taken,
                                                .line = l->next_line,
                                                .rows = l->rows };
 }

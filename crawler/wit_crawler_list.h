@@ -1,6 +1,7 @@
 /*
- * wit_crawler_list.h: lists of image URLs: txt, csv, tsv, jsonl, json, each also gzipped, and the
- * tsv of the Wikipedia-based Image Text dataset. docs/lists.md says every rule.
+ * wit_crawler_list.h: lists of image URLs: txt, csv, tsv, jsonl, json, each also gzipped, parquet
+ * in builds with Arrow, and the tsv of the Wikipedia-based Image Text dataset. docs/lists.md says
+ * every rule.
  *
  *     const char *const paths[] = { "urls.csv.gz" }, *const captions[] = { "caption" };
  *     struct wit_crawler_list_config cfg = { .paths = paths, .path_count = 1,
@@ -35,9 +36,11 @@ enum wit_crawler_list_format {
     WIT_CRAWLER_LIST_TSV,
     WIT_CRAWLER_LIST_JSONL,
     WIT_CRAWLER_LIST_JSON,
-    WIT_CRAWLER_LIST_WIT /* Google's Wikipedia tsv: columns by their names there */
+    WIT_CRAWLER_LIST_PARQUET, /* in builds with Arrow */
+    WIT_CRAWLER_LIST_WIT      /* Google's Wikipedia tsv: columns by their names there */
 };
-/* "auto", "txt", ... "wit"; WIT_EUNSUPPORTED for parquet, WIT_EINVAL for what is none. */
+/* "auto", "txt", ... "wit"; WIT_EINVAL for what is none, WIT_EUNSUPPORTED for parquet in builds
+ * without Arrow. */
 int wit_crawler_list_format_find(struct wit_str name, enum wit_crawler_list_format *out,
                                  struct wit_error *err);
 const char *wit_crawler_list_format_name(enum wit_crawler_list_format format);
@@ -93,8 +96,8 @@ struct wit_crawler_list;
 /**
  * Find the files and check the settings; nothing is read yet.
  * @return 0; WIT_EINVAL (no path, a column that the format can't have, a reserved or repeated name,
- *         a folder of several formats, a name that tells no format); WIT_EUNSUPPORTED (parquet);
- *         WIT_ENOMEM
+ *         a folder of several formats, a name that tells no format); WIT_EUNSUPPORTED (parquet,
+ *         without Arrow); WIT_ENOMEM
  */
 int wit_crawler_list_open(const struct wit_crawler_list_config *cfg, struct wit_crawler_list **out,
                           struct wit_error *err);
