@@ -30,7 +30,7 @@ struct exporter {
     uint64_t done, samples; /* of the whole dataset */
     uint64_t key_step;      /* between the first keys of two shards */
     int key_digits;
-    struct wit_buf record, origins, caption, facts;
+    struct wit_buf record, origins, caption, facts, extra;
     struct wit_shards_export_report report;
 };
 
@@ -71,6 +71,8 @@ static int head_make(const struct exporter *e, struct wit_buf *out, struct wit_e
     wit_json_put_u64(&w, e->cfg->per_shard);
     wit_json_key(&w, "captions");
     wit_json_put_cstr(&w, caption_names[e->cfg->captions]);
+    wit_json_key(&w, "parquet");
+    wit_json_put_bool(&w, e->cfg->parquet);
     wit_json_object_end(&w);
     wit_hasher_destroy(files);
     int st = wit_json_writer_finish(&w);
@@ -168,6 +170,7 @@ static int member_put(struct export_shard *shard, const char *key, const char *s
 static int sample_put(struct exporter *e, struct export_shard *shard, uint64_t index,
                       struct wit_error *err) {
     struct wit_shards_sample sample;
+    struct export_facts facts = { .origin = NULL };
     char key[NAME_MOST - 8];
     snprintf(key, sizeof key, "%0*" PRIu64, e->key_digits, shard->number * e->key_step + index);
     wit_buf_reset(&e->origins);
@@ -183,14 +186,19 @@ static int sample_put(struct exporter *e, struct export_shard *shard, uint64_t i
                           wit_status_meaning(st));
     }
     if (st >= 0)
-        st = export_facts(&sample, key, wit_buf_view(&e->caption), wit_buf_view(&e->origins),
-                          &e->facts, err);
+        st = export_facts_make(&sample, key, wit_buf_view(&e->caption), wit_buf_view(&e->origins),
+                               &facts, err);
+    if (st >= 0)
+        st = export_facts_json(&facts, &e->facts, err);
+    if (st >= 0 && shard->table)
+        st = export_facts_row(&facts, shard->table, &e->extra, err);
     if (st >= 0)
         st = member_put(shard, key, export_suffix(sample.info.format), sample.image, err);
     if (st >= 0)
         st = member_put(shard, key, "txt", wit_buf_view(&e->caption), err);
     if (st >= 0)
         st = member_put(shard, key, "json", wit_buf_view(&e->facts), err);
+    export_facts_finish(&facts);
     return st;
 }
 
@@ -258,6 +266,9 @@ static int config_check(const struct wit_shards_export_config *cfg, struct wit_e
         (unsigned)cfg->layout >= WIT_COUNT_OF(layout_names) ||
         (unsigned)cfg->captions >= WIT_COUNT_OF(caption_names))
         return wit_error_set(err, WIT_EINVAL, "an export can't have these settings");
+    if (cfg->parquet && !wit_table_is_supported())
+        return wit_error_set(err, WIT_EUNSUPPORTED,
+                             "parquet is not written by this build, which has no Arrow");
     return 0;
 }
 
@@ -268,7 +279,8 @@ int wit_shards_export(const char *dir, const struct wit_shards_export_config *cf
                           .record = WIT_BUF_INIT(WIT_SHARDS_MAX_RECORD_BYTES),
                           .origins = WIT_BUF_INIT(FACTS_MOST_BYTES),
                           .caption = WIT_BUF_INIT(WIT_SHARDS_MAX_CAPTION_BYTES),
-                          .facts = WIT_BUF_INIT(FACTS_MOST_BYTES) };
+                          .facts = WIT_BUF_INIT(FACTS_MOST_BYTES),
+                          .extra = WIT_BUF_INIT(FACTS_MOST_BYTES) };
     int st = config_check(cfg, err);
     if (st >= 0)
         st = wit_shards_dataset_open(dir, NULL, &e.ds, err);
@@ -289,5 +301,6 @@ out:
     wit_buf_finish(&e.origins);
     wit_buf_finish(&e.caption);
     wit_buf_finish(&e.facts);
+    wit_buf_finish(&e.extra);
     return st < 0 ? st : 0;
 }

@@ -47,13 +47,6 @@ int export_caption(const struct wit_shards_sample *sample, enum wit_shards_expor
 
 /* ---- origins -------------------------------------------------------------------------------- */
 
-/* Where the first caption stood; views into `line`. */
-struct place {
-    struct wit_json *line; /* one origin */
-    struct wit_str url, page;
-    const struct wit_json *extra; /* columns that a list gave, or NULL */
-};
-
 static bool next_line(struct wit_str lines, size_t *at, struct wit_str *line) {
     if (*at >= lines.len)
         return false;
@@ -78,30 +71,78 @@ static const struct wit_json *first_caption_in(const struct wit_json *line) {
 
 /* The first origin that has the first caption, or the first of all where none lists it (of very
  * many places not every one is kept). */
-static int place_find(struct wit_str origins, struct place *p, struct wit_error *err) {
+static int place_find(struct export_facts *f, struct wit_error *err) {
     struct wit_str text;
     const struct wit_json *entry = NULL;
-    *p = (struct place){ .line = NULL };
-    for (size_t at = 0; !entry && next_line(origins, &at, &text);) {
+    for (size_t at = 0; !entry && next_line(f->origins, &at, &text);) {
         struct wit_json *line = NULL;
         int st = wit_json_parse(text, "an origin", &line, err);
         if (st < 0)
             return st;
         entry = first_caption_in(line);
-        if (entry || !p->line) {
-            wit_json_destroy(p->line);
-            p->line = line;
+        if (entry || !f->origin) {
+            wit_json_destroy(f->origin);
+            f->origin = line;
         } else {
             wit_json_destroy(line);
         }
     }
-    (void)wit_json_string(wit_json_get(p->line, "url"), &p->url);
-    (void)wit_json_string(wit_json_get(entry, "page"), &p->page);
-    p->extra = wit_json_get(entry, "extra");
+    (void)wit_json_string(wit_json_get(f->origin, "url"), &f->url);
+    (void)wit_json_string(wit_json_get(entry, "page"), &f->page);
+    f->extra = wit_json_get(entry, "extra");
     return 0;
 }
 
 /* ---- facts ---------------------------------------------------------------------------------- */
+
+/* Sizes as fetched, where the image is not stored so; else those of the image. */
+static void sizes_find(struct export_facts *f) {
+    const struct wit_json *fetched = wit_json_get(f->origin, "fetched");
+    f->original_width = f->sample->info.width;
+    f->original_height = f->sample->info.height;
+    (void)wit_json_int(wit_json_get(fetched, "width"), &f->original_width);
+    (void)wit_json_int(wit_json_get(fetched, "height"), &f->original_height);
+}
+
+/* img2dataset's is of the bytes as fetched, which are known where they are stored as they came. */
+static int sha256_make(struct export_facts *f, struct wit_error *err) {
+    uint8_t digest[WIT_DIGEST_MAX_BYTES];
+    if (f->sample->changed)
+        return 0;
+    int bytes = wit_digest_of(WIT_DIGEST_SHA256, f->sample->image, digest, err);
+    if (bytes < 0)
+        return bytes;
+    wit_digest_to_hex(wit_str_of(digest, (size_t)bytes), f->sha256);
+    return 0;
+}
+
+int export_facts_make(const struct wit_shards_sample *sample, const char *key,
+                      struct wit_str caption, struct wit_str origins, struct export_facts *out,
+                      struct wit_error *err) {
+    struct export_facts f = { .sample = sample,
+                              .key = key,
+                              .caption = caption.data ? caption : WIT_STR(""),
+                              .origins = origins };
+    int st = place_find(&f, err);
+    if (st >= 0)
+        st = sha256_make(&f, err);
+    if (st < 0) {
+        export_facts_finish(&f);
+        return st;
+    }
+    sizes_find(&f);
+    wit_hash128_to_hex(sample->key, f.wit_key);
+    f.source = wit_shards_source_name(wit_shards_sample_caption(sample, 0).source);
+    *out = f;
+    return 0;
+}
+
+void export_facts_finish(struct export_facts *f) {
+    wit_json_destroy(f->origin);
+    f->origin = NULL;
+}
+
+/* ---- as JSON -------------------------------------------------------------------------------- */
 
 static void put_text(struct wit_json_writer *w, const char *name, struct wit_str text) {
     wit_json_key(w, name);
@@ -111,9 +152,9 @@ static void put_text(struct wit_json_writer *w, const char *name, struct wit_str
         wit_json_put_null(w);
 }
 
-static void put_size(struct wit_json_writer *w, const char *name, uint64_t px) {
+static void put_size(struct wit_json_writer *w, const char *name, int64_t px) {
     wit_json_key(w, name);
-    wit_json_put_u64(w, px);
+    wit_json_put_int(w, px);
 }
 
 /* Kept columns stand among the facts, as img2dataset has them; under a name that a fact of ours has
@@ -132,37 +173,6 @@ static void put_columns(struct wit_json_writer *w, const struct wit_json *extra)
         wit_json_key(w, name);
         wit_json_put_value(w, wit_json_iter_value(it));
     }
-}
-
-/* Sizes as fetched, where the image is not stored so; else those of the image. */
-static void put_sizes(struct wit_json_writer *w, const struct wit_shards_sample *s,
-                      const struct wit_json *origin) {
-    const struct wit_json *fetched = wit_json_get(origin, "fetched");
-    int64_t width = s->info.width, height = s->info.height;
-    (void)wit_json_int(wit_json_get(fetched, "width"), &width);
-    (void)wit_json_int(wit_json_get(fetched, "height"), &height);
-    put_size(w, "width", s->info.width);
-    put_size(w, "height", s->info.height);
-    put_size(w, "original_width", (uint64_t)width);
-    put_size(w, "original_height", (uint64_t)height);
-}
-
-/* img2dataset's is of the bytes as fetched, which are known where they are stored as they came. */
-static int put_sha256(struct wit_json_writer *w, const struct wit_shards_sample *s,
-                      struct wit_error *err) {
-    uint8_t digest[WIT_DIGEST_MAX_BYTES];
-    char hex[2 * WIT_DIGEST_MAX_BYTES + 1];
-    wit_json_key(w, "sha256");
-    if (!wit_hash128_eq(wit_hash128_of(s->image.data, s->image.len), s->key)) {
-        wit_json_put_null(w);
-        return 0;
-    }
-    int bytes = wit_digest_of(WIT_DIGEST_SHA256, s->image, digest, err);
-    if (bytes < 0)
-        return bytes;
-    wit_digest_to_hex(wit_str_of(digest, (size_t)bytes), hex);
-    wit_json_put_cstr(w, hex);
-    return 0;
 }
 
 static void put_captions(struct wit_json_writer *w, const struct wit_shards_sample *s) {
@@ -190,38 +200,81 @@ static void put_origins(struct wit_json_writer *w, struct wit_str origins) {
     wit_json_array_end(w);
 }
 
-int export_facts(const struct wit_shards_sample *s, const char *key, struct wit_str caption,
-                 struct wit_str origins, struct wit_buf *out, struct wit_error *err) {
-    struct place place;
+static struct wit_str text_or_null(const char *text) {
+    return *text ? wit_str_from(text) : wit_str_of(NULL, 0);
+}
+
+int export_facts_json(const struct export_facts *f, struct wit_buf *out, struct wit_error *err) {
     struct wit_json_writer w;
-    char content[WIT_HASH128_HEX];
-    int st = place_find(origins, &place, err);
-    if (st < 0)
-        goto out;
-    wit_hash128_to_hex(s->key, content);
     wit_json_writer_init(&w, out);
     wit_json_object_begin(&w);
-    put_text(&w, "url", place.url);
-    put_text(&w, "caption", caption.data ? caption : WIT_STR(""));
-    put_text(&w, "key", wit_str_from(key));
+    put_text(&w, "url", f->url);
+    put_text(&w, "caption", f->caption);
+    put_text(&w, "key", wit_str_from(f->key));
     put_text(&w, "status", WIT_STR("success"));
     put_text(&w, "error_message", wit_str_of(NULL, 0));
-    put_sizes(&w, s, place.line);
-    st = put_sha256(&w, s, err);
-    if (st < 0)
-        goto out;
-    put_columns(&w, place.extra);
-    put_text(&w, "wit_key", wit_str_from(content));
-    put_text(&w, "page", place.page);
-    put_text(&w, "source",
-             wit_str_from(wit_shards_source_name(wit_shards_sample_caption(s, 0).source)));
-    put_captions(&w, s);
-    put_origins(&w, origins);
+    put_size(&w, "width", f->sample->info.width);
+    put_size(&w, "height", f->sample->info.height);
+    put_size(&w, "original_width", f->original_width);
+    put_size(&w, "original_height", f->original_height);
+    put_text(&w, "sha256", text_or_null(f->sha256));
+    put_columns(&w, f->extra);
+    put_text(&w, "wit_key", wit_str_from(f->wit_key));
+    put_text(&w, "page", f->page);
+    put_text(&w, "source", wit_str_from(f->source));
+    put_captions(&w, f->sample);
+    put_origins(&w, f->origins);
     wit_json_object_end(&w);
-    st = wit_json_writer_finish(&w);
-    if (st < 0)
-        wit_error_set(err, st, "cannot write the facts of a sample: %s", wit_status_meaning(st));
-out:
-    wit_json_destroy(place.line);
-    return st < 0 ? st : 0;
+    int st = wit_json_writer_finish(&w);
+    return st < 0 ? wit_error_set(err, st, "cannot write the facts of a sample: %s",
+                                  wit_status_meaning(st))
+                  : 0;
+}
+
+/* ---- as a row ------------------------------------------------------------------------------- */
+
+const struct wit_table_column export_columns[EXPORT_COLUMNS] = {
+    { "url", WIT_TABLE_TEXT },
+    { "caption", WIT_TABLE_TEXT },
+    { "key", WIT_TABLE_TEXT },
+    { "status", WIT_TABLE_TEXT },
+    { "error_message", WIT_TABLE_TEXT },
+    { "width", WIT_TABLE_INT },
+    { "height", WIT_TABLE_INT },
+    { "original_width", WIT_TABLE_INT },
+    { "original_height", WIT_TABLE_INT },
+    { "sha256", WIT_TABLE_TEXT },
+    { "extra", WIT_TABLE_TEXT },
+    { "wit_key", WIT_TABLE_TEXT },
+    { "page", WIT_TABLE_TEXT },
+    { "source", WIT_TABLE_TEXT },
+};
+
+int export_facts_row(const struct export_facts *f, struct wit_table_writer *table,
+                     struct wit_buf *extra, struct wit_error *err) {
+    struct wit_json_writer w;
+    wit_buf_reset(extra);
+    if (f->extra) {
+        wit_json_writer_init(&w, extra);
+        wit_json_put_value(&w, f->extra);
+        int st = wit_json_writer_finish(&w);
+        if (st < 0)
+            return wit_error_set(err, st, "cannot write the kept columns of a sample: %s",
+                                 wit_status_meaning(st));
+    }
+    wit_table_put_text(table, f->url);
+    wit_table_put_text(table, f->caption);
+    wit_table_put_text(table, wit_str_from(f->key));
+    wit_table_put_text(table, WIT_STR("success"));
+    wit_table_put_null(table);
+    wit_table_put_int(table, (int32_t)f->sample->info.width);
+    wit_table_put_int(table, (int32_t)f->sample->info.height);
+    wit_table_put_int(table, (int32_t)f->original_width);
+    wit_table_put_int(table, (int32_t)f->original_height);
+    wit_table_put_text(table, text_or_null(f->sha256));
+    wit_table_put_text(table, f->extra ? wit_buf_view(extra) : wit_str_of(NULL, 0));
+    wit_table_put_text(table, wit_str_from(f->wit_key));
+    wit_table_put_text(table, f->page);
+    wit_table_put_text(table, wit_str_from(f->source));
+    return wit_table_row_end(table, err);
 }

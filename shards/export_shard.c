@@ -1,5 +1,6 @@
 /* export_shard.c: written under "<name>.part", synced, renamed; then the statistics. */
 #include "export_shard.h"
+#include "export_sample.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,12 +21,18 @@ int export_shard_init(struct export_shard *s, const struct wit_shards_export_con
                       uint64_t number, uint64_t samples, struct wit_error *err) {
     bool tar = cfg->layout == WIT_SHARDS_EXPORT_WEBDATASET;
     *s = (struct export_shard){
-        .out = cfg->out, .layout = cfg->layout, .number = number, .samples = samples
+        .out = cfg->out,
+        .layout = cfg->layout,
+        .number = number,
+        .samples = samples,
+        .parquet = cfg->parquet,
     };
     snprintf(s->file, sizeof s->file, "%05" PRIu64 "%s", number, tar ? ".tar" : "");
     int st = path_make(s->path, s, tar ? ".tar" : "", err);
     if (st >= 0)
         st = path_make(s->part, s, tar ? ".tar.part" : ".part", err);
+    if (st >= 0)
+        st = path_make(s->table_path, s, ".parquet", err);
     return st < 0 ? st : path_make(s->stats, s, "_stats.json", err);
 }
 
@@ -48,7 +55,7 @@ static bool stats_read(struct export_shard *s) {
 int export_shard_is_whole(struct export_shard *s, struct wit_error *err) {
     struct wit_strings names = { NULL, 0 };
     uint64_t bytes = 0;
-    if (!stats_read(s))
+    if (!stats_read(s) || (s->parquet && !wit_file_exists(s->table_path)))
         return 0;
     if (s->layout == WIT_SHARDS_EXPORT_WEBDATASET)
         return wit_file_size(s->path, &bytes, NULL) == 0 && bytes == s->bytes;
@@ -70,6 +77,8 @@ int export_shard_begin(struct export_shard *s, struct wit_error *err) {
     s->bytes = 0;
     /* The statistics go first: without them the shard counts as not written. */
     int st = absent(s->stats, err);
+    if (st >= 0 && s->parquet)
+        st = wit_table_writer_open(s->table_path, export_columns, EXPORT_COLUMNS, &s->table, err);
     if (st >= 0 && s->layout == WIT_SHARDS_EXPORT_WEBDATASET)
         return tar_writer_open(s->part, &s->tar, err);
     if (st >= 0)
@@ -155,7 +164,9 @@ int export_shard_commit(struct export_shard *s, struct wit_error *err) {
         s->tar ? tar_writer_finish(s->tar, &s->bytes, &s->hash, err) : folder_sync(s->part, err);
     if (st >= 0 && rename(s->part, s->path) < 0)
         st = wit_error_errno(err, errno, "cannot rename %s to %s", s->part, s->path);
-    if (st >= 0) /* the name must not come to disk after the statistics */
+    if (st >= 0 && s->table)
+        st = wit_table_writer_finish(s->table, NULL, err);
+    if (st >= 0) /* the names must not come to disk after the statistics */
         st = wit_dir_sync(s->out, err);
     return st < 0 ? st : stats_write(s, err);
 }
@@ -163,6 +174,8 @@ int export_shard_commit(struct export_shard *s, struct wit_error *err) {
 void export_shard_finish(struct export_shard *s) {
     tar_writer_close(s->tar);
     s->tar = NULL;
+    wit_table_writer_close(s->table);
+    s->table = NULL;
     if (s->part[0])
         (void)wit_dir_remove(s->part, NULL);
 }

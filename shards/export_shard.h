@@ -5,6 +5,7 @@
 #ifndef SHARDS_EXPORT_SHARD_H
 #define SHARDS_EXPORT_SHARD_H
 
+#include "table/wit_table.h"
 #include "tar_writer.h"
 #include "wit_shards_export.h"
 
@@ -19,7 +20,10 @@ struct export_shard {
     char path[WIT_PATH_MAX], part[WIT_PATH_MAX]; /* of it, and of what is not whole yet */
     char stats[WIT_PATH_MAX];                    /* "OUT/00000_stats.json" */
     struct tar_writer *tar;
-    struct wit_hash128 hash; /* of the tar */
+    bool parquet;
+    char table_path[WIT_PATH_MAX];  /* "OUT/00000.parquet" */
+    struct wit_table_writer *table; /* NULL where none is wanted */
+    struct wit_hash128 hash;        /* of the tar */
 };
 
 /* Names only. WIT_ELIMIT: a path is too long. */

@@ -44,6 +44,7 @@ struct wit_shards_export_config {
     enum wit_shards_export_layout layout;
     enum wit_shards_export_captions captions;
     uint64_t per_shard; /* samples, 1 to WIT_SHARDS_EXPORT_PER_SHARD_MOST */
+    bool parquet;       /* the facts as OUT/NNNNN.parquet too; WIT_EUNSUPPORTED without Arrow */
 
     /* Called in the caller's thread: after each shard, and after each sample. May be NULL. */
     void (*exported)(void *user, const struct wit_shards_exported *shard);

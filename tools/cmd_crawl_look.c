@@ -2,6 +2,7 @@
  */
 #include "cmd_crawl_verbs.h"
 
+#include "table/wit_table.h"
 #include "wit_crawler.h"
 #include "wit_shards.h"
 
@@ -71,13 +72,15 @@ static void status_print(const struct wit_json *status, struct wit_buf *out) {
 struct look_options {
     const char *verb, *help;
     const char *dir;
-    const char *format; /* --format; NULL before: the verb has none */
+    const char *format; /* --format; NULL before: the verb has none, and no --out */
+    const char *out;
     bool has_json, json, helped;
 };
 
 static int look_parse(int argc, char **argv, struct look_options *o) {
     static const struct option options[] = { { "json", no_argument, NULL, 'j' },
                                              { "format", required_argument, NULL, 'f' },
+                                             { "out", required_argument, NULL, 'o' },
                                              { "help", no_argument, NULL, 'h' },
                                              { NULL, 0, NULL, 0 } };
     optind = 1;
@@ -86,6 +89,8 @@ static int look_parse(int argc, char **argv, struct look_options *o) {
             o->json = true;
         } else if (c == 'f' && o->format) {
             o->format = optarg;
+        } else if (c == 'o' && o->format) {
+            o->out = optarg;
         } else if (c == 'h') {
             o->helped = true;
             return cli_write_stdout("crawl", wit_str_from(o->help));
@@ -157,28 +162,44 @@ int cmd_crawl_resume(int argc, char **argv) {
  */
 
 static const char outcomes_help[] =
-    "usage: wit crawl outcomes DIR [--format tsv|jsonl]\n\n"
+    "usage: wit crawl outcomes DIR [--format tsv|jsonl|parquet --out F]\n\n"
     "For each image and caption that was found, in that order, what came of it: url, caption, "
     "key,\n"
     "status (success, failed_to_download, failed_to_resize, pending), error_message, width, "
     "height,\n"
     "original_width, original_height, page, source, extra (kept columns of a list, as JSON). Not\n"
     "while a crawl runs there.\n\n"
-    "  --format F   tsv (with a header line; default) or jsonl\n"
+    "  --format F   tsv (with a header line; default), jsonl, or parquet (builds with Arrow)\n"
+    "  --out F      the parquet file; needed for it\n"
     "  --help       this page\n\n"
     "exit: 0 done | 1 failed | 2 bad usage | 130 interrupted\n";
+
+static const struct wit_table_column outcome_columns[] = {
+    { "url", WIT_TABLE_TEXT },
+    { "caption", WIT_TABLE_TEXT },
+    { "key", WIT_TABLE_TEXT },
+    { "status", WIT_TABLE_TEXT },
+    { "error_message", WIT_TABLE_TEXT },
+    { "width", WIT_TABLE_INT },
+    { "height", WIT_TABLE_INT },
+    { "original_width", WIT_TABLE_INT },
+    { "original_height", WIT_TABLE_INT },
+    { "page", WIT_TABLE_TEXT },
+    { "source", WIT_TABLE_TEXT },
+    { "extra", WIT_TABLE_TEXT },
+};
 
 struct outcome_table {
     struct wit_buf row;
     bool jsonl, begun;
+    struct wit_table_writer *parquet; /* NULL: lines */
 };
 
 /* A table without rows has a header line too; a folder without a crawl has no table. */
 static void table_begin(struct outcome_table *t) {
-    if (!t->jsonl && !t->begun)
-        fputs("url\tcaption\tkey\tstatus\terror_message\twidth\theight\toriginal_width\t"
-              "original_height\tpage\tsource\textra\n",
-              stdout);
+    for (size_t i = 0; i < WIT_COUNT_OF(outcome_columns) && !t->jsonl && !t->begun; i++)
+        printf("%s%s", outcome_columns[i].name,
+               i + 1 < WIT_COUNT_OF(outcome_columns) ? "\t" : "\n");
     t->begun = true;
 }
 
@@ -266,6 +287,31 @@ static int row_jsonl(struct wit_buf *out, const struct wit_shards_candidate *can
     return wit_json_writer_finish(&w);
 }
 
+static struct wit_str text_or_null(struct wit_str text) {
+    return text.len ? text : wit_str_of(NULL, 0);
+}
+
+static int row_parquet(struct wit_table_writer *w, const struct wit_shards_candidate *cand,
+                       const struct wit_shards_outcome *o, const char *key, struct wit_error *err) {
+    const uint32_t sizes[] = { o->width_px, o->height_px, o->fetched_width_px,
+                               o->fetched_height_px };
+    wit_table_put_text(w, cand->url);
+    wit_table_put_text(w, cand->text.data ? cand->text : WIT_STR(""));
+    wit_table_put_text(w, text_or_null(wit_str_from(key)));
+    wit_table_put_text(w, wit_str_from(status_of(o)));
+    wit_table_put_text(w, text_or_null(o->reason));
+    for (size_t i = 0; i < WIT_COUNT_OF(sizes); i++) {
+        if (sizes[i])
+            wit_table_put_int(w, (int32_t)sizes[i]);
+        else
+            wit_table_put_null(w);
+    }
+    wit_table_put_text(w, cand->page.data ? cand->page : WIT_STR(""));
+    wit_table_put_text(w, wit_str_from(wit_shards_source_name(cand->source)));
+    wit_table_put_text(w, text_or_null(cand->extra));
+    return wit_table_row_end(w, err);
+}
+
 static int on_outcome(void *user, const struct wit_shards_candidate *cand,
                       const struct wit_shards_outcome *o, struct wit_error *err) {
     struct outcome_table *t = user;
@@ -273,6 +319,10 @@ static int on_outcome(void *user, const struct wit_shards_candidate *cand,
     int st = 0;
     if (o->key.hi || o->key.lo)
         wit_hash128_to_hex(o->key, key);
+    if (cli_interrupted())
+        return wit_error_set(err, WIT_ECANCELED, "interrupted");
+    if (t->parquet)
+        return row_parquet(t->parquet, cand, o, key, err);
     wit_buf_reset(&t->row);
     if (t->jsonl)
         st = row_jsonl(&t->row, cand, o, key);
@@ -283,29 +333,47 @@ static int on_outcome(void *user, const struct wit_shards_candidate *cand,
     if (st < 0)
         return wit_error_set(err, st, "cannot write the outcome of '%.*s': %s",
                              WIT_STR_FMT(cand->url), wit_status_meaning(st));
-    if (cli_interrupted())
-        return wit_error_set(err, WIT_ECANCELED, "interrupted");
     table_begin(t);
     fwrite(t->row.data, 1, t->row.len, stdout);
     return ferror(stdout) ? 1 : 0; /* the flush at the end says why */
 }
 
+static int outcomes_to_parquet(const char *dir, const char *out, struct wit_error *err) {
+    struct outcome_table table = { .jsonl = false };
+    int st = wit_table_writer_open(out, outcome_columns, WIT_COUNT_OF(outcome_columns),
+                                   &table.parquet, err);
+    if (st >= 0)
+        st = wit_shards_outcomes_each(dir, on_outcome, &table, err);
+    if (st >= 0)
+        st = wit_table_writer_finish(table.parquet, NULL, err);
+    wit_table_writer_close(table.parquet);
+    return st;
+}
+
+static int outcomes_to_lines(const char *dir, bool jsonl, struct wit_error *err) {
+    struct outcome_table table = { .row = WIT_BUF_INIT(ROW_MOST_BYTES), .jsonl = jsonl };
+    int st = wit_shards_outcomes_each(dir, on_outcome, &table, err);
+    if (st >= 0)
+        table_begin(&table);
+    wit_buf_finish(&table.row);
+    return st;
+}
+
 int cmd_crawl_outcomes(int argc, char **argv) {
     struct look_options o = { .verb = "outcomes", .help = outcomes_help, .format = "tsv" };
-    struct outcome_table table = { .row = WIT_BUF_INIT(ROW_MOST_BYTES) };
     struct wit_error err = WIT_ERROR_INIT;
     int code = look_parse(argc, argv, &o);
     if (code != CLI_DONE || o.helped)
         return code;
-    table.jsonl = strcmp(o.format, "jsonl") == 0;
-    if (!table.jsonl && strcmp(o.format, "tsv") != 0)
-        return cli_usage_error("crawl", "outcomes: there is no format '%s': tsv or jsonl",
+    bool parquet = strcmp(o.format, "parquet") == 0, jsonl = strcmp(o.format, "jsonl") == 0;
+    if (!parquet && !jsonl && strcmp(o.format, "tsv") != 0)
+        return cli_usage_error("crawl", "outcomes: there is no format '%s': tsv, jsonl or parquet",
                                o.format);
+    if (parquet != (o.out != NULL))
+        return cli_usage_error("crawl", "outcomes: --out is for parquet, which needs it");
     cli_catch_interrupts();
-    int st = wit_shards_outcomes_each(o.dir, on_outcome, &table, &err);
-    if (st >= 0)
-        table_begin(&table);
+    int st =
+        parquet ? outcomes_to_parquet(o.dir, o.out, &err) : outcomes_to_lines(o.dir, jsonl, &err);
     int written = cli_write_stdout("crawl outcomes", wit_str_of(NULL, 0));
-    wit_buf_finish(&table.row);
     return st < 0 ? cli_fail("crawl outcomes", &err) : written;
 }

@@ -8,7 +8,7 @@
 
 static const char help[] =
     "usage: wit shards export DIR --to webdataset|files --out OUT [--per-shard N]\n"
-    "                             [--captions first|all|join] [--json]\n"
+    "                             [--captions first|all|join] [--parquet] [--json]\n"
     "\n"
     "Writes every sample of a sealed dataset in img2dataset's layouts, in key order. The same\n"
     "command again keeps the shards that are whole.\n"
@@ -19,6 +19,7 @@ static const char help[] =
     "  --per-shard N    samples of a shard, default 10000\n"
     "  --captions C     first: the first caption (default); all: one a line; join: all in one "
     "line\n"
+    "  --parquet        the facts as OUT/00000.parquet ... too (builds with Arrow)\n"
     "  --json           a JSON object for each shard, and one at the end\n"
     "  --help           this page\n"
     "\n"
@@ -101,6 +102,7 @@ static const struct option longs[] = {
     { "out", required_argument, NULL, 'o' },
     { "per-shard", required_argument, NULL, 'n' },
     { "captions", required_argument, NULL, 'c' },
+    { "parquet", no_argument, NULL, 'p' },
     { "json", no_argument, NULL, 'j' },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
@@ -147,6 +149,9 @@ static int option_take(int opt, struct options *o) {
                              &o->cfg.per_shard);
     case 'c':
         return captions_parse(optarg, o);
+    case 'p':
+        o->cfg.parquet = true;
+        return CLI_DONE;
     case 'j':
         o->json = true;
         return CLI_DONE;

@@ -5,8 +5,8 @@
 #include "base/wit_base.h"
 
 #include <arrow/status.h>
+#include <arrow/util/io_util.h>
 
-#include <cerrno>
 #include <exception>
 #include <new>
 #include <string>
@@ -19,8 +19,9 @@ static inline int parquet_fail(const arrow::Status &status, const std::string &p
     if (status.IsOutOfMemory()) /* of the pool with its ceiling */
         return wit_error_set(err, WIT_ELIMIT, "%s takes too much memory at one time: %s",
                              path.c_str(), text.c_str());
-    if (status.IsIOError() && errno == ENOSPC)
-        return wit_error_set(err, WIT_ENOSPC, "%s: %s", path.c_str(), text.c_str());
+    int errnum = arrow::internal::ErrnoFromStatus(status);
+    if (errnum)
+        return wit_error_errno(err, errnum, "%s", path.c_str());
     return wit_error_set(err, WIT_EFORMAT, "%s: %s", path.c_str(), text.c_str());
 }
 

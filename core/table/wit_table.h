@@ -9,6 +9,8 @@
  *     while (st >= 0 && (st = wit_table_reader_next(r, &row, &err)) > 0)
  *         printf("%.*s\n", WIT_STR_FMT(row)); // {"url":"http://...","caption":null}
  *     wit_table_reader_close(r);
+ *
+ * A written table depends on its rows alone: no time is in it.
  */
 #ifndef WIT_TABLE_H
 #define WIT_TABLE_H
@@ -49,6 +51,32 @@ int wit_table_reader_seek(struct wit_table_reader *r, uint64_t row, struct wit_e
  */
 int wit_table_reader_next(struct wit_table_reader *r, struct wit_str *row, struct wit_error *err);
 void wit_table_reader_close(struct wit_table_reader *r); /* NULL is fine */
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+enum wit_table_kind { WIT_TABLE_TEXT, WIT_TABLE_INT };
+
+struct wit_table_column {
+    const char *name;
+    enum wit_table_kind kind; /* UTF-8 of any length; 32 bits */
+};
+
+struct wit_table_writer; /* one thread at a time */
+
+/* Write a file under `path`.tmp. The columns are borrowed for the call. WIT_EUNSUPPORTED, WIT_EIO,
+ * WIT_ENOMEM. */
+int wit_table_writer_open(const char *path, const struct wit_table_column *columns, size_t count,
+                          struct wit_table_writer **out, struct wit_error *err);
+/* The next cell of the row, in the order of the columns and of their kinds. A failure shows at the
+ * row's end. Text whose data is NULL is null; what is not UTF-8 becomes U+FFFD. */
+void wit_table_put_text(struct wit_table_writer *w, struct wit_str text);
+void wit_table_put_int(struct wit_table_writer *w, int32_t v);
+void wit_table_put_null(struct wit_table_writer *w);
+int wit_table_row_end(struct wit_table_writer *w, struct wit_error *err);
+/* Bring the whole file to disk and give it its name: then *bytes (may be NULL) are its size. */
+int wit_table_writer_finish(struct wit_table_writer *w, uint64_t *bytes, struct wit_error *err);
+/* NULL is fine; a file that was not finished goes away. */
+void wit_table_writer_close(struct wit_table_writer *w);
 
 #ifdef __cplusplus
 }

@@ -173,22 +173,26 @@ static void read_any(struct wit_buf *record, struct wit_shards_sample *sample) {
 
 static void test_an_image_stored_smaller(void **state) {
     struct wit_buf record = WIT_BUF_INIT(WIT_SHARDS_MAX_RECORD_BYTES);
-    struct wit_buf facts = WIT_BUF_INIT(1 << 20);
+    struct wit_buf json = WIT_BUF_INIT(1 << 20);
+    struct export_facts facts;
     struct wit_shards_sample sample;
     const char *const origins = "{\"url\":\"http://a/\",\"seen\":[],\"fetched\":{\"width\":4000,"
                                 "\"height\":3000}}\n{\"urls_left_out\":3}\n";
     read_any(&record, &sample);
-    sample.key.lo ^= 1; /* the hash of other bytes, as they were fetched */
-    must(export_facts(&sample, "0", WIT_STR("words"), wit_str_from(origins), &facts, &err));
-    must(wit_buf_terminate(&facts));
-    assert_non_null(strstr(facts.data, "\"original_width\":4000,\"original_height\":3000"));
-    assert_non_null(strstr(facts.data, "\"sha256\":null"));
-    assert_non_null(strstr(facts.data, "\"url\":\"http://a/\",\"caption\":\"words\""));
-    assert_non_null(strstr(facts.data, "\"page\":null"));
-    assert_int_equal(export_facts(&sample, "0", WIT_STR(""), WIT_STR("{\"url\":"), &facts, &err),
+    sample.changed = WIT_SHARDS_RESIZED;
+    must(export_facts_make(&sample, "0", WIT_STR("words"), wit_str_from(origins), &facts, &err));
+    must(export_facts_json(&facts, &json, &err));
+    export_facts_finish(&facts);
+    must(wit_buf_terminate(&json));
+    assert_non_null(strstr(json.data, "\"original_width\":4000,\"original_height\":3000"));
+    assert_non_null(strstr(json.data, "\"sha256\":null"));
+    assert_non_null(strstr(json.data, "\"url\":\"http://a/\",\"caption\":\"words\""));
+    assert_non_null(strstr(json.data, "\"page\":null"));
+    assert_int_equal(export_facts_make(&sample, "0", WIT_STR(""), WIT_STR("{\"url\":"), &facts,
+                                       &err),
                      WIT_EFORMAT);
     wit_buf_finish(&record);
-    wit_buf_finish(&facts);
+    wit_buf_finish(&json);
 }
 
 /* The defaults are those of img2dataset: keys of nine digits. */
@@ -240,6 +244,11 @@ static void test_refusals(void **state) {
     cfg.per_shard = 0;
     assert_int_equal(wit_shards_export(dataset, &cfg, &report, &err), WIT_EINVAL);
     cfg.per_shard = 1;
+    cfg.parquet = true;
+    cfg.per_shard = 1;
+    if (!wit_table_is_supported())
+        assert_int_equal(wit_shards_export(dataset, &cfg, &report, &err), WIT_EUNSUPPORTED);
+    cfg.parquet = false;
     cfg.out = "";
     assert_int_equal(wit_shards_export(dataset, &cfg, &report, &err), WIT_EINVAL);
     cfg.out = in_scratch("never");
@@ -273,6 +282,52 @@ static void test_a_second_run(void **state) {
         assert_int_equal(report.kept, first.shards - 4);
         shell("diff -r %s %s", whole, again);
     }
+}
+
+/* Tables beside an export and of outcomes, as pyarrow reads them. */
+static void test_parquet(void **state) {
+    const char *python = getenv("WIT_ARROW_PYTHON"), *root = getenv("WIT_SOURCE_ROOT");
+    const char *wit = getenv("WIT");
+    if (!wit_table_is_supported()) {
+        skip();
+        return;
+    }
+    const char *out = in_scratch("tables"), *jsonl = in_scratch("outcomes.jsonl");
+    const char *parquet = in_scratch("outcomes.parquet");
+    shell("'%s' shards export %s --to webdataset --per-shard 9 --parquet --out %s", wit, dataset,
+          out);
+    shell("'%s' %s/tests/shards/parquet_check.py export %s", python, root, out);
+    shell("cp -r %s %s-old && cd %s && rm 00001.parquet && '%s' shards export %s --to webdataset "
+          "--per-shard 9 --parquet --out . && diff -r . %s-old",
+          out, out, out, wit, dataset, out);
+    shell("'%s' crawl outcomes %s --format parquet --out %s", wit, dataset, parquet);
+    shell("'%s' crawl outcomes %s --format jsonl > %s", wit, dataset, jsonl);
+    shell("'%s' %s/tests/shards/parquet_check.py rows %s %s", python, root, parquet, jsonl);
+    shell("! test -e %s.tmp && ! '%s' crawl outcomes %s --format parquet --out %s/none/x 2>%s",
+          parquet, wit, dataset, scratch, in_scratch("said"));
+}
+
+/* What a full disk leaves of a table: nothing. */
+static void test_table_without_room(void **state) {
+    static const struct wit_table_column columns[] = { { "a", WIT_TABLE_TEXT } };
+    struct wit_table_writer *w = NULL;
+    if (!wit_table_is_supported()) {
+        skip();
+        return;
+    }
+    const char *path = in_scratch("full.parquet");
+    shell("ln -s /dev/full %s.tmp", path);
+    int st = wit_table_writer_open(path, columns, 1, &w, &err);
+    for (int i = 0; i < 3 && st >= 0; i++) {
+        wit_table_put_text(w, WIT_STR("bytes that are not UTF-8: \xFF"));
+        st = wit_table_row_end(w, &err);
+    }
+    if (st >= 0)
+        st = wit_table_writer_finish(w, NULL, &err);
+    assert_int_equal(st, WIT_ENOSPC);
+    wit_table_writer_close(w);
+    assert_false(wit_file_exists(path));
+    shell("! test -L %s.tmp", path);
 }
 
 static void stop_after(void *user, uint64_t done, uint64_t total) {
@@ -339,6 +394,8 @@ int main(void) {
         cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_a_second_run),
+        cmocka_unit_test(test_parquet),
+        cmocka_unit_test(test_table_without_room),
         cmocka_unit_test(test_an_interrupt),
         cmocka_unit_test(test_the_command),
     };
