@@ -66,11 +66,14 @@ def place_of(shown):
 
 def check_facts(facts, key, caption, shown, image):
     origin, entry = place_of(shown)
+    fetched = origin.get("fetched", shown)
+    as_fetched = fetched is shown
     want = {
         "url": origin["url"], "caption": caption, "key": key, "status": "success",
         "error_message": None, "width": shown["width"], "height": shown["height"],
-        "original_width": shown["width"], "original_height": shown["height"],
-        "sha256": hashlib.sha256(image).hexdigest(), "wit_key": shown["key"],
+        "original_width": fetched["width"], "original_height": fetched["height"],
+        "sha256": hashlib.sha256(image).hexdigest() if as_fetched else None,
+        "wit_key": shown["key"],
         "page": entry.get("page"), "source": shown["captions"][0]["source"],
         "captions": shown["captions"], "origin": shown["origin"],
     }

@@ -63,6 +63,26 @@ static void put_image(struct wit_shards_collector *c, const char *url, struct wi
     must(wit_shards_collector_add_image(c, &f, &err));
 }
 
+static void put_smaller_image(struct wit_shards_collector *c, const char *url) {
+    const struct wit_shards_fetched f = {
+        .url = wit_str_from(url),
+        .final_url = wit_str_from(url),
+        .bytes = WIT_STR("what is left of it"),
+        .info = { .format = WIT_IMAGE_JPEG,
+                  .width = 256,
+                  .height = 192,
+                  .components = 3,
+                  .bit_depth = 8,
+                  .orientation = 1 },
+        .changed = WIT_SHARDS_RESIZED,
+        .fetched_key = wit_hash128_of("much more", 9),
+        .fetched_width = 4000,
+        .fetched_height = 3000,
+        .fetched_at_s = 1700000000,
+    };
+    must(wit_shards_collector_add_image(c, &f, &err));
+}
+
 static void put_words(struct wit_shards_collector *c, const char *url, struct wit_str text,
                       const char *page, const char *extra) {
     const struct wit_shards_candidate cand = { .url = wit_str_from(url),
@@ -91,6 +111,8 @@ static void special_samples(struct wit_shards_collector *c) {
     /* 512 bytes: a member that needs no padding. */
     put_image(c, "http://a.test/4.jpg", wit_str_of(long_body, 512), WIT_IMAGE_JPEG);
     put_words(c, "http://a.test/4.jpg", WIT_STR("exactly one block"), "", "");
+    put_smaller_image(c, "http://a.test/5.jpg");
+    put_words(c, "http://a.test/5.jpg", WIT_STR("stored smaller"), "", "");
 }
 
 static void dataset_make(const char *dir, uint64_t order, int bits) {
