@@ -10,7 +10,7 @@ import unittest
 ROOT = pathlib.Path(os.environ.get("WIT_SOURCE_ROOT") or pathlib.Path(__file__).parents[2])
 WIT = pathlib.Path(os.environ.get("WIT") or ROOT / "build" / "tools" / "wit")
 
-# Options and defaults of img2dataset 1.47.0's download(), in its order.
+# Options and defaults of img2dataset 1.47.0's download(), in its order; the last came after it.
 THEIRS = {
     "url_list": "required", "image_size": "256", "output_folder": "images", "processes_count": "1",
     "resize_mode": "border", "resize_only_if_bigger": "False", "upscale_interpolation": "lanczos",
