@@ -202,10 +202,23 @@ static int pair_is_outside(struct crawl *c, const struct wit_crawler_pair *pair,
     return st <= 0 ? st : !is_in_scope(c);
 }
 
+/* A page's rights speak for all its candidates: one line names it. */
+static int candidates_refuse(struct crawl *c, const struct crawl_task *t, const char *reason,
+                             struct wit_error *err) {
+    const struct refusal_line line = { .subject = WIT_CRAWLER_CANDIDATE,
+                                       .url = wit_buf_view(&t->url),
+                                       .reason = wit_str_from(reason) };
+    uint64_t count = t->page.pair_count;
+    int st = frontier_count(c->frontier, line.subject, reason, count, err);
+    if (st >= 0 && refusal_table_add(&c->run_refusals, line.subject, line.reason, count) < 0)
+        st = crawl_no_memory(err);
+    return st < 0 ? st : refusal_log_add(&c->refusals, &line, err);
+}
+
 static int pairs_keep(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
     const char *refused = wit_crawler_directives_refuse(page_directives(c, t));
-    if (refused && t->page.pair_count)
-        return frontier_count(c->frontier, WIT_CRAWLER_CANDIDATE, refused, t->page.pair_count, err);
+    if (refused)
+        return t->page.pair_count ? candidates_refuse(c, t, refused, err) : 0;
     int st = 0;
     for (size_t i = 0; i < t->page.pair_count && st >= 0; i++) {
         const struct wit_crawler_pair *pair = &t->page.pairs[i];

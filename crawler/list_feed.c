@@ -1,12 +1,12 @@
 /* list_feed.c: rows of a list as candidates of a crawl. */
-#include "wit_crawler_list.h"
-
+#include "list_row.h"
 #include "text/wit_text.h"
+#include "wit_crawler_list.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { POSITION_BYTES = 3 * 8 };
+enum { POSITION_BYTES = 3 * 8, URL_SHOWN_BYTES = 120 };
 
 struct list_feed {
     struct wit_crawler_feed feed; /* first: a feed is freed through it */
@@ -45,6 +45,11 @@ static int row_begin(struct list_feed *f, struct wit_crawler_feed_item *item,
     if (st == WIT_ENOMEM)
         return wit_error_set(err, st, "no memory for a URL");
     if (st < 0 || !wit_url_is_http(&f->url)) {
+        char why[URL_SHOWN_BYTES + 64];
+        snprintf(why, sizeof why, "'%.*s' is no http or https URL",
+                 (int)(f->row.url.len < URL_SHOWN_BYTES ? f->row.url.len : URL_SHOWN_BYTES),
+                 f->row.url.data);
+        list_complain(f->list, f->row.line, why);
         refuse(f, item, "bad_url");
         return 0;
     }

@@ -78,8 +78,12 @@ static int file_push(struct list_files *f, const char *path, enum wit_crawler_li
     *file = (struct list_file){ .path = copy, .format = format };
     /* Opening it will say why. Once it can be read its size is another, and so is the list: a run
      * that goes on begins anew rather than pass over it. */
-    if (access(path, R_OK) < 0 || wit_file_size(path, &file->bytes, NULL) < 0)
-        file->bytes = 0;
+    struct stat info;
+    if (access(path, R_OK) == 0 && stat(path, &info) == 0) {
+        file->bytes = (uint64_t)info.st_size;
+        file->changed_ns =
+            (uint64_t)info.st_mtim.tv_sec * 1000000000 + (uint64_t)info.st_mtim.tv_nsec;
+    }
     return 0;
 }
 

@@ -8,6 +8,7 @@ struct list_file {
     char *path;
     enum wit_crawler_list_format format; /* never AUTO */
     uint64_t bytes;                      /* 0 where it could not be told */
+    uint64_t changed_ns;                 /* when its bytes last changed; likewise */
 };
 
 struct list_files {

@@ -352,14 +352,14 @@ static void file_end(struct wit_crawler_list *l) {
     l->taken = 0;
 }
 
-static void complain(const struct wit_crawler_list *l, uint64_t line, const char *why) {
+void list_complain(const struct wit_crawler_list *l, uint64_t line, const char *why) {
     if (l->cfg.complain)
         l->cfg.complain(l->cfg.user, file_of(l)->path, line, why);
 }
 
 static void file_fail(struct wit_crawler_list *l, const struct wit_error *why) {
     l->unreadable++;
-    complain(l, 0, why->text);
+    list_complain(l, 0, why->text);
     file_end(l);
 }
 
@@ -455,7 +455,7 @@ static int file_row(struct wit_crawler_list *l, struct wit_crawler_list_row *row
     row->file = file_of(l)->path;
     row->line = l->line;
     if (row->reason && l->maker.why[0])
-        complain(l, row->line, l->maker.why);
+        list_complain(l, row->line, l->maker.why);
     return 1;
 }
 
@@ -563,7 +563,7 @@ static void unopened_tell(struct wit_crawler_list *l, uint64_t files) {
         if (access(file_of(l)->path, R_OK) == 0)
             continue;
         wit_error_errno(&why, errno, "cannot open %s", file_of(l)->path);
-        complain(l, 0, why.text);
+        list_complain(l, 0, why.text);
         l->unreadable++;
     }
 }
@@ -599,6 +599,7 @@ int wit_crawler_list_identity(const struct wit_crawler_list *l, struct wit_hash1
     for (size_t i = 0; i < l->files.count; i++) {
         hash_text(h, l->files.items[i].path);
         hash_number(h, l->files.items[i].bytes);
+        hash_number(h, l->files.items[i].changed_ns);
         hash_number(h, l->files.items[i].format);
     }
     hash_number(h, l->columns.caption_count);

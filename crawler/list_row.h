@@ -47,4 +47,7 @@ void list_row_maker_finish(struct list_row_maker *m);
 int list_row_make(struct list_row_maker *m, const struct list_value *values,
                   struct wit_crawler_list_row *row, struct wit_error *err);
 
+/* Tell cfg.complain of a row (line 0: of the file that is being read). In list_read.c. */
+void list_complain(const struct wit_crawler_list *l, uint64_t line, const char *why);
+
 #endif

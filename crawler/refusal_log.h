@@ -1,6 +1,7 @@
 /*
- * refusal_log.h: DIR/crawl/refused.jsonl: a line for each page and image that ended otherwise,
- * and for each domain that stopped, with the page at which it did:
+ * refusal_log.h: DIR/crawl/refused.jsonl: a line for each page and image that ended otherwise, for
+ * each page whose candidates were refused, and for each domain that stopped, with the page at which
+ * it did:
  * {"subject","url","depth","reason"}, depth of pages only. For people, and for a run that asks
  * again. A line is there before the refusal is committed, so none is missing; after a kill some may
  * stand twice and one may be cut short. What was asked for again has several: the last one counts,

@@ -119,7 +119,7 @@ struct wit_crawler_list_position wit_crawler_list_tell(const struct wit_crawler_
  * compare identities first. WIT_EINVAL: rows were read already. */
 int wit_crawler_list_seek(struct wit_crawler_list *list, const struct wit_crawler_list_position *to,
                           struct wit_error *err);
-/* Of names and sizes of the files and of every setting that decides what a row is. WIT_ENOMEM. */
+/* Of names, sizes and times of change of the files and of every setting that decides what a row is. WIT_ENOMEM. */
 int wit_crawler_list_identity(const struct wit_crawler_list *list, struct wit_hash128 *out,
                               struct wit_error *err);
 /* Files that there are to read, and files or folders so far that could not be, or not to their end.

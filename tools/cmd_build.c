@@ -7,10 +7,12 @@
 #include "wit_loader.h"
 #include "wit_trainer.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <libgen.h>
 #include <math.h>
+#include <unistd.h>
 
 static const char help[] =
     "usage: wit build JOB.yaml [--out DIR] [--reactors N] [--threads N] [--stop-after STAGE]\n"
@@ -310,6 +312,33 @@ static void train_progress(void *user, const struct wit_trainer_progress *p) {
     wit_progress_update(&b->progress, p->step, 0, note);
 }
 
+/* Model and vocabulary of the job. */
+static int train_inputs(const struct build *b, struct wit_trainer_model *model,
+                        char vocab[WIT_PATH_MAX], struct wit_error *err) {
+    const struct job_train *job = b->job->train;
+    char name[WIT_PATH_MAX];
+    int st = 0;
+    snprintf(name, sizeof name, "%s", job->model ? job->model : "demo");
+    if (strchr(name, '/') || wit_str_ends_with(wit_str_from(name), WIT_STR(".json")))
+        st = path_of(b, job->model, name, err);
+    if (st >= 0)
+        st = wit_trainer_model_find(name, model, err);
+    if (st >= 0)
+        st = job->vocab
+                 ? path_of(b, job->vocab, vocab, err)
+                 : wit_error_set(err, WIT_EINVAL, "%s: train: vocab is not given", b->job_path);
+    if (st >= 0 && access(vocab, R_OK) < 0)
+        st = wit_error_errno(err, errno, "%s: train: cannot open vocab %s", b->job_path, vocab);
+    return st < 0 ? st : 0;
+}
+
+/* What is wrong with them is said before the crawl, not after. */
+static int train_check(const struct build *b, struct wit_error *err) {
+    struct wit_trainer_run_config cfg = wit_trainer_run_config_default();
+    char vocab[WIT_PATH_MAX];
+    return train_inputs(b, &cfg.trainer.model, vocab, err);
+}
+
 static int stage_train(struct build *b, struct wit_error *err) {
     const struct job_train *job = b->job->train;
     if (b->sealed.samples == 0)
@@ -318,17 +347,8 @@ static int stage_train(struct build *b, struct wit_error *err) {
                              " candidates no pair was kept",
                              b->crawled.candidates);
     struct wit_trainer_run_config cfg = wit_trainer_run_config_default();
-    char model[WIT_PATH_MAX], vocab[WIT_PATH_MAX] = "";
-    int st = 0;
-    snprintf(model, sizeof model, "%s", job->model ? job->model : "demo");
-    if (strchr(model, '/') || wit_str_ends_with(wit_str_from(model), WIT_STR(".json")))
-        st = path_of(b, job->model, model, err);
-    if (st >= 0)
-        st = wit_trainer_model_find(model, &cfg.trainer.model, err);
-    if (st >= 0)
-        st = job->vocab
-                 ? path_of(b, job->vocab, vocab, err)
-                 : wit_error_set(err, WIT_EINVAL, "%s: train: vocab is not given", b->job_path);
+    char vocab[WIT_PATH_MAX] = "";
+    int st = train_inputs(b, &cfg.trainer.model, vocab, err);
     if (st < 0)
         return st;
     cfg.dataset = b->out;
@@ -528,6 +548,8 @@ static int stages_run(struct build *b, struct wit_error *err) {
         st = last_stage(b, err);
     if (st >= 0)
         st = paths_make(b, err);
+    if (st >= 0 && b->last == STAGE_TRAIN)
+        st = train_check(b, err);
     if (st >= 0)
         st = stage_allowlist(b, err);
     for (int stage = STAGE_CRAWL; stage <= (int)b->last && st >= 0; stage++) {

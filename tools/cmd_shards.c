@@ -611,6 +611,10 @@ int cmd_shards(int argc, char **argv) {
             argc--;
             break;
         }
+    /* Without a verb it is ls, of a folder that there should be. */
+    if (verb == &verbs[0] && argv[1][0] != '-' && strcmp(argv[0], verbs[0].name) != 0 &&
+        !wit_file_exists(argv[1]))
+        return cli_usage_error("shards", "there is no verb and no dataset '%s'", argv[1]);
     if (options_parse(argc, argv, verb, &o) != CLI_DONE)
         return CLI_USAGE;
     cli_catch_interrupts();

@@ -141,7 +141,10 @@ static void on_complaint(void *user, const char *file, uint64_t line, const char
     print_clean(why);
     fputc('\n', stderr);
     if (line && l->complaints == COMPLAINTS_SHOWN)
-        fprintf(stderr, "wit %s: further rows that are left out are only counted\n", l->command);
+        fprintf(stderr,
+                "wit %s: further rows that are left out are not shown; "
+                "refused.jsonl in the crawl folder names them\n",
+                l->command);
 }
 
 int crawl_list_open(struct crawl_list *l, struct wit_error *err) {

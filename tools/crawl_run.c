@@ -192,7 +192,7 @@ int crawl_run_host(struct crawl_run *run, const char *name, uint64_t delay_ms, u
 }
 
 static int agent_add(struct crawl_run *run, struct wit_str name, struct wit_error *err) {
-    struct wit_str kept;
+    struct wit_str kept = { NULL, 0 };
     bool token = name.len > 0;
     for (size_t i = 0; i < name.len && token; i++) {
         char c = name.data[i];
@@ -256,6 +256,11 @@ static void progress_show(void *user, const struct wit_crawler_progress *p) {
                    " in flight, %" PRIu64 " queued",
                    p->paused ? "paused, " : "", p->pages, p->images, (double)p->image_bytes / 1e6,
                    p->hosts, p->in_flight, p->queued_pages);
+    if (p->paused && !run->pause_told) {
+        wit_log_warn("crawl", "the crawl is held; 'wit crawl resume %s' lets it go on",
+                     run->cfg.dir);
+        run->pause_told = true;
+    }
     reasons_show(p, &note);
     /* What is known to be left; more may turn up. */
     run->progress.total = ended + p->in_flight + p->queued_pages;
@@ -273,24 +278,36 @@ static int judge(void *user, const struct wit_shards_candidate *cand, bool *want
 }
 
 /* What a table of numbers would not make anybody look at. */
+static void blocked_tell(const struct crawl_run *run, uint64_t count) {
+    fprintf(stderr,
+            "wit %s: %" PRIu64 " images were on a list of blocked hashes and were not kept; "
+            "%s/crawl/blocked.jsonl has a line for each. Where you live the law may oblige you to "
+            "report them: ask counsel\n",
+            run->command, count, run->cfg.dir);
+}
+
 static void outcome_tell(struct crawl_run *run, const struct wit_crawler_report *report) {
+    bool no_page = run->seeds.count && report->pages == 0 && report->pages_left == 0;
+    bool no_image = report->rows && report->images == 0;
     if (report->scope_changed)
         wit_log_warn("crawl", "the scope is not that of the run before: pages read then are not "
                               "read again for the links that it left out");
     if (report->feed_changed)
         wit_log_warn("crawl", "the list or archive is not that of the run before: it is read "
-                              "from its beginning");
-    for (size_t i = 0; i < report->refusal_count; i++)
-        if (strcmp(report->refusals[i].reason, "blocked_hash") == 0)
+                              "from its beginning; what was fetched is not fetched again");
+    for (size_t i = 0; i < report->refusal_count; i++) {
+        const struct wit_crawler_refusal *r = &report->refusals[i];
+        if (strcmp(r->reason, "blocked_hash") == 0)
+            blocked_tell(run, r->count);
+        if (strcmp(r->reason, "address_denied") == 0 && (no_page || no_image))
             fprintf(stderr,
-                    "wit %s: %" PRIu64
-                    " images were on a list of blocked hashes and were not kept; "
-                    "%s/crawl/blocked.jsonl has a line for each. Where you live the law may oblige "
-                    "you to report them: ask counsel\n",
-                    run->command, report->refusals[i].count, run->cfg.dir);
-    if (run->seeds.count && report->pages == 0 && report->pages_left == 0) {
-        fprintf(stderr, "wit %s: no page could be read; %s/crawl/refused.jsonl says why\n",
-                run->command, run->cfg.dir);
+                    "wit %s: addresses that are loopback, private or otherwise special are asked "
+                    "only where allow_net names them (--allow-net 127.0.0.0/8)\n",
+                    run->command);
+    }
+    if (no_page || no_image) {
+        fprintf(stderr, "wit %s: no %s could be %s; %s/crawl/refused.jsonl says why\n",
+                run->command, no_page ? "page" : "image", no_page ? "read" : "had", run->cfg.dir);
         run->partial = true;
     }
 }
@@ -320,7 +337,8 @@ int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_cra
     run->cfg.user = run;
     run->selection = selection;
     if (!run->cfg.contact)
-        wit_log_warn("crawl", "no contact is set: sites that mind this crawl can only block it");
+        wit_log_warn("crawl", "no contact is set (--contact URL, or contact in a job): sites that "
+                              "mind this crawl can only block it");
     files_raise();
     int st = run->metrics_address ? metrics_start(run->metrics_address, &run->metrics, err) : 0;
     if (st < 0)

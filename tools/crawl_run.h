@@ -29,7 +29,8 @@ struct crawl_run {
     uint64_t complaints; /* seeds that were left out */
     const char *metrics_address; /* NULL: no metrics */
     struct wit_progress progress;
-    struct metrics *metrics;     /* while it runs */
+    struct metrics *metrics; /* while it runs */
+    bool pause_told;
     struct selection *selection; /* while it runs */
 };
 

@@ -1112,6 +1112,7 @@ static void the_status_tells_how_a_run_ended(void **state) {
     w.cfg.judge = NULL;
     must(wit_crawler_run(&w.cfg, &w.report, &err));
     assert_status(&w, "\"state\":\"done\"");
+    assert_status(&w, "{\"subject\":\"candidate\",\"reason\":\"noai\",\"count\":1}");
     assert_status(&w, "{\"subject\":\"image\",\"reason\":\"address_denied\",\"count\":3}");
     assert_int_equal(lines_in(&w, "runs.jsonl"), 2);
 

@@ -155,7 +155,7 @@ static void extract_names_what_is_wrong(void **state) {
 static void lists_are_named_by_options(void **state) {
     command_put("a.csv", WIT_STR("URL,TEXT,id\nhttp://127.0.0.1:1/a,some words,7\nnot\x1b,x,8\n"
                                  "http://127.0.0.1:1/b,,9,10\n"));
-    expect("--list a.csv --url-col URL --caption-col TEXT --keep-cols id --out d1" LIST_RUN, 0,
+    expect("--list a.csv --url-col URL --caption-col TEXT --keep-cols id --out d1" LIST_RUN, 3,
            "rows         3 read\n"
            "pages        0 read, 0 refused, 0 left\n"
            "candidates   1 in the log, 1 distinct pairs, 1 of two words or more\n"
@@ -167,12 +167,16 @@ static void lists_are_named_by_options(void **state) {
            "  refused    row bad_url 1\n"
            "collected    d1/collect\n",
            "a.csv:4: the row is left out: it has more fields than the first row's 3\n");
+    expect("--list a.csv --url-col URL --caption-col TEXT --out d0" LIST_RUN, 3, NULL,
+           "a.csv:3: the row is left out: 'not?' is no http or https URL\n");
+    expect("--list a.csv --url-col URL --caption-col TEXT --out d5" LIST_RUN, 3, NULL,
+           "no image could be had; d5/crawl/refused.jsonl says why\n");
     command_put("b.txt", WIT_STR("http://127.0.0.1:1/b\n"));
     expect("--list absent.txt --list b.txt --out d2" LIST_RUN, 3, NULL,
            "wit crawl: list absent.txt is left out");
     expect("--list a.csv --out d3" LIST_RUN, 3, NULL,
            "its first row names no column 'url', but URL, TEXT, id");
-    expect("--list b.txt --list-format jsonl --out d4" LIST_RUN, 0, NULL, "b.txt:1: the row");
+    expect("--list b.txt --list-format jsonl --out d4" LIST_RUN, 3, NULL, "b.txt:1: the row");
     /* what can't be meant */
     if (!wit_table_is_supported())
         expect("--list a.parquet --out d", 1, NULL, "parquet is not read");
@@ -190,7 +194,8 @@ static void lists_are_named_by_options(void **state) {
 /* The side table: what came of each row, with the columns that were kept. */
 static void outcomes_have_the_kept_columns(void **state) {
     command_put("a.csv", WIT_STR("url,caption,id\nhttp://127.0.0.1:1/a,\"a\tb\",7\n"));
-    expect("--list a.csv --caption-col caption --keep-cols id --out side" LIST_RUN, 0, NULL, "");
+    expect("--list a.csv --caption-col caption --keep-cols id --out side" LIST_RUN, 3, NULL,
+           "no image could be had");
     expect("outcomes side", 0,
            "url\tcaption\tkey\tstatus\terror_message\twidth\theight\toriginal_width\t"
            "original_height\tpage\tsource\textra\n"
@@ -217,7 +222,7 @@ static void a_job_takes_lists(void **state) {
                                     "  delay_ms: 0\n"));
     command_put("a.csv", WIT_STR("URL,TEXT,id\nhttp://127.0.0.1:1/a,words,7\n"
                                  "http://127.0.0.1:1/b,,8\n"));
-    assert_int_equal(command_run("build job.yaml --stop-after crawl --json"), 0);
+    assert_int_equal(command_run("build job.yaml --stop-after crawl --json"), 3);
     command_get("out", &out);
     assert_non_null(strstr(out.data, "\"rows\":2,\"pages\":0,"));
     assert_non_null(strstr(out.data, "\"candidates\":1,"));

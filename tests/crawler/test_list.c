@@ -6,6 +6,7 @@
 #include "table/wit_table.h"
 #include "wit_crawler_list.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -13,6 +14,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -630,12 +632,16 @@ static void wrong_settings_are_named(void **state) {
 }
 
 static void another_list_has_another_identity(void **state) {
-    struct wit_hash128 ids[4];
+    struct wit_hash128 ids[5];
+    const struct timespec long_ago[] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
     char path[WIT_PATH_MAX];
     const char *paths[] = { path_of("id.csv", path) };
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < WIT_COUNT_OF(ids); i++) {
         struct wit_crawler_list_config cfg = i == 2 ? plain : captioned;
-        put("id.csv", i == 3 ? WIT_STR("url,caption\nx\n") : WIT_STR("url,caption\n"));
+        if (i == 0 || i == 3)
+            put("id.csv", i == 3 ? WIT_STR("url,caption\nx\n") : WIT_STR("url,caption\n"));
+        if (i == 4) /* as if other bytes of the same number had been put there */
+            assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
         cfg.paths = paths;
         cfg.path_count = 1;
         cfg.chunk_bytes = i; /* is no matter */
@@ -646,6 +652,7 @@ static void another_list_has_another_identity(void **state) {
     assert_true(wit_hash128_eq(ids[0], ids[1]));
     assert_false(wit_hash128_eq(ids[0], ids[2]));
     assert_false(wit_hash128_eq(ids[0], ids[3]));
+    assert_false(wit_hash128_eq(ids[3], ids[4]));
 }
 
 /* ---- property: the format is no matter --------------------------------------------------------

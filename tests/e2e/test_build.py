@@ -244,6 +244,17 @@ class BuildTest(unittest.TestCase):
         self.assertEqual(self.run_wit("build").returncode, 2)
         self.assertEqual(self.run_wit("build", "--stop-after", "lunch", "x").returncode, 2)
 
+    def test_what_training_lacks_is_said_before_the_crawl(self):
+        job = (self.dir / "train.yaml").read_text()
+        for i, (old, new, words) in enumerate([
+                (str(manual.VOCAB), "nofile.gz", "vocab"),
+                ("model: model.json", "model: nomodel.json", "nomodel.json")]):
+            (self.dir / "early.yaml").write_text(job.replace(old, new))
+            done = self.run_wit(*self.command(f"early{i}", job="early.yaml"))
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(words, done.stderr)
+            self.assertFalse((self.dir / f"early{i}" / "crawl").exists())
+
     def test_a_bad_seed_is_left_out(self):
         seeds = self.dir / "seeds.txt"
         seeds.write_text(f"# mine\n\nnot a url\nhttp://127.0.0.1:{self.port}/en/index.html\n")
@@ -292,10 +303,10 @@ class BuildTest(unittest.TestCase):
 
     def test_a_job_that_fails_late_shows_what_it_came_to(self):
         (self.dir / "late.yaml").write_text((self.dir / "train.yaml").read_text()
-                                            .replace("model.json", "absent.json"))
+                                            .replace(str(manual.VOCAB), "job.yaml"))
         p = self.run_wit(*self.command("trained", job="late.yaml"))
         self.assertEqual(p.returncode, 1)
-        self.assertIn("absent.json", p.stderr)
+        self.assertIn("job.yaml", p.stderr)
         self.assertEqual(json.loads(p.stdout)["hash"], self.hash)
 
     def test_the_whole_way_to_a_model(self):
