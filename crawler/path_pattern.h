@@ -13,8 +13,8 @@
 
 #include "base/wit_base.h"
 
-/* For one path against everything that one file says: a few milliseconds. The largest robots.txt of
- * plain prefixes costs a third of it. */
+/* For one path against everything that one file says: 2 to 60 milliseconds, by its patterns. The
+ * largest robots.txt of plain prefixes costs a third of it. */
 #define PATH_PATTERN_WORK_MOST (UINT64_C(4) << 20)
 
 /* The comparable form of a pattern, at most 3 * value.len bytes; a '$' that is not the last octet
