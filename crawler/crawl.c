@@ -41,18 +41,20 @@ void crawl_send(struct crawl *c, struct crawl_task *t) {
     reactor_push(c->reactors[hash % c->cfg->reactors], t);
 }
 
-/* By name in the log, by number for who looks. */
-int crawl_refusal_note(struct crawl *c, const struct crawl_task *t,
-                       enum wit_crawler_subject subject, const char *reason,
+int crawl_refusal_note(struct crawl *c, const struct refusal_line *line, uint64_t count,
                        struct wit_error *err) {
-    const struct refusal_line line = { .subject = subject,
-                                       .url = wit_buf_view(&t->url),
-                                       .depth = t->depth,
-                                       .reason = wit_str_from(reason) };
-    c->run_refused += subject != WIT_CRAWLER_DOMAIN;
-    if (refusal_table_add(&c->run_refusals, line.subject, line.reason, 1) < 0)
+    bool ends_url = line->subject == WIT_CRAWLER_PAGE || line->subject == WIT_CRAWLER_IMAGE;
+    c->run_refused += ends_url ? count : 0;
+    if (refusal_table_add(&c->run_refusals, line->subject, line->reason, count) < 0)
         return crawl_no_memory(err);
-    return refusal_log_add(&c->refusals, &line, err);
+    return line->url.len ? refusal_log_add(&c->refusals, line, err) : 0;
+}
+
+struct refusal_line crawl_refusal_of(const struct crawl_task *t, const char *reason) {
+    return (struct refusal_line){ .subject = t->subject,
+                                  .url = wit_buf_view(&t->url),
+                                  .depth = t->depth,
+                                  .reason = wit_str_from(reason) };
 }
 
 /* Our own want of memory is nothing that a page or an image can be refused for: a page stays taken

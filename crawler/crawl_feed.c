@@ -9,9 +9,7 @@ static int feed_item_refuse(struct crawl *c, const struct wit_crawler_feed_item 
                                        .url = item->where,
                                        .reason = wit_str_from(reason) };
     int st = frontier_count(c->frontier, line.subject, reason, 1, err);
-    if (st >= 0 && refusal_table_add(&c->run_refusals, line.subject, line.reason, 1) < 0)
-        st = crawl_no_memory(err);
-    return st < 0 || item->where.len == 0 ? st : refusal_log_add(&c->refusals, &line, err);
+    return st < 0 ? st : crawl_refusal_note(c, &line, 1, err);
 }
 
 static int feed_item_take(struct crawl *c, const struct wit_crawler_feed_item *item,

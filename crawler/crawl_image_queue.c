@@ -1,8 +1,8 @@
 /*
- * crawl_image_queue.c: images, from the candidates to the collector. They have no queue of their own on
- * disk: which of them are still to be asked for follows from the candidates in the collector's log,
- * the judge, and the outcomes in its index. A run that goes on reads the log, slice by slice, and
- * so does one that finds more images than may wait in memory.
+ * crawl_image_queue.c: images, from the candidates to the collector. They have no queue of their
+ * own on disk: which of them are still to be asked for follows from the candidates in the
+ * collector's log, the judge, and the outcomes in its index. A run that goes on reads the log,
+ * slice by slice, and so does one that finds more images than may wait in memory.
  */
 #include "blocked_log.h"
 #include "crawl_state.h"
@@ -74,16 +74,14 @@ int crawl_log_read(struct crawl *c, struct wit_error *err) {
 
 /* A blocked image is not named in refused.jsonl, so that no later run asks for it again. */
 static int image_refused(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
-    struct wit_str url = wit_buf_view(&t->url), reason = wit_str_from(t->reason);
-    const bool blocked = wit_str_eq(reason, WIT_STR(CRAWL_BLOCKED_HASH));
-    int st = wit_shards_collector_add_refusal(c->collector, url, reason, err);
+    struct refusal_line line = crawl_refusal_of(t, t->reason);
+    const bool blocked = wit_str_eq(line.reason, WIT_STR(CRAWL_BLOCKED_HASH));
+    int st = wit_shards_collector_add_refusal(c->collector, line.url, line.reason, err);
     if (st >= 0 && blocked)
-        st = blocked_log_add(c->cfg->dir, c->cfg->blocklist, &t->blocked, url, err);
-    if (st < 0 || !blocked)
-        return st < 0 ? st : crawl_refusal_note(c, t, t->subject, t->reason, err);
-    c->run_refused++;
-    return refusal_table_add(&c->run_refusals, t->subject, reason, 1) < 0 ? crawl_no_memory(err)
-                                                                          : 0;
+        st = blocked_log_add(c->cfg->dir, c->cfg->blocklist, &t->blocked, line.url, err);
+    if (blocked)
+        line.url = wit_str_of(NULL, 0);
+    return st < 0 ? st : crawl_refusal_note(c, &line, 1, err);
 }
 
 int crawl_image_done(struct crawl *c, struct crawl_task *t, struct wit_error *err) {

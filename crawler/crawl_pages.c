@@ -139,7 +139,11 @@ static int page_judge(struct crawl *c, const struct crawl_task *t, struct wit_er
         return 0;
     int novel = is_novel(c, t, err);
     int st = novel < 0 ? novel : frontier_yield(c->frontier, t->id, novel, err);
-    return st == 1 ? crawl_refusal_note(c, t, WIT_CRAWLER_DOMAIN, FRONTIER_NOT_NOVEL, err) : st;
+    if (st != 1)
+        return st;
+    struct refusal_line line = crawl_refusal_of(t, FRONTIER_NOT_NOVEL);
+    line.subject = WIT_CRAWLER_DOMAIN;
+    return crawl_refusal_note(c, &line, 1, err);
 }
 
 /* Of the page: what its origin's files say, its headers, and the document itself. */
@@ -205,14 +209,10 @@ static int pair_is_outside(struct crawl *c, const struct wit_crawler_pair *pair,
 /* A page's rights speak for all its candidates: one line names it. */
 static int candidates_refuse(struct crawl *c, const struct crawl_task *t, const char *reason,
                              struct wit_error *err) {
-    const struct refusal_line line = { .subject = WIT_CRAWLER_CANDIDATE,
-                                       .url = wit_buf_view(&t->url),
-                                       .reason = wit_str_from(reason) };
-    uint64_t count = t->page.pair_count;
-    int st = frontier_count(c->frontier, line.subject, reason, count, err);
-    if (st >= 0 && refusal_table_add(&c->run_refusals, line.subject, line.reason, count) < 0)
-        st = crawl_no_memory(err);
-    return st < 0 ? st : refusal_log_add(&c->refusals, &line, err);
+    struct refusal_line line = crawl_refusal_of(t, reason);
+    line.subject = WIT_CRAWLER_CANDIDATE;
+    int st = frontier_count(c->frontier, line.subject, reason, t->page.pair_count, err);
+    return st < 0 ? st : crawl_refusal_note(c, &line, t->page.pair_count, err);
 }
 
 static int pairs_keep(struct crawl *c, const struct crawl_task *t, struct wit_error *err) {
@@ -286,8 +286,10 @@ int crawl_page_done(struct crawl *c, struct crawl_task *t, struct wit_error *err
         st = frontier_leave(c->frontier, t->id, err);
     else if (st >= 0)
         st = frontier_done(c->frontier, t->id, wit_buf_view(&t->url), reason, err);
-    if (st >= 0 && reason && !crawl_is_ours(t))
-        st = crawl_refusal_note(c, t, t->subject, reason, err);
+    if (st >= 0 && reason && !crawl_is_ours(t)) {
+        const struct refusal_line line = crawl_refusal_of(t, reason);
+        st = crawl_refusal_note(c, &line, 1, err);
+    }
     if (t->extractor)
         wit_crawler_extractor_trim(t->extractor);
     if (t->extractor && wit_queue_try_push(c->extractors, t->extractor) == 0) {

@@ -65,9 +65,11 @@ int crawl_no_memory(struct wit_error *err);
 void crawl_send(struct crawl *c, struct crawl_task *t);
 /* Everything that came so far is kept. */
 int crawl_commit(struct crawl *c, struct wit_error *err);
-/* A refusal: by name in the log, by number for who looks. */
-int crawl_refusal_note(struct crawl *c, const struct crawl_task *t,
-                       enum wit_crawler_subject subject, const char *reason, struct wit_error *err);
+/* `count` refusals: by number for who looks, by name in the log; without a URL they are only
+ * counted. */
+int crawl_refusal_note(struct crawl *c, const struct refusal_line *line, uint64_t count,
+                       struct wit_error *err);
+struct refusal_line crawl_refusal_of(const struct crawl_task *t, const char *reason);
 /* Our own want of memory is nothing that a page or an image can be refused for: a page stays taken
  * and an image's candidate in the log, so the next run asks again. */
 bool crawl_is_ours(const struct crawl_task *t);
