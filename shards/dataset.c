@@ -102,6 +102,7 @@ void wit_shards_shard_info(const struct wit_shards_dataset *ds, size_t shard,
         .image_bytes = s->image_bytes,
         .prefix = s->prefix,
         .run = s->run,
+        .hidden = s->hidden_count,
         .file_hash = s->file_hash,
     };
 }
@@ -146,10 +147,8 @@ int wit_shards_key(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
     return st;
 }
 
-/* The shard that a key would be in. */
-static int shard_of_key(const struct wit_shards_dataset *ds, struct wit_hash128 key,
-                        size_t *shard) {
-    uint32_t prefix = manifest_prefix(key, ds->manifest.shard_bits);
+/* The first shard of a prefix, or of a later one. */
+static size_t prefix_begin(const struct wit_shards_dataset *ds, uint32_t prefix) {
     size_t from = 0, to = ds->manifest.count;
     while (from < to) {
         size_t mid = from + (to - from) / 2;
@@ -158,32 +157,29 @@ static int shard_of_key(const struct wit_shards_dataset *ds, struct wit_hash128 
         else
             to = mid;
     }
-    if (from == ds->manifest.count || ds->manifest.shards[from].prefix != prefix)
-        return WIT_ENOTFOUND;
-    *shard = from;
-    return 0;
+    return from;
 }
 
 int wit_shards_find(struct wit_shards_dataset *ds, struct wit_hash128 key, size_t *shard,
                     uint64_t *index, struct wit_error *err) {
     char hex[WIT_HASH128_HEX];
-    struct shard_file *f = NULL;
-    size_t found;
-    int64_t at = -1;
-    if (shard_of_key(ds, key, &found) == 0) {
-        int st = file_use(ds, found, &f, err);
+    uint32_t prefix = manifest_prefix(key, ds->manifest.shard_bits);
+    for (size_t i = prefix_begin(ds, prefix);
+         i < ds->manifest.count && ds->manifest.shards[i].prefix == prefix; i++) {
+        struct shard_file *f = NULL;
+        int st = file_use(ds, i, &f, err);
         if (st < 0)
             return st;
-        at = shard_file_find(f, key);
+        int64_t at = shard_file_find(f, key);
         shard_file_unref(f);
+        if (at < 0)
+            continue;
+        *shard = i;
+        *index = (uint64_t)at;
+        return 0;
     }
-    if (at < 0) {
-        wit_hash128_to_hex(key, hex);
-        return wit_error_set(err, WIT_ENOTFOUND, "%s has no sample %s", ds->dir, hex);
-    }
-    *shard = found;
-    *index = (uint64_t)at;
-    return 0;
+    wit_hash128_to_hex(key, hex);
+    return wit_error_set(err, WIT_ENOTFOUND, "%s has no sample %s", ds->dir, hex);
 }
 
 int wit_shards_origin(struct wit_shards_dataset *ds, struct wit_hash128 key, struct wit_buf *out,

@@ -28,6 +28,12 @@ void manifest_file_name(const struct manifest_shard *s, int shard_bits,
              s->prefix, s->run, s->plan.hi);
 }
 
+void manifest_hidden_name(const struct manifest_shard *s, char out[MANIFEST_FILE_MAX]) {
+    int stem = (int)(strlen(s->file) - (sizeof ".lmdb" - 1));
+    snprintf(out, MANIFEST_FILE_MAX, "%.*s-%016" PRIx64 ".hidden", stem, s->file,
+             s->hidden_hash.hi);
+}
+
 void manifest_total(struct manifest *m) {
     m->samples = m->pairs = m->image_bytes = 0;
     m->sum = (struct wit_hash128){ 0, 0 };
@@ -87,6 +93,13 @@ static void put_shard(struct wit_json_writer *w, const struct manifest_shard *s)
     put_hash(w, "sum", s->sum);
     put_hash(w, "plan", s->plan);
     put_hash(w, "file_hash", s->file_hash);
+    if (s->hidden_count) {
+        wit_json_key(w, "hidden");
+        wit_json_object_begin(w);
+        put_count(w, "count", s->hidden_count);
+        put_hash(w, "hash", s->hidden_hash);
+        wit_json_object_end(w);
+    }
     wit_json_object_end(w);
     line_break(w);
 }
@@ -198,6 +211,17 @@ static int members_check(const struct members *m, struct wit_error *err) {
                          m->bad);
 }
 
+static int hidden_get(const struct wit_json *v, struct manifest_shard *s, struct wit_error *err) {
+    struct members o = { .object = v, .where = "a shard's hidden " };
+    if (!v)
+        return 0;
+    s->hidden_count = get_count(&o, "count", INT64_MAX);
+    s->hidden_hash = get_hash(&o, "hash");
+    if (!o.bad && s->hidden_count == 0)
+        o.bad = "count";
+    return members_check(&o, err);
+}
+
 static int shard_get(const struct wit_json *v, struct manifest *m, size_t index,
                      struct wit_error *err) {
     struct manifest_shard *s = &m->shards[index];
@@ -216,6 +240,8 @@ static int shard_get(const struct wit_json *v, struct manifest *m, size_t index,
     if (wit_json_string(wit_json_get(v, "file"), &file) < 0)
         o.bad = o.bad ? o.bad : "file";
     int st = members_check(&o, err);
+    if (st >= 0)
+        st = hidden_get(wit_json_get(v, "hidden"), s, err);
     if (st < 0)
         return st;
     /* A name is built, never believed: it can't lead out of the folder. */
@@ -224,7 +250,9 @@ static int shard_get(const struct wit_json *v, struct manifest *m, size_t index,
         return wit_error_set(err, WIT_ECORRUPT, "dataset.json: shard '%.*s' should be named %s",
                              WIT_STR_FMT(file), expected);
     memcpy(s->file, expected, sizeof s->file);
-    if (index > 0 && s->prefix <= m->shards[index - 1].prefix)
+    const struct manifest_shard *before = index ? s - 1 : NULL;
+    if (before &&
+        (s->prefix < before->prefix || (s->prefix == before->prefix && s->run <= before->run)))
         return wit_error_set(err, WIT_ECORRUPT, "dataset.json: shard %s is out of order", s->file);
     if (s->samples == 0 || s->pairs < s->samples)
         return wit_error_set(err, WIT_ECORRUPT,

@@ -16,13 +16,17 @@ struct manifest_shard {
     struct wit_hash128 sum;       /* of the sample hashes, mod 2^128 */
     struct wit_hash128 plan;      /* of everything that goes into the file; names it */
     struct wit_hash128 file_hash; /* of the file's bytes */
+    /* Records of the file that are no part of the dataset (hidden.h); the numbers above but
+     * file_bytes leave them out. */
+    uint64_t hidden_count;
+    struct wit_hash128 hidden_hash; /* of the bytes of their list; names it */
 };
 
 struct manifest {
     struct wit_hash128 hash, sum;
     uint64_t samples, pairs, image_bytes;
     int shard_bits;
-    struct manifest_shard *shards; /* by prefix */
+    struct manifest_shard *shards; /* by (prefix, run); a key is in one of its prefix at most */
     size_t count;
     struct wit_str recipe; /* for encoding only: borrowed, a JSON value or empty */
     struct wit_str tool;   /* likewise: program and version */
@@ -38,6 +42,8 @@ struct manifest {
 struct wit_hash128 manifest_dataset_hash(uint64_t samples, struct wit_hash128 sum);
 void manifest_file_name(const struct manifest_shard *s, int shard_bits,
                         char out[MANIFEST_FILE_MAX]);
+/* The name of its list of hidden keys, of which there are some. */
+void manifest_hidden_name(const struct manifest_shard *s, char out[MANIFEST_FILE_MAX]);
 /* Prefix of a key: its top bits. */
 uint32_t manifest_prefix(struct wit_hash128 key, int shard_bits);
 /* Totals, sum and hash from the shards. */

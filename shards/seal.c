@@ -7,6 +7,7 @@
  * the digest of what goes in, so a repeated seal takes up the shards that an interrupted one
  * finished.
  */
+#include "publish.h"
 #include "seal_plan.h"
 #include "shard_file.h"
 #include "shard_workers.h"
@@ -88,34 +89,6 @@ static bool nothing_changed(const struct seal *s, struct wit_hash128 inputs) {
     return true;
 }
 
-static bool ends_with(const char *name, const char *end) {
-    return wit_str_ends_with(wit_str_from(name), wit_str_from(end));
-}
-
-/* Remove half-written files, and with `all` every shard that the manifest does not name. */
-static int strays_remove(const char *dir, const struct manifest *m, bool all,
-                         struct wit_error *err) {
-    char path[WIT_PATH_MAX];
-    struct wit_strings names = { NULL, 0 };
-    int st = manifest_shard_path(path, dir, "", err);
-    if (st < 0 || !wit_file_exists(path))
-        return st;
-    st = wit_dir_list(path, &names, err);
-    for (size_t i = 0; i < names.count && st >= 0; i++) {
-        const char *name = names.items[i];
-        bool stray = ends_with(name, ".lmdb.tmp") || (all && ends_with(name, ".lmdb"));
-        for (size_t k = 0; stray && m && k < m->count; k++)
-            stray = strcmp(name, m->shards[k].file) != 0;
-        if (!stray)
-            continue;
-        st = manifest_shard_path(path, dir, name, err);
-        if (st >= 0 && unlink(path) < 0 && errno != ENOENT)
-            st = wit_error_errno(err, errno, "cannot remove %s", path);
-    }
-    wit_strings_finish(&names);
-    return st;
-}
-
 /* ---- one prefix ------------------------------------------------------------------------------ */
 
 struct body_source {
@@ -165,13 +138,19 @@ static int plan_measure(struct seal *s, const struct plan *plan, struct manifest
     return st;
 }
 
+/* The shard of a prefix that has one, whole. */
 static const struct manifest_shard *old_shard(const struct seal *s, uint32_t prefix) {
     if (!s->had_old || s->old.shard_bits != s->new.shard_bits)
         return NULL;
-    for (size_t i = 0; i < s->old.count; i++)
-        if (s->old.shards[i].prefix == prefix)
-            return &s->old.shards[i];
-    return NULL;
+    const struct manifest_shard *found = NULL;
+    for (size_t i = 0; i < s->old.count; i++) {
+        if (s->old.shards[i].prefix != prefix)
+            continue;
+        if (found || s->old.shards[i].hidden_count)
+            return NULL;
+        found = &s->old.shards[i];
+    }
+    return found;
 }
 
 static int prefix_write(struct seal *s, struct planner *planner, const struct plan *plan,
@@ -280,29 +259,11 @@ static bool same_shards(const struct manifest *a, const struct manifest *b) {
     if (a->count != b->count || a->shard_bits != b->shard_bits)
         return false;
     for (size_t i = 0; i < a->count; i++)
-        if (strcmp(a->shards[i].file, b->shards[i].file) != 0 ||
+        if (strcmp(a->shards[i].file, b->shards[i].file) != 0 || a->shards[i].hidden_count ||
+            b->shards[i].hidden_count ||
             !wit_hash128_eq(a->shards[i].file_hash, b->shards[i].file_hash))
             return false;
     return true;
-}
-
-static int manifest_write(struct seal *s, struct wit_error *err) {
-    char path[WIT_PATH_MAX];
-    struct wit_buf text = WIT_BUF_INIT(MANIFEST_MAX_BYTES);
-    int st = manifest_shard_path(path, s->dir, "", err);
-    if (st >= 0)
-        st = wit_dir_sync(path, err); /* the names before the file that names them */
-    if (st >= 0)
-        st = manifest_path(path, s->dir, err);
-    if (st < 0)
-        return st;
-    st = manifest_encode(&s->new, &text);
-    if (st < 0)
-        wit_error_set(err, st, "cannot write %s: %s", path, wit_status_meaning(st));
-    else
-        st = wit_file_write_atomic(path, wit_buf_view(&text), err);
-    wit_buf_finish(&text);
-    return st;
 }
 
 static int seal_all(struct seal *s, bool *changed, struct wit_error *err) {
@@ -311,7 +272,7 @@ static int seal_all(struct seal *s, bool *changed, struct wit_error *err) {
     if (st >= 0)
         st = wit_dir_make(path, err);
     if (st >= 0)
-        st = strays_remove(s->dir, NULL, false, err);
+        st = dataset_halves_remove(s->dir, err);
     if (st >= 0)
         st = join_make(s->dir, s->cfg->interrupt, &s->join, err);
     if (st < 0)
@@ -345,8 +306,7 @@ static int seal_all(struct seal *s, bool *changed, struct wit_error *err) {
     *changed = !s->had_old || !same_shards(&s->old, &s->new);
     s->new.next_run += *changed;
     s->new.sealed_at_s = wit_clock_wall_s();
-    st = manifest_write(s, err);
-    return st < 0 ? st : strays_remove(s->dir, &s->new, true, err);
+    return dataset_publish(s->dir, &s->new, err);
 }
 
 static int recipe_check(struct wit_str recipe, struct wit_error *err) {
@@ -410,7 +370,7 @@ int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
     s.new.collect = s.join.commit.id;
     s.new.inputs = inputs_hash(&s.join.commit, cfg);
     if (nothing_changed(&s, s.new.inputs)) {
-        st = strays_remove(dir, &s.old, true, err);
+        st = dataset_strays_remove(dir, &s.old, err);
         if (st >= 0)
             report_fill(&s.old, false, report);
     } else {

@@ -19,7 +19,8 @@ struct shard_file {
     atomic_uint refs;
     struct walker_source source; /* name points to path */
     struct walker *walker;
-    struct walker_table samples;
+    struct walker_table samples; /* without the hidden ones */
+    struct hidden_keys hidden;
     pthread_mutex_t origin_lock; /* guards walker, origin and origin_ready */
     struct walker_table origin;  /* read at the first question */
     bool origin_ready;
@@ -46,8 +47,30 @@ static int prefix_check(const struct shard_file *f, uint32_t prefix, int shard_b
     return 0;
 }
 
-static int content_open(struct shard_file *f, const struct manifest_shard *expect, int shard_bits,
+/* Take the hidden records out of the table. */
+static int hidden_apply(struct shard_file *f, const char *dir, const struct manifest_shard *shard,
                         struct wit_error *err) {
+    struct walker_table *t = &f->samples;
+    uint64_t kept = 0, next = 0;
+    int st = hidden_read(dir, shard, &f->hidden, err);
+    for (uint64_t i = 0; st >= 0 && i < t->count; i++) {
+        if (next < f->hidden.count && wit_hash128_eq(f->hidden.keys[next], t->entries[i].key))
+            next++;
+        else
+            t->entries[kept++] = t->entries[i];
+    }
+    if (st < 0)
+        return st;
+    t->count = kept;
+    if (next < f->hidden.count)
+        return wit_error_set(err, WIT_ECORRUPT,
+                             "%s has no record of %" PRIu64 " keys that dataset.json hides",
+                             f->path, f->hidden.count - next);
+    return 0;
+}
+
+static int content_open(struct shard_file *f, const char *dir, const struct manifest_shard *expect,
+                        int shard_bits, struct wit_error *err) {
     struct stat info;
     f->source.fd = open(f->path, O_RDONLY | O_CLOEXEC);
     if (f->source.fd < 0)
@@ -62,6 +85,8 @@ static int content_open(struct shard_file *f, const struct manifest_shard *expec
         st = walker_create(&f->source, &f->walker, err);
     if (st >= 0)
         st = walker_table_read(f->walker, "samples", &f->samples, err);
+    if (st >= 0 && expect)
+        st = hidden_apply(f, dir, expect, err);
     if (st < 0 || !expect)
         return st;
     if (f->samples.count != expect->samples)
@@ -82,7 +107,7 @@ int shard_file_open(const char *dir, const char *file, const struct manifest_sha
     f->source = (struct walker_source){ .fd = -1, .name = f->path };
     int st = manifest_shard_path(f->path, dir, file, err);
     if (st >= 0)
-        st = content_open(f, expect, shard_bits, err);
+        st = content_open(f, dir, expect, shard_bits, err);
     if (st < 0)
         shard_file_unref(f);
     else
@@ -100,6 +125,7 @@ void shard_file_unref(struct shard_file *f) {
         return;
     walker_table_finish(&f->samples);
     walker_table_finish(&f->origin);
+    hidden_finish(&f->hidden);
     walker_destroy(f->walker);
     if (f->source.fd >= 0)
         close(f->source.fd);
@@ -244,7 +270,7 @@ static void note(struct measure *m, int st) {
         m->fault(m->user, m->err.text);
 }
 
-/* Each sample has one origin under its key, and each origin's value can be read. */
+/* Each record, hidden or not, has one origin under its key, and each origin's value can be read. */
 static void origins_measure(struct shard_file *f, struct measure *m) {
     struct wit_buf buf = WIT_BUF_INIT(ORIGIN_MAX_BYTES + WALKER_PAGE_HEADER_BYTES + 1);
     struct wit_str lines;
@@ -253,17 +279,21 @@ static void origins_measure(struct shard_file *f, struct measure *m) {
         note(m, st);
         return;
     }
-    if (f->origin.count != f->samples.count)
+    uint64_t records = f->samples.count + f->hidden.count, next = 0;
+    if (f->origin.count != records)
         note(m,
              wit_error_set(&m->err, WIT_ECORRUPT, "%s: %" PRIu64 " samples but %" PRIu64 " origins",
-                           f->path, f->samples.count, f->origin.count));
+                           f->path, records, f->origin.count));
     for (uint64_t i = 0; i < f->origin.count; i++) {
         const struct walker_entry *e = &f->origin.entries[i];
         wit_buf_reset(&buf);
         st = value_read(f, e, &buf, &lines, &m->err);
+        bool is_sample =
+            next < f->samples.count && wit_hash128_eq(e->key, f->samples.entries[next].key);
+        next += is_sample;
         if (st < 0)
             note(m, st);
-        else if (i < f->samples.count && !wit_hash128_eq(e->key, f->samples.entries[i].key))
+        else if (!is_sample && i < records && !hidden_has(&f->hidden, e->key))
             note(m,
                  wit_error_set(&m->err, WIT_ECORRUPT,
                                "%s: origin %" PRIu64 " has a key that is no sample's", f->path, i));
@@ -286,6 +316,8 @@ int shard_file_measure(const char *dir, const char *file, int shard_bits,
         goto out;
     }
     if ((st = prefix_check(f, measured->prefix, shard_bits, &m.err)) < 0)
+        note(&m, st);
+    if ((st = hidden_apply(f, dir, measured, &m.err)) < 0)
         note(&m, st);
     for (uint64_t i = 0; i < f->samples.count; i++) {
         if (interrupt && *interrupt) {

@@ -5,15 +5,16 @@
 #ifndef SHARDS_SHARD_FILE_H
 #define SHARDS_SHARD_FILE_H
 
-#include "manifest.h"
+#include "hidden.h"
 #include "walker.h"
 
 /* Immutable after opening, but for the origin table (origin_lock). Any thread may read. */
 struct shard_file;
 
 /**
- * Open shards/<file> of a dataset and walk its samples.
- * @param expect  size, count and prefix to hold it to; NULL: anything goes (measuring)
+ * Open shards/<file> of a dataset and walk its samples, without those that are hidden.
+ * @param expect  size, counts, prefix and hidden keys to hold it to; NULL: anything goes and
+ *                nothing is hidden (measuring)
  * @return 0; WIT_ENOTFOUND, WIT_ECORRUPT (file and fault in err), WIT_EIO, WIT_ENOMEM
  */
 int shard_file_open(const char *dir, const char *file, const struct manifest_shard *expect,
@@ -33,7 +34,8 @@ int shard_file_origin(struct shard_file *f, struct wit_hash128 key, struct wit_b
 void shard_file_prefetch(const struct shard_file *f, uint64_t from, uint64_t count);
 
 /* Every fault of a shard goes to `fault`; what could be read is added up in `measured` (samples,
- * pairs, bytes, sum, file hash; its names and plan are left alone). 0, or the last fault's status.
+ * pairs, bytes, sum, file hash; its names, plan and hidden keys, which it goes by, are left alone).
+ * 0, or the last fault's status.
  */
 typedef void (*shard_fault_fn)(void *user, const char *text);
 int shard_file_measure(const char *dir, const char *file, int shard_bits,

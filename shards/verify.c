@@ -109,14 +109,71 @@ static void shard_report(const struct verify *v, size_t index, struct wit_error 
                                                           .bad = c->fault_count });
 }
 
+/* ---- several runs of a prefix ---------------------------------------------------------------- */
+
+static int key_order(const void *a, const void *b) {
+    return wit_hash128_cmp(*(const struct wit_hash128 *)a, *(const struct wit_hash128 *)b);
+}
+
+/* The keys of shards [from, to); of those that can't be opened, which was said before, none. */
+static int keys_gather(const struct verify *v, size_t from, size_t to, struct wit_hash128 *keys,
+                       uint64_t most, uint64_t *count) {
+    for (size_t i = from; i < to; i++) {
+        const struct manifest_shard *said = &v->manifest->shards[i];
+        struct shard_file *f = NULL;
+        int st = shard_file_open(v->dir, said->file, said, v->manifest->shard_bits, &f, NULL);
+        if (st == WIT_ENOMEM)
+            return st;
+        for (uint64_t k = 0; st >= 0 && k < shard_file_samples(f) && *count < most; k++)
+            (void)shard_file_key(f, k, &keys[(*count)++]);
+        shard_file_unref(f);
+    }
+    return 0;
+}
+
+/* A key is a sample in one run of its prefix at most. The fault is that of the last run. */
+static int runs_verify(struct verify *v, size_t from, size_t to) {
+    struct shard_check *last = &v->checks[to - 1];
+    char text[256], hex[WIT_HASH128_HEX];
+    uint64_t most = 0, count = 0;
+    for (size_t i = from; i < to; i++)
+        most += v->manifest->shards[i].samples;
+    struct wit_hash128 *keys = wit_alloc_array((size_t)most + 1, sizeof *keys);
+    int st = keys ? keys_gather(v, from, to, keys, most, &count) : WIT_ENOMEM;
+    if (st >= 0)
+        qsort(keys, (size_t)count, sizeof *keys, key_order);
+    for (uint64_t i = 1; st >= 0 && i < count; i++) {
+        if (!wit_hash128_eq(keys[i - 1], keys[i]))
+            continue;
+        wit_hash128_to_hex(keys[i], hex);
+        snprintf(text, sizeof text, "%s: sample %s is in another run of its prefix too",
+                 v->manifest->shards[to - 1].file, hex);
+        on_fault(last, text);
+    }
+    free(keys);
+    return st;
+}
+
+static int prefixes_verify(struct verify *v) {
+    const struct manifest *m = v->manifest;
+    int st = 0;
+    for (size_t from = 0, to; from < m->count && st >= 0; from = to) {
+        for (to = from + 1; to < m->count && m->shards[to].prefix == m->shards[from].prefix;)
+            to++;
+        if (to - from > 1)
+            st = runs_verify(v, from, to);
+    }
+    return st;
+}
+
 static int shards_verify(struct verify *v, struct wit_shards_verify_report *sum,
                          struct wit_error *err) {
     struct wit_error first = WIT_ERROR_INIT;
-    int st = 0;
     v->checks = wit_alloc_array(v->manifest->count + 1, sizeof *v->checks);
     if (!v->checks)
         return wit_error_set(err, WIT_ENOMEM, "no memory to verify %s", v->dir);
     shard_workers_run(v->options->threads, v->manifest->count, worker, v);
+    int st = prefixes_verify(v);
     for (size_t i = 0; i < v->manifest->count; i++) {
         struct shard_check *c = &v->checks[i];
         if (c->status < 0)

@@ -240,7 +240,8 @@ size_t wit_shards_dataset_shards(const struct wit_shards_dataset *ds);
 struct wit_shards_shard_info {
     const char *file; /* relative to DIR/shards; lives as long as the dataset */
     uint64_t samples, pairs, file_bytes, image_bytes;
-    uint32_t prefix, run;
+    uint64_t hidden;      /* further records of the file that are no part of the dataset */
+    uint32_t prefix, run; /* a prefix may have several runs; each key is in one of them at most */
     struct wit_hash128 file_hash;
 };
 void wit_shards_shard_info(const struct wit_shards_dataset *ds, size_t shard,

@@ -44,6 +44,21 @@ def read_manifest(path):
     return manifest
 
 
+def read_hidden(root, shard):
+    """Keys of records of the file that are no part of the dataset."""
+    if "hidden" not in shard:
+        return set()
+    said = shard["hidden"]
+    name = f"{shard['file'][:-5]}-{said['hash'][:16]}.hidden"
+    data = open(os.path.join(root, "shards", name), "rb").read()
+    check(h128(data).hex() == said["hash"], f"{name}: hash")
+    magic, version, zero, count = struct.unpack_from("<8sIIQ", data)
+    check((magic, version, zero, count) == (b"WITHID\0\n", 1, 0, said["count"]), f"{name}: header")
+    keys = [data[at : at + 16] for at in range(24, len(data), 16)]
+    check(keys == sorted(set(keys)) and len(keys) == count > 0, f"{name}: keys")
+    return set(keys)
+
+
 def read_record(key, value):
     """The 64-byte header, the tagged text fields, the image."""
     (version, flags, fmt, orientation, components, depth, image_flags, zero) = value[:8]
@@ -73,6 +88,7 @@ def main():
     manifest = read_manifest(os.path.join(root, "dataset.json"))
     bits = manifest["shard_bits"]
     samples = pairs = total = 0
+    seen = set()
     for shard in manifest["shards"]:
         path = os.path.join(root, "shards", shard["file"])
         data = open(path, "rb").read()
@@ -80,11 +96,17 @@ def main():
         check(h128(data).hex() == shard["file_hash"], f"{path}: file hash")
         env = lmdb.open(path, subdir=False, readonly=True, lock=False, max_dbs=2)
         shard_samples = shard_pairs = shard_sum = 0
+        hidden = read_hidden(root, shard)
         with env.begin() as txn:
             origins = txn.cursor(db=env.open_db(b"origin", txn, create=False))
             for key, value in txn.cursor(db=env.open_db(b"samples", txn, create=False)):
                 check(int.from_bytes(key, "big") >> (128 - bits) == shard["prefix"], "prefix")
                 record = read_record(key, value)
+                if key in hidden:
+                    hidden.remove(key)
+                    continue
+                check(key not in seen, f"{key.hex()} is in two shards")
+                seen.add(key)
                 check(origins.set_key(key), f"{key.hex()} has no origin")
                 places = [json.loads(line) for line in origins.value().splitlines()]
                 shard_sum += int.from_bytes(h128(key + h128(value)), "big")
@@ -96,6 +118,7 @@ def main():
                     print(json.dumps({"key": key.hex(), "bytes": len(record["image"]),
                                       "captions": texts, "urls": urls}))
         env.close()
+        check(not hidden, f"{path}: hidden keys without a record")
         check(shard_samples == shard["samples"] and shard_pairs == shard["pairs"], f"{path}: counts")
         check(f"{shard_sum % 2**128:032x}" == shard["sum"], f"{path}: sum")
         samples, pairs, total = samples + shard_samples, pairs + shard_pairs, total + shard_sum

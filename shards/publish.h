@@ -1,0 +1,23 @@
+/*
+ * publish.h: a dataset takes the place of the one before it. Whoever makes shards (a seal, a merge,
+ * a removal) writes and syncs them first, under names that no manifest has yet, and ends here.
+ */
+#ifndef SHARDS_PUBLISH_H
+#define SHARDS_PUBLISH_H
+
+#include "manifest.h"
+
+/**
+ * Sync the names in shards/, replace dataset.json, remove what it does not name. Killed or failing
+ * anywhere, the old dataset or the new one is in place. The manifest is encoded as it is: totals
+ * are the caller's (manifest_total).
+ * @return 0; WIT_EIO, WIT_ENOSPC, WIT_ELIMIT, WIT_ENOMEM
+ */
+int dataset_publish(const char *dir, const struct manifest *m, struct wit_error *err);
+
+/* Remove what a killed program left half-written in shards/. */
+int dataset_halves_remove(const char *dir, struct wit_error *err);
+/* And every shard and list that the manifest does not name. */
+int dataset_strays_remove(const char *dir, const struct manifest *m, struct wit_error *err);
+
+#endif
