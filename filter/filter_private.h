@@ -86,17 +86,15 @@ static inline uint64_t filter_edge_hash(uint64_t key) {
 
 /* The first `len` <= 16 bytes at p as two little-endian numbers; 16 bytes are readable there. */
 static inline void filter_load_inline(const char *p, size_t len, uint64_t *lo, uint64_t *hi) {
-    uint64_t a, b;
-    memcpy(&a, p, 8);
-    memcpy(&b, p + 8, 8);
-    /* Shifts by 64 are undefined, so each half has its own case. */
-    if (len >= 8) {
-        *lo = a;
-        *hi = len == 16 ? b : b & ((UINT64_C(1) << (8 * (len - 8))) - 1);
-    } else {
-        *lo = a & ((UINT64_C(1) << (8 * len)) - 1);
-        *hi = 0;
-    }
+    /* From here on `len` ones and then zeros: lengths are too mixed to branch on. */
+    static const uint8_t ones[2 * FILTER_INLINE_BYTES] = {
+        255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    };
+    uint64_t bytes[2], mask[2];
+    memcpy(bytes, p, sizeof bytes);
+    memcpy(mask, ones + FILTER_INLINE_BYTES - len, sizeof mask);
+    *lo = bytes[0] & mask[0];
+    *hi = bytes[1] & mask[1];
 }
 
 /* Build the index over entries that are in place. WIT_ENOMEM, WIT_ELIMIT. */

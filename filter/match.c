@@ -11,6 +11,7 @@
  */
 #include "filter_private.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #if defined(__SSE2__)
@@ -22,7 +23,7 @@ enum {
     CHUNK_BYTES = 16 * 1024, /* or one longer text */
     PENDING_WORDS = 2048,
     BLOCK_BYTES = 64, /* the cutter reads whole blocks */
-    SORT_BY_INSERTION = 48,
+    WORDS_AT_ONCE = 64,
 };
 
 struct pending_word {
@@ -75,17 +76,26 @@ void wit_filter_matcher_destroy(struct wit_filter_matcher *m) {
 
 /* One bit for each of 64 bytes: a mark, or white space that ends a field. */
 #if defined(__SSE2__)
+static __m128i is_byte(__m128i bytes, char c) {
+    return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c));
+}
+
+/* Eleven bytes by seven comparisons: those that differ in one bit are asked for together. */
+static unsigned delimiters_16(const char *p) {
+    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i no_4 = _mm_and_si128(b, _mm_set1_epi8(~4));
+    __m128i no_1 = _mm_or_si128(b, _mm_set1_epi8(1));
+    __m128i no_2 = _mm_or_si128(b, _mm_set1_epi8(2));
+    __m128i space = _mm_or_si128(is_byte(no_4, '\t'), is_byte(b, '\n'));  /* \t \r \n */
+    __m128i pairs = _mm_or_si128(is_byte(no_1, '!'), is_byte(no_1, ';')); /* ' ' ! : ; */
+    __m128i rest = _mm_or_si128(is_byte(no_2, '.'),                       /* , . */
+                                _mm_or_si128(is_byte(b, '?'), is_byte(b, '`')));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(space, pairs), rest));
+}
+
 static uint64_t delimiters(const char *p) {
-    static const char set[] = " \t\n\r,.;:?!`";
-    uint64_t mask = 0;
-    for (unsigned part = 0; part < 4; part++) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * part));
-        __m128i hit = _mm_setzero_si128();
-        for (unsigned i = 0; i < sizeof set - 1; i++)
-            hit = _mm_or_si128(hit, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(set[i])));
-        mask |= (uint64_t)(unsigned)_mm_movemask_epi8(hit) << (16 * part);
-    }
-    return mask;
+    return delimiters_16(p) | (uint64_t)delimiters_16(p + 16) << 16 |
+           (uint64_t)delimiters_16(p + 32) << 32 | (uint64_t)delimiters_16(p + 48) << 48;
 }
 #else
 static uint64_t delimiters(const char *p) {
@@ -176,32 +186,88 @@ static void cut_text(struct wit_filter_matcher *m, size_t start, size_t end) {
 
 /* ---- pairs --------------------------------------------------------------------------------- */
 
+/* Whether two neighbours begin a phrase is as good as random, so nothing branches on it: what may
+ * is written to the list, and the list grows if it is so. */
 static void find_pairs(struct wit_filter_matcher *m) {
     const struct wit_filter_allowlist *l = m->list;
     uint64_t mask = (UINT64_C(1) << l->edge_bits) - 1;
-    m->n_pairs = 0;
+    struct pending_pair *pairs = m->pairs;
+    size_t n = 0, likely = 0;
     for (size_t i = 0; i + 1 < m->n_fields; i++) {
         uint32_t first = m->codes[i], second = m->codes[i + 1];
-        if (!(first & FILTER_WORD_FIRST) || !(second & FILTER_WORD_LATER))
-            continue;
-        uint64_t key = (uint64_t)(first & FILTER_WORD_MASK) << 32 | (second & FILTER_WORD_MASK);
-        uint64_t hash = filter_edge_hash(key);
-        uint64_t bit = hash >> (64 - l->bloom_bits);
-        if (!(l->bloom[bit / 64] >> bit % 64 & 1))
-            continue;
-        m->pairs[m->n_pairs++] = (struct pending_pair){ .key = key,
-                                                        .slot = (uint32_t)(hash & mask),
-                                                        .field = (uint32_t)i };
-        __builtin_prefetch(&l->edges[hash & mask]);
+        pairs[n].key = (uint64_t)(first & FILTER_WORD_MASK) << 32 | (second & FILTER_WORD_MASK);
+        pairs[n].field = (uint32_t)i;
+        n += (first & FILTER_WORD_FIRST) && (second & FILTER_WORD_LATER);
     }
+    for (size_t i = 0; i < n; i++) {
+        struct pending_pair p = pairs[i];
+        uint64_t hash = filter_edge_hash(p.key), bit = hash >> (64 - l->bloom_bits);
+        p.slot = (uint32_t)(hash & mask);
+        pairs[likely] = p;
+        likely += l->bloom[bit / 64] >> bit % 64 & 1;
+    }
+    for (size_t i = 0; i < likely; i++)
+        __builtin_prefetch(&l->edges[pairs[i].slot]);
+    m->n_pairs = likely;
 }
 
 /* ---- emit ---------------------------------------------------------------------------------- */
 
-static int compare_ids(const void *a, const void *b) {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
+/* Shell's sort: never so many ids that its exponent counts. */
+static void sort_ids(uint32_t *ids, size_t n) {
+    static const size_t gaps[] = { 57313, 17961, 5471, 1750, 701, 301, 132, 57, 23, 10, 4, 1 };
+    for (size_t g = 0; g < WIT_COUNT_OF(gaps); g++) {
+        size_t gap = gaps[g];
+        for (size_t i = gap; i < n; i++) {
+            uint32_t id = ids[i];
+            size_t at = i;
+            for (; at >= gap && ids[at - gap] > id; at -= gap)
+                ids[at] = ids[at - gap];
+            ids[at] = id;
+        }
+    }
 }
+
+/* Few ids get their places by counting for each how many are less, four at a time and without a
+ * branch. Equal ones get one place, and leave free those behind it. Returns how many are left. */
+#if defined(__SSE2__)
+enum { RANKED_MOST = 16, LANES = 4 };
+
+static size_t rank_unique(uint32_t *ids, size_t n) {
+    uint32_t in[RANKED_MOST], out[RANKED_MOST], rank[RANKED_MOST];
+    __m128i value[RANKED_MOST / LANES], less[RANKED_MOST / LANES];
+    size_t vectors = n <= RANKED_MOST / 2 ? RANKED_MOST / 2 / LANES : RANKED_MOST / LANES;
+    size_t kept = 0;
+    memset(out, 0xff, sizeof out); /* FILTER_NONE: free */
+    memcpy(in, ids, n * sizeof *ids);
+    memset(in + n, 0, (RANKED_MOST - n) * sizeof *ids); /* their places are looked at by nobody */
+    for (size_t v = 0; v < vectors; v++) {
+        value[v] = _mm_loadu_si128((const __m128i *)(const void *)(in + LANES * v));
+        less[v] = _mm_setzero_si128();
+    }
+    for (size_t i = 0; i < n; i++) { /* ids are below 2^24, so the signed comparison will do */
+        __m128i id = _mm_set1_epi32((int)in[i]);
+        for (size_t v = 0; v < vectors; v++)
+            less[v] = _mm_sub_epi32(less[v], _mm_cmpgt_epi32(value[v], id));
+    }
+    for (size_t v = 0; v < vectors; v++)
+        _mm_storeu_si128((__m128i *)(void *)(rank + LANES * v), less[v]);
+    for (size_t i = 0; i < n; i++)
+        out[rank[i]] = in[i];
+    for (size_t i = 0; i < n; i++) {
+        ids[kept] = out[i];
+        kept += out[i] != FILTER_NONE;
+    }
+    return kept;
+}
+#else
+enum { RANKED_MOST = 0 };
+
+static size_t rank_unique(uint32_t *ids, size_t n) {
+    return n;
+}
+#endif
+static_assert(WIT_FILTER_ENTRIES_MAX <= 1u << 24, "rank_unique compares ids as signed numbers");
 
 /* Sorts the ids from `from` on and drops repeats. */
 static void sort_unique(struct wit_filter_matcher *m, size_t from) {
@@ -209,29 +275,26 @@ static void sort_unique(struct wit_filter_matcher *m, size_t from) {
     if (n == 0)
         return; /* before the first id there is no memory to point into */
     uint32_t *ids = m->ids + from;
-    if (n > SORT_BY_INSERTION)
-        qsort(ids, n, sizeof *ids, compare_ids);
-    for (size_t i = 1; i < n && n <= SORT_BY_INSERTION; i++) {
-        uint32_t id = ids[i];
-        size_t at = i;
-        for (; at && ids[at - 1] > id; at--)
-            ids[at] = ids[at - 1];
-        ids[at] = id;
+    if (n <= RANKED_MOST) {
+        m->n_ids = from + rank_unique(ids, n);
+        return;
     }
-    for (size_t i = 0; i < n; i++)
-        if (!kept || ids[kept - 1] != ids[i])
-            ids[kept++] = ids[i];
-    m->n_ids = from + kept;
+    sort_ids(ids, n);
+    for (size_t i = 1; i < n; i++) {
+        ids[kept + 1] = ids[i];
+        kept += ids[kept] != ids[i];
+    }
+    m->n_ids = from + kept + 1;
 }
 
-/* Room for one more id of the text whose ids begin at `from`. A text that repeats itself must not
+/* Room for `more` ids of the text whose ids begin at `from`. A text that repeats itself must not
  * hold more than its distinct entries: repeats go before the memory grows. */
-static int ids_reserve(struct wit_filter_matcher *m, size_t from) {
-    if (m->n_ids < m->ids_cap)
+static int ids_reserve(struct wit_filter_matcher *m, size_t from, size_t more) {
+    if (m->n_ids + more <= m->ids_cap)
         return 0;
     if (m->n_ids - from > 1024)
         sort_unique(m, from);
-    if (m->n_ids < m->ids_cap / 2)
+    if (m->n_ids + more <= m->ids_cap / 2)
         return 0;
     size_t cap = m->ids_cap ? 2 * m->ids_cap : 1024;
     uint32_t *ids = wit_realloc_array(m->ids, cap, sizeof *ids);
@@ -244,9 +307,30 @@ static int ids_reserve(struct wit_filter_matcher *m, size_t from) {
 
 static int put_id(struct wit_filter_matcher *m, size_t from, uint32_t id) {
     for (; id != FILTER_NONE; id = m->list->same_next ? m->list->same_next[id] : FILTER_NONE) {
-        if (ids_reserve(m, from) < 0)
+        if (ids_reserve(m, from, 1) < 0)
             return WIT_ENOMEM;
         m->ids[m->n_ids++] = id;
+    }
+    return 0;
+}
+
+/* The entries of one word of fields [field, end). */
+static int put_words(struct wit_filter_matcher *m, size_t from, size_t field, size_t end) {
+    while (field < end) {
+        size_t stop = end - field < WORDS_AT_ONCE ? end : field + WORDS_AT_ONCE;
+        if (ids_reserve(m, from, stop - field) < 0)
+            return WIT_ENOMEM;
+        if (!m->list->same_next) {
+            size_t n = m->n_ids;
+            for (; field < stop; field++) { /* as in find_pairs: no branch on chance */
+                m->ids[n] = m->entries[field];
+                n += m->entries[field] != FILTER_NONE;
+            }
+            m->n_ids = n;
+        }
+        for (; field < stop; field++)
+            if (put_id(m, from, m->entries[field]) < 0)
+                return WIT_ENOMEM;
     }
     return 0;
 }
@@ -270,9 +354,8 @@ static int follow_phrase(struct wit_filter_matcher *m, const struct pending_pair
 /* Entries of the text with fields [field, end); *pair is the first pair not yet looked at. */
 static int emit_text(struct wit_filter_matcher *m, size_t field, size_t end, size_t *pair) {
     size_t from = m->n_ids;
-    for (; field < end; field++)
-        if (put_id(m, from, m->entries[field]) < 0)
-            return WIT_ENOMEM;
+    if (put_words(m, from, field, end) < 0)
+        return WIT_ENOMEM;
     for (; *pair < m->n_pairs && m->pairs[*pair].field < end; ++*pair)
         if (follow_phrase(m, &m->pairs[*pair], from) < 0)
             return WIT_ENOMEM;

@@ -7,7 +7,6 @@
 #include "filter_private.h"
 
 #include <stdlib.h>
-
 enum { BLOOM_BITS_LEAST = 12, BLOOM_BITS_MOST = 22 }; /* 512 bytes to 512 KiB: half an L2 cache */
 
 struct builder {
@@ -233,7 +232,7 @@ static int words_publish(struct builder *b) {
     l->word_bits = 4;
     while ((UINT64_C(1) << l->word_bits) < 2 * (uint64_t)b->n_words)
         l->word_bits++;
-    l->words = wit_alloc_array((size_t)1 << l->word_bits, sizeof *l->words);
+    l->words = wit_alloc_table((size_t)1 << l->word_bits, sizeof *l->words);
     if (!l->words)
         return WIT_ENOMEM;
     for (size_t i = 0; i < (size_t)1 << l->word_bits; i++)
@@ -280,8 +279,8 @@ int filter_index_build(struct wit_filter_allowlist *l, struct wit_error *err) {
     l->bloom_bits = BLOOM_BITS_LEAST;
     while (l->bloom_bits < BLOOM_BITS_MOST && ((size_t)1 << l->bloom_bits) < 32 * most_edges)
         l->bloom_bits++;
-    l->edges = wit_alloc_array((size_t)1 << l->edge_bits, sizeof *l->edges);
-    l->bloom = wit_alloc_array((size_t)1 << (l->bloom_bits - 6), sizeof *l->bloom);
+    l->edges = wit_alloc_table((size_t)1 << l->edge_bits, sizeof *l->edges);
+    l->bloom = wit_alloc_table((size_t)1 << (l->bloom_bits - 6), sizeof *l->bloom);
     if (!l->edges || !l->bloom) {
         st = WIT_ENOMEM;
         goto out;

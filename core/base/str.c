@@ -2,6 +2,7 @@
 #include "wit_base.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 int wit_size_add(size_t a, size_t b, size_t *out) {
     size_t sum;
@@ -21,6 +22,21 @@ int wit_size_mul(size_t a, size_t b, size_t *out) {
 
 void *wit_alloc_array(size_t n, size_t size) {
     return calloc(n ? n : 1, size ? size : 1);
+}
+
+void *wit_alloc_table(size_t n, size_t size) {
+    const size_t page_bytes = (size_t)2 << 20;
+    size_t bytes;
+    if (wit_size_mul(n, size, &bytes) < 0 || wit_size_add(bytes, page_bytes - 1, &bytes) < 0)
+        return NULL;
+    if (bytes < 2 * page_bytes)
+        return wit_alloc_array(n, size);
+    bytes &= ~(page_bytes - 1);
+    void *table = aligned_alloc(page_bytes, bytes);
+    if (!table)
+        return NULL;
+    (void)madvise(table, bytes, MADV_HUGEPAGE); /* where it can't, the pages are small */
+    return memset(table, 0, bytes);
 }
 
 void *wit_realloc_array(void *old, size_t n, size_t size) {

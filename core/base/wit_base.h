@@ -103,6 +103,9 @@ int wit_size_mul(size_t a, size_t b, size_t *out);
 
 /* malloc/calloc/realloc of n items of `size` bytes with overflow checks. NULL on failure. */
 void *wit_alloc_array(size_t n, size_t size);              /* zeroed */
+/* The same for a large table that is read at random: in pages of 2 MiB where the system gives them,
+ * since a look at each of thousands of small pages costs a walk of their directory, too. */
+void *wit_alloc_table(size_t n, size_t size);
 void *wit_realloc_array(void *old, size_t n, size_t size); /* old stays valid on failure */
 
 /* ---- little- and big-endian loads and stores ---------------------------------------------- */
