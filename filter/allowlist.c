@@ -3,13 +3,18 @@
 #include "filter_private.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 void wit_filter_allowlist_destroy(struct wit_filter_allowlist *list) {
     if (!list)
         return;
-    filter_index_finish(list);
-    free(list->bytes);
-    free(list->offsets);
+    if (!list->is_borrowed) {
+        filter_index_finish(list);
+        free(list->bytes);
+        free(list->offsets);
+    }
+    if (list->map)
+        munmap(list->map, list->map_bytes);
     free(list);
 }
 
@@ -157,9 +162,21 @@ int wit_filter_allowlist_parse(struct wit_str bytes, const char *name,
                                         : parse_text(bytes, name, out, err);
 }
 
+/* A file that can't be opened is none; whoever reads it next says why. */
+static bool begins_compiled(const char *path) {
+    char begin[8];
+    FILE *f = fopen(path, "rb");
+    size_t len = f ? fread(begin, 1, sizeof begin, f) : 0;
+    if (f)
+        fclose(f);
+    return filter_is_compiled(wit_str_of(begin, len));
+}
+
 int wit_filter_allowlist_load(const char *path, struct wit_filter_allowlist **out,
                               struct wit_error *err) {
     struct wit_buf bytes = WIT_BUF_INIT(WIT_FILTER_LIST_MAX_BYTES);
+    if (begins_compiled(path))
+        return filter_compiled_load(path, out, err);
     int st = wit_file_read(path, &bytes, err);
     if (st >= 0)
         st = wit_filter_allowlist_parse(wit_buf_view(&bytes), path, out, err);

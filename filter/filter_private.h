@@ -60,6 +60,10 @@ struct wit_filter_allowlist {
     /* What a lookup of the empty field and of the one-byte fields of wrapped marks would find. */
     uint32_t empty_code, empty_entry;
     uint32_t mark_code[128], mark_entry[128];
+    /* Of a compiled list: bytes, offsets and tables are somebody else's, or the map's. */
+    bool is_borrowed;
+    void *map; /* NULL: none */
+    size_t map_bytes;
 };
 
 static inline struct wit_str filter_entry(const struct wit_filter_allowlist *l, uint32_t id) {
@@ -101,6 +105,16 @@ static inline void filter_load_inline(const char *p, size_t len, uint64_t *lo, u
 int filter_index_build(struct wit_filter_allowlist *l, struct wit_error *err);
 void filter_index_finish(struct wit_filter_allowlist *l);
 size_t filter_index_bytes(const struct wit_filter_allowlist *l);
+/* Look up what is constant, once the tables are there. */
+void filter_index_constants(struct wit_filter_allowlist *l);
+
+/* Do the bytes, or the first eight of them, begin a compiled list? */
+bool filter_is_compiled(struct wit_str bytes);
+/* A compiled list in memory that outlives the list; at a multiple of 8. WIT_ECORRUPT, ... */
+int filter_compiled_parse(struct wit_str file, const char *name, struct wit_filter_allowlist **out,
+                          struct wit_error *err);
+int filter_compiled_load(const char *path, struct wit_filter_allowlist **out,
+                         struct wit_error *err);
 
 /* The slot of a word or NULL. `p` has 16 readable bytes; used for words given one at a time. */
 const struct filter_word *filter_word_find(const struct wit_filter_allowlist *l, const char *p,

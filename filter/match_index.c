@@ -253,7 +253,7 @@ static int words_publish(struct builder *b) {
     return 0;
 }
 
-static void constants_publish(struct wit_filter_allowlist *l) {
+void filter_index_constants(struct wit_filter_allowlist *l) {
     static const char padding[FILTER_INLINE_BYTES];
     const struct filter_word *w = filter_word_find(l, padding, 0);
     l->empty_code = w ? w->code : FILTER_WORD_UNKNOWN;
@@ -291,7 +291,7 @@ int filter_index_build(struct wit_filter_allowlist *l, struct wit_error *err) {
     if (st >= 0)
         st = words_publish(&b);
     if (st >= 0)
-        constants_publish(l);
+        filter_index_constants(l);
 out:
     builder_finish(&b);
     if (st == WIT_ENOMEM)

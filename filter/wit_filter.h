@@ -48,15 +48,26 @@ struct wit_filter_allowlist;
  *    before the first line is not part of it. An empty line keeps its id and matches nothing.
  *  - JSON: one array of strings; the id is the index. Strings may hold any character. Here "" is an
  *    entry like any other: by the definition it matches wherever two spaces meet.
- * The file is JSON when its name ends in ".json", or when it is "[" followed by a string or "]"
- * (white space between them allowed) and then has to parse; else it is text. An entry repeated in
- * the list has several ids and all of them match.
+ *  - compiled (wit_filter_allowlist_compile): the list with its index, mapped: milliseconds, and
+ * one copy for all processes. Nobody may cut the file while it is open. The file is JSON when its
+ * name ends in ".json", or when it is "[" followed by a string or "]" (white space between them
+ * allowed) and then has to parse; else it is text. An entry repeated in the list has several ids
+ * and all of them match.
  * @param out  the caller's on success (wit_filter_allowlist_destroy), untouched on failure
- * @return 0, WIT_ENOTFOUND, WIT_EIO, WIT_EFORMAT, WIT_ELIMIT (a ceiling above), WIT_ENOMEM
+ * @return 0, WIT_ENOTFOUND, WIT_EIO, WIT_EFORMAT, WIT_ELIMIT (a ceiling above), WIT_ENOMEM;
+ * compiled: WIT_ECORRUPT (cut, damaged or crafted), WIT_EUNSUPPORTED (of another version)
  */
 int wit_filter_allowlist_load(const char *path, struct wit_filter_allowlist **out,
                               struct wit_error *err);
-/* The same from memory; `name` starts error sentences and decides by its ending as a path does. */
+/**
+ * Write the list and its index as one file for this machine's byte order
+ * (docs/formats/allowlist.md), whole or not at all. The same list gives the same bytes.
+ * @return 0, WIT_EIO, WIT_ENOSPC, WIT_ENOMEM
+ */
+int wit_filter_allowlist_compile(const struct wit_filter_allowlist *list, const char *path,
+                                 struct wit_error *err);
+/* The same as text or JSON from memory; `name` starts error sentences and decides by its ending as
+ * a path does. */
 int wit_filter_allowlist_parse(struct wit_str bytes, const char *name,
                                struct wit_filter_allowlist **out, struct wit_error *err);
 /* The same from n entries, which are copied; n may be 0. */

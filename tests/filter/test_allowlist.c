@@ -46,6 +46,91 @@ static void check_list(struct wit_str bytes, const char *name, const char *want)
     wit_filter_allowlist_destroy(l);
 }
 
+/* ---- compiled lists ------------------------------------------------------------------------- */
+
+static const char compiled_source[] =
+    "[\"cat\", \"black cat\", \"\", \"New York\", \"cat\", \"internationalisation\", \"a b c d\"]";
+
+/* The source compiled into a file, whose bytes are in `out`. */
+static const char *compiled_make(struct wit_buf *out) {
+    struct wit_filter_allowlist *l = NULL;
+    const char *path = scratch_path("list.compiled");
+    assert_int_equal(wit_filter_allowlist_parse(wit_str_from(compiled_source), "l", &l, NULL), 0);
+    assert_int_equal(wit_filter_allowlist_compile(l, path, NULL), 0);
+    wit_filter_allowlist_destroy(l);
+    wit_buf_reset(out);
+    assert_true(wit_file_read(path, out, NULL) >= 0);
+    return path;
+}
+
+static void check_matches(const struct wit_filter_allowlist *l, struct wit_str text,
+                          const uint32_t *want, size_t n_want) {
+    struct wit_filter_matcher *m = NULL;
+    const uint32_t *ids;
+    size_t n;
+    assert_int_equal(wit_filter_matcher_create(l, &m, NULL), 0);
+    assert_int_equal(wit_filter_match(m, text, &ids, &n, NULL), 0);
+    assert_int_equal(n, n_want);
+    assert_memory_equal(ids, want, n * sizeof *ids);
+    wit_filter_matcher_destroy(m);
+}
+
+static void a_compiled_list_is_the_list(void **state) {
+    struct wit_filter_allowlist *l = NULL, *again = NULL;
+    struct wit_filter_allowlist_stat a, b;
+    struct wit_buf bytes = WIT_BUF_INIT(1 << 20), twice = WIT_BUF_INIT(1 << 20);
+    const char *path = compiled_make(&bytes);
+    compiled_make(&twice);
+    assert_true(wit_str_eq(wit_buf_view(&bytes), wit_buf_view(&twice)));
+    assert_int_equal(wit_filter_allowlist_load(path, &l, NULL), 0);
+    assert_int_equal(wit_filter_allowlist_parse(wit_str_from(compiled_source), "l", &again, NULL),
+                     0);
+    wit_filter_allowlist_stat(l, &a);
+    wit_filter_allowlist_stat(again, &b);
+    a.memory_bytes = b.memory_bytes;
+    assert_memory_equal(&a, &b, sizeof a);
+    for (uint32_t id = 0; id < a.entries; id++)
+        assert_true(
+            wit_str_eq(wit_filter_allowlist_entry(l, id), wit_filter_allowlist_entry(again, id)));
+    check_matches(l, WIT_STR("a black cat"), (uint32_t[]){ 0, 1, 4 }, 3);
+    check_matches(l, WIT_STR("a b c d, internationalisation"), (uint32_t[]){ 2, 5, 6 }, 3);
+    wit_filter_allowlist_destroy(l);
+    wit_filter_allowlist_destroy(again);
+    wit_buf_finish(&bytes);
+    wit_buf_finish(&twice);
+}
+
+/* Over the bytes that are there: a file that is emptied and filled again goes to the disk each
+ * time. */
+static void file_put(const char *path, struct wit_str bytes) {
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes.data, 1, bytes.len, f), bytes.len);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void a_damaged_compiled_list_is_refused(void **state) {
+    struct wit_buf bytes = WIT_BUF_INIT(1 << 20);
+    const char *path = compiled_make(&bytes);
+    struct wit_filter_allowlist *l = NULL;
+    struct wit_error err = WIT_ERROR_INIT;
+    for (size_t i = 8; i < bytes.len; i++) { /* the first eight say that it is one */
+        bytes.data[i] ^= (char)(1 << i % 8);
+        file_put(path, wit_buf_view(&bytes));
+        assert_true(wit_filter_allowlist_load(path, &l, &err) < 0);
+        assert_non_null(strstr(err.text, path));
+        bytes.data[i] ^= (char)(1 << i % 8);
+    }
+    file_put(path, wit_buf_view(&bytes));
+    for (size_t len = bytes.len - 1; len >= 8; len -= len > 14 ? 7 : 1) {
+        assert_int_equal(truncate(path, (off_t)len), 0);
+        assert_int_equal(wit_filter_allowlist_load(path, &l, &err), WIT_ECORRUPT);
+    }
+    wit_buf_finish(&bytes);
+}
+
+/* ---- lists in words ------------------------------------------------------------------------- */
+
 static void text_lists(void **state) {
     check_list(WIT_STR("cat\nred car\n"), "l", "cat|red car");
     check_list(WIT_STR("cat\r\nred car"), "l", "cat|red car");
@@ -313,6 +398,8 @@ static void wordnets_adverbs_have_the_expected_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_compiled_list_is_the_list),
+        cmocka_unit_test(a_damaged_compiled_list_is_refused),
         cmocka_unit_test(text_lists),
         cmocka_unit_test(json_lists),
         cmocka_unit_test(entries_have_a_ceiling),
