@@ -280,7 +280,9 @@ static void random_texts_match_as_defined(void **state) {
     const char *given = getenv("WIT_TEST_SEED");
     uint64_t seed = given ? strtoull(given, NULL, 10) : wit_clock_ns();
     print_message("WIT_TEST_SEED=%llu\n", (unsigned long long)seed);
-    for (uint64_t round = 0; round < ROUNDS; round++)
+    const char *rounds_given = getenv("WIT_TEST_ROUNDS"); /* 10000: a million texts, minutes */
+    uint64_t rounds = rounds_given ? strtoull(rounds_given, NULL, 10) : ROUNDS;
+    for (uint64_t round = 0; round < rounds; round++)
         one_round(seed, round);
 }
 
