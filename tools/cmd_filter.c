@@ -1,7 +1,7 @@
 /* wit filter: match captions against an allowlist, count entries, balance pairs. Streams of JSON
  * lines in, JSON lines (or a counts file) out. No state is kept, so an interrupt just ends it. */
 #include "cli.h"
-#include "wit_filter.h"
+#include "wit_filter_hygiene.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -12,9 +12,11 @@ enum { PER_QUERY_DEFAULT = 20000, BAD_LINES_SHOWN = 20, OUT_FLUSH_BYTES = 64 * 1
 #define LINE_MAX_BYTES (6 * (size_t)WIT_FILTER_TEXT_MAX_BYTES + (1u << 20))
 
 struct options {
-    const char *allowlist, *counts;
+    const char *allowlist, *counts, *blocklist;
     uint64_t per_query, seed;
     bool has_per_query;
+    struct wit_filter_hygiene_config hygiene;
+    bool explain;
 };
 
 struct job {
@@ -23,6 +25,8 @@ struct job {
     struct wit_filter_matcher *matcher;
     struct wit_filter_balancer *pairs; /* count: distinct pairs */
     uint64_t *counts;
+    struct wit_filter_hygiene *hygiene;       /* clean */
+    uint64_t kept, refused[WIT_FILTER_RULES]; /* clean: lines */
     struct wit_lines *lines;
     struct wit_buf out;
     uint64_t bad; /* lines that could not be used */
@@ -34,28 +38,39 @@ struct caption {
 };
 
 static void usage(FILE *to) {
-    fputs("usage: wit filter match   --allowlist F [--counts F [--per-query T]] < captions.jsonl\n"
-          "       wit filter count   --allowlist F [--per-query T] < captions.jsonl > counts.tsv\n"
-          "       wit filter balance --allowlist F --counts F [--per-query T] [--seed S] < "
-          "pairs.jsonl\n"
-          "\n"
-          "match    {\"text\"} in, {\"ids\", \"keep\"} out: entries in the text, ascending; with "
-          "--counts,\n"
-          "         the probability of being kept\n"
-          "count    {\"text\"} or {\"url\", \"text\"} in, a counts file out; a pair with a URL "
-          "counts once\n"
-          "balance  {\"url\", \"text\"} in, the lines that are kept out, as they are\n"
-          "\n"
-          "  --allowlist F   entries: a line each, or a JSON list; an entry's id is its position\n"
-          "  --counts F      counts file of the whole set (made by count)\n"
-          "  --per-query T   pairs wanted per entry, default 20000\n"
-          "  --seed S        of the draw, default 0\n"
-          "  --help          this page\n"
-          "\n"
-          "A line that can't be used gives a sentence on stderr and, in match, a line {\"error\"} "
-          "so that\n"
-          "lines stay in step; the others are done and the exit code is 1.\n",
-          to);
+    fputs(
+        "usage: wit filter match   --allowlist F [--counts F [--per-query T]] < captions.jsonl\n"
+        "       wit filter count   --allowlist F [--per-query T] < captions.jsonl > counts.tsv\n"
+        "       wit filter balance --allowlist F --counts F [--per-query T] [--seed S] < "
+        "pairs.jsonl\n"
+        "       wit filter clean   [--off RULE,...] [--min-letters N] [--max-bytes N] [--blocklist "
+        "F] [--explain] < captions.jsonl\n"
+        "\n"
+        "match    {\"text\"} in, {\"ids\", \"keep\"} out: entries in the text, ascending; with "
+        "--counts,\n"
+        "         the probability of being kept\n"
+        "count    {\"text\"} or {\"url\", \"text\"} in, a counts file out; a pair with a URL "
+        "counts once\n"
+        "balance  {\"url\", \"text\"} in, the lines that are kept out, as they are\n"
+        "clean    {\"text\"} in, out the lines whose text no rule refuses, as they are; with "
+        "--explain a\n"
+        "         line {\"rule\"} for each: the rule that refuses it, or null\n"
+        "\n"
+        "  --allowlist F   entries: a line each, or a JSON list; an entry's id is its position\n"
+        "  --counts F      counts file of the whole set (made by count)\n"
+        "  --per-query T   pairs wanted per entry, default 20000\n"
+        "  --seed S        of the draw, default 0\n"
+        "  --off RULES     rules that are switched off; wit-filter(1) lists them\n"
+        "  --min-letters N fewer letters are too short, default 3\n"
+        "  --max-bytes N   more bytes are too long, default 1000\n"
+        "  --blocklist F   a list as --allowlist takes: texts that hold an entry are refused\n"
+        "  --explain       say of each line by which rule it is refused\n"
+        "  --help          this page\n"
+        "\n"
+        "A line that can't be used gives a sentence on stderr and, in match, a line {\"error\"} "
+        "so that\n"
+        "lines stay in step; the others are done and the exit code is 1.\n",
+        to);
 }
 
 /* ---- lines in and out ---------------------------------------------------------------------- */
@@ -240,9 +255,76 @@ static int run_balance(struct job *j) {
     return finish(j, each_caption(j, true, false, balance_caption));
 }
 
+/* ---- clean --------------------------------------------------------------------------------- */
+
+static int explain_put(struct job *j, bool refused, enum wit_filter_rule rule) {
+    return refused ? wit_buf_printf(&j->out, "{\"rule\":\"%s\"}\n", wit_filter_rule_name(rule))
+                   : wit_buf_append_cstr(&j->out, "{\"rule\":null}\n");
+}
+
+static int clean_caption(struct job *j, const struct caption *c, struct wit_error *err) {
+    enum wit_filter_rule rule = WIT_FILTER_RULES;
+    int st = wit_filter_hygiene_check(j->hygiene, c->text, &rule);
+    if (st < 0)
+        return wit_error_set(err, st, "no memory to check a caption");
+    j->kept += st == 0;
+    if (st)
+        j->refused[rule]++;
+    if (j->opt->explain)
+        return explain_put(j, st, rule);
+    if (st)
+        return 0;
+    st = wit_buf_append_str(&j->out, c->line);
+    return st < 0 ? st : wit_buf_append_byte(&j->out, '\n');
+}
+
+/* How many lines each rule refused: for the eyes. */
+static void clean_report(const struct job *j) {
+    uint64_t all = j->kept;
+    for (int i = 0; i < WIT_FILTER_RULES; i++)
+        all += j->refused[i];
+    fprintf(stderr, "wit filter: kept %llu of %llu", (unsigned long long)j->kept,
+            (unsigned long long)all);
+    for (int i = 0; i < WIT_FILTER_RULES; i++)
+        if (j->refused[i])
+            fprintf(stderr, ", %s %llu", wit_filter_rule_name((enum wit_filter_rule)i),
+                    (unsigned long long)j->refused[i]);
+    fputc('\n', stderr);
+}
+
+static int run_clean(struct job *j) {
+    int code = finish(j, each_caption(j, false, j->opt->explain, clean_caption));
+    clean_report(j);
+    return code;
+}
+
+/* "email,phone": the bits of these rules. */
+static int rules_parse(const char *names, uint32_t *off) {
+    for (struct wit_str rest = wit_str_from(names); rest.len;) {
+        enum wit_filter_rule rule;
+        int64_t comma = wit_str_find_byte(rest, ',', 0);
+        struct wit_str name = wit_str_slice(rest, 0, comma < 0 ? rest.len : (size_t)comma);
+        if (wit_filter_rule_find(name, &rule) < 0)
+            return cli_usage_error("filter", "--off: there is no rule '%.*s'", WIT_STR_FMT(name));
+        *off |= 1u << rule;
+        rest = wit_str_slice(rest, comma < 0 ? rest.len : (size_t)comma + 1, rest.len);
+    }
+    return CLI_DONE;
+}
+
 /* ---- the command --------------------------------------------------------------------------- */
 
+/* The list of a cleaning job is what it blocks. */
+static int clean_open(struct job *j, struct wit_error *err) {
+    struct wit_filter_hygiene_config cfg = j->opt->hygiene;
+    int st = j->opt->blocklist ? wit_filter_allowlist_load(j->opt->blocklist, &j->list, err) : 0;
+    cfg.blocklist = j->list;
+    return st < 0 ? st : wit_filter_hygiene_create(&cfg, &j->hygiene, err);
+}
+
 static int job_open(struct job *j, struct wit_error *err) {
+    if (!j->opt->allowlist)
+        return clean_open(j, err);
     int st = wit_filter_allowlist_load(j->opt->allowlist, &j->list, err);
     if (st < 0)
         return st;
@@ -259,6 +341,7 @@ static int job_open(struct job *j, struct wit_error *err) {
 static void job_finish(struct job *j) {
     wit_lines_close(j->lines);
     wit_filter_balancer_destroy(j->pairs);
+    wit_filter_hygiene_destroy(j->hygiene);
     wit_filter_matcher_destroy(j->matcher);
     wit_filter_allowlist_destroy(j->list);
     free(j->counts);
@@ -268,21 +351,28 @@ static void job_finish(struct job *j) {
 static const struct verb {
     const char *name;
     int (*run)(struct job *j);
-    const char *options; /* that it takes beside --allowlist and --help */
-} verbs[] = { { "match", run_match, "ct" },
-              { "count", run_count, "t" },
-              { "balance", run_balance, "cts" } };
+    const char *options; /* that it takes beside --help; 'a' is needed */
+} verbs[] = { { "match", run_match, "act" },
+              { "count", run_count, "at" },
+              { "balance", run_balance, "acts" },
+              { "clean", run_clean, "olmbe" } };
 
 static int parse_options(int argc, char **argv, const struct verb *verb, struct options *opt) {
     static const struct option longs[] = { { "allowlist", required_argument, NULL, 'a' },
                                            { "counts", required_argument, NULL, 'c' },
                                            { "per-query", required_argument, NULL, 't' },
                                            { "seed", required_argument, NULL, 's' },
+                                           { "off", required_argument, NULL, 'o' },
+                                           { "min-letters", required_argument, NULL, 'l' },
+                                           { "max-bytes", required_argument, NULL, 'm' },
+                                           { "blocklist", required_argument, NULL, 'b' },
+                                           { "explain", no_argument, NULL, 'e' },
                                            { "help", no_argument, NULL, 'h' },
                                            { NULL, 0, NULL, 0 } };
+    uint64_t number = 0;
     int c, place = 0, code = CLI_DONE;
     while (code == CLI_DONE && (c = getopt_long(argc, argv, "h", longs, &place)) != -1) {
-        if (strchr("cts", c) && !strchr(verb->options, c))
+        if (strchr("actsolmbe", c) && !strchr(verb->options, c))
             return cli_usage_error("filter", "%s has no use for --%s", verb->name,
                                    longs[place].name);
         switch (c) {
@@ -300,6 +390,23 @@ static int parse_options(int argc, char **argv, const struct verb *verb, struct 
         case 's':
             code = cli_parse_u64("filter", "--seed", optarg, 0, UINT64_MAX, &opt->seed);
             break;
+        case 'o':
+            code = rules_parse(optarg, &opt->hygiene.off);
+            break;
+        case 'l':
+            code = cli_parse_u64("filter", "--min-letters", optarg, 0, UINT32_MAX, &number);
+            opt->hygiene.min_letters = (uint32_t)number;
+            break;
+        case 'm':
+            code = cli_parse_u64("filter", "--max-bytes", optarg, 1, UINT32_MAX, &number);
+            opt->hygiene.max_bytes = (uint32_t)number;
+            break;
+        case 'b':
+            opt->blocklist = optarg;
+            break;
+        case 'e':
+            opt->explain = true;
+            break;
         case 'h':
             usage(stdout);
             return -1;
@@ -309,7 +416,7 @@ static int parse_options(int argc, char **argv, const struct verb *verb, struct 
     }
     if (code == CLI_DONE && optind < argc)
         return cli_usage_error("filter", "'%s' is not an option", argv[optind]);
-    if (code == CLI_DONE && !opt->allowlist)
+    if (code == CLI_DONE && !opt->allowlist && strchr(verb->options, 'a'))
         return cli_usage_error("filter", "--allowlist is needed");
     return code;
 }
@@ -324,9 +431,11 @@ int cmd_filter(int argc, char **argv) {
         return CLI_DONE;
     }
     if (!verb)
-        return argc > 1 ? cli_usage_error("filter", "there is no verb '%s'", argv[1])
-                        : cli_usage_error("filter", "a verb is needed: match, count or balance");
-    struct options opt = { .per_query = PER_QUERY_DEFAULT };
+        return argc > 1
+                   ? cli_usage_error("filter", "there is no verb '%s'", argv[1])
+                   : cli_usage_error("filter", "a verb is needed: match, count, balance or clean");
+    struct options opt = { .per_query = PER_QUERY_DEFAULT,
+                           .hygiene = wit_filter_hygiene_config_default() };
     int code = parse_options(argc - 1, argv + 1, verb, &opt);
     if (code != CLI_DONE)
         return code < 0 ? CLI_DONE : code;

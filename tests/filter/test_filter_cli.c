@@ -57,6 +57,34 @@ static void a_bad_line_is_named_and_the_rest_is_done(void **state) {
     check_output_has("out", "\"}\n{\"ids\":[2]}\n");
 }
 
+static void clean_keeps_what_no_rule_refuses(void **state) {
+    command_put("in",
+                WIT_STR("{\"text\": \"a black cat\", \"n\": 1}\n{\"text\": \"DSC_0042.JPG\"}\n"
+                        "{\"text\": \"cats &amp; dogs\"}\n{\"text\": \"a red car\"}\n"));
+    command_put("blocked.txt", WIT_STR("red car\n"));
+    assert_int_equal(command_run("filter clean --blocklist blocked.txt"), 0);
+    check_output("out", "{\"text\": \"a black cat\", \"n\": 1}\n");
+    check_output("err", "wit filter: kept 1 of 4, file_name 1, markup 1, blocked 1\n");
+    assert_int_equal(command_run("filter clean --explain --off markup,phone"), 0);
+    check_output("out", "{\"rule\":null}\n{\"rule\":\"file_name\"}\n{\"rule\":null}\n"
+                        "{\"rule\":null}\n");
+    assert_int_equal(command_run("filter clean --off bogus"), 2);
+    check_output_has("err", "there is no rule 'bogus'");
+    assert_int_equal(command_run("filter clean --allowlist blocked.txt"), 2);
+    check_output_has("err", "clean has no use for --allowlist");
+}
+
+static void compiled_lists_are_lists(void **state) {
+    command_put("list.txt", wit_str_from(lists));
+    command_put("in", WIT_STR("{\"text\": \"a red car\"}\n"));
+    assert_int_equal(command_run("allowlist compile list.txt --out list.compiled"), 0);
+    check_output_has("out", "\"entries\":3");
+    assert_int_equal(command_run("filter match --allowlist list.compiled"), 0);
+    check_output("out", "{\"ids\":[1,2]}\n");
+    assert_int_equal(command_run("allowlist compile list.txt"), 2);
+    assert_int_equal(command_run("allowlist compile none.txt --out x"), 1);
+}
+
 static void count_and_balance_work_together(void **state) {
     command_put("list.txt", wit_str_from(lists));
     command_put("in", WIT_STR("{\"url\": \"http://a/1\", \"text\": \"red cat\"}\n"
@@ -188,6 +216,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(match_writes_ids_and_keep),
         cmocka_unit_test(a_bad_line_is_named_and_the_rest_is_done),
+        cmocka_unit_test(clean_keeps_what_no_rule_refuses),
+        cmocka_unit_test(compiled_lists_are_lists),
         cmocka_unit_test(count_and_balance_work_together),
         cmocka_unit_test(balance_keeps_about_its_share_and_depends_on_the_seed),
         cmocka_unit_test(wrong_use_is_refused),
