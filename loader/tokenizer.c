@@ -127,7 +127,7 @@ static int symbol_parse(const struct reader *r, struct wit_str part, struct symb
 }
 
 static void merge_add(struct wit_loader_tokenizer *tok, uint32_t pair, uint32_t rank) {
-    size_t at = wit_mix64(pair) % TOKENIZER_MERGE_SLOTS;
+    size_t at = tokenizer_merge_slot(pair) % TOKENIZER_MERGE_SLOTS;
     while (tok->merges[at].pair != UINT32_MAX)
         at = (at + 1) % TOKENIZER_MERGE_SLOTS;
     tok->merges[at] = (struct tokenizer_merge){ pair, rank };
@@ -326,24 +326,54 @@ static void word_key(const uint8_t *word, size_t len, uint64_t key[2]) {
     }
 }
 
+static void ids_put_all(struct ids *ids, const uint16_t *from, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        ids_put(ids, from[i]);
+}
+
+static int put_long_word(struct wit_loader_tokenizer_scratch *s, const uint8_t *word, size_t len,
+                         struct ids *ids) {
+    uint64_t key[5], hash = len;
+    memcpy(key, word, sizeof key);
+    memset((uint8_t *)key + len, 0, sizeof key - len);
+    for (size_t i = 0; i < WIT_COUNT_OF(key); i++)
+        hash = (hash ^ key[i]) * UINT64_C(0x9E3779B97F4A7C15) ^ (hash >> 29);
+    struct tokenizer_cached_long *slot = &s->long_cache[(hash >> 40) % TOKENIZER_CACHE_LONG_SLOTS];
+    if (slot->len == len && memcmp(slot->word, key, sizeof key) == 0) {
+        ids_put_all(ids, slot->ids, slot->count);
+        return 0;
+    }
+    int n = tokenizer_bpe(s, word, len);
+    if (n < 0)
+        return n;
+    ids_put_all(ids, s->symbols, (size_t)n);
+    if (n <= TOKENIZER_CACHE_LONG_IDS) {
+        memcpy(slot->word, key, sizeof key);
+        slot->len = (uint8_t)len;
+        slot->count = (uint8_t)n;
+        memcpy(slot->ids, s->symbols, (size_t)n * sizeof slot->ids[0]);
+    }
+    return 0;
+}
+
 static int put_word(struct wit_loader_tokenizer_scratch *s, const uint8_t *word, size_t len,
                     struct ids *ids) {
     struct tokenizer_cached *slot = NULL;
+    if (len > TOKENIZER_CACHE_WORD && len <= TOKENIZER_CACHE_LONG_WORD)
+        return put_long_word(s, word, len, ids);
     uint64_t key[2];
     if (len <= TOKENIZER_CACHE_WORD) {
         word_key(word, len, key);
         slot = &s->cache[wit_mix64(key[0] ^ wit_mix64(key[1] + len)) % TOKENIZER_CACHE_SLOTS];
         if (slot->len == len && slot->word[0] == key[0] && slot->word[1] == key[1]) {
-            for (unsigned i = 0; i < slot->count; i++)
-                ids_put(ids, slot->ids[i]);
+            ids_put_all(ids, slot->ids, slot->count);
             return 0;
         }
     }
     int n = tokenizer_bpe(s, word, len);
     if (n < 0)
         return n;
-    for (int i = 0; i < n; i++)
-        ids_put(ids, s->symbols[i]);
+    ids_put_all(ids, s->symbols, (size_t)n);
     if (slot && n <= TOKENIZER_CACHE_IDS) {
         *slot = (struct tokenizer_cached){ { key[0], key[1] }, (uint8_t)len, (uint8_t)n, { 0 } };
         memcpy(slot->ids, s->symbols, (size_t)n * sizeof(slot->ids[0]));
@@ -394,13 +424,18 @@ static enum tokenizer_class class_at(const struct tokenizer_unicode *u, const ui
 /* One number character, or a run of letters, or a run of what is neither nor space. 0: no word. */
 static size_t match_run(const struct tokenizer_unicode *u, const uint8_t *p, size_t len) {
     size_t bytes, at;
+    const uint8_t *ascii = u->blocks[u->block_of[0]];
     enum tokenizer_class kind = class_at(u, p, len, &bytes);
     if (kind == TOKENIZER_SPACE || kind == TOKENIZER_SKIPPED)
         return 0;
     if (kind == TOKENIZER_NUMBER)
         return bytes;
-    for (at = bytes; at < len && class_at(u, p + at, len - at, &bytes) == kind;)
-        at += bytes;
+    for (at = bytes; at < len; at += bytes) {
+        while (at < len && p[at] < 0x80 && (ascii[p[at]] & TOKENIZER_CLASS) == kind)
+            at++;
+        if (at == len || p[at] < 0x80 || class_at(u, p + at, len - at, &bytes) != kind)
+            break;
+    }
     return at;
 }
 

@@ -76,6 +76,9 @@ struct tokenizer_suspect {
     uint8_t bytes[TOKENIZER_ENCODINGS];
 };
 
+/* Below it suspects are found in one step; nearly all of them are. */
+enum { TOKENIZER_SUSPECT_NEAR = 0x2700 };
+
 /* Immutable after tokenizer_unicode_init. */
 struct tokenizer_unicode {
     uint16_t block_of[0x110000 >> 8];
@@ -86,6 +89,7 @@ struct tokenizer_unicode {
     UNormalizer2 *composed;             /* NFC over them */
     struct tokenizer_suspect *suspects; /* sorted; the first 256 are U+0000 to U+00FF */
     size_t suspect_count;
+    uint16_t suspect_of[TOKENIZER_SUSPECT_NEAR]; /* place in suspects + 1; 0: none */
 };
 
 int tokenizer_unicode_init(struct tokenizer_unicode *u, struct wit_error *err);
@@ -143,16 +147,24 @@ struct wit_loader_tokenizer {
     struct tokenizer_merge merges[TOKENIZER_MERGE_SLOTS];
 };
 
+/* Where the search for a pair begins. */
+static inline size_t tokenizer_merge_slot(uint32_t pair) {
+    return (size_t)(pair * UINT64_C(0x9E3779B97F4A7C15) >> 40);
+}
+
 uint32_t tokenizer_rank(const struct wit_loader_tokenizer *tok, uint32_t left, uint32_t right);
 
 /* ---- working memory -------------------------------------------------------------------------- */
 
 enum {
     TOKENIZER_CACHE_SLOTS = 1 << 15,
-    TOKENIZER_CACHE_WORD = 16, /* longer words are not cached */
+    TOKENIZER_CACHE_WORD = 16,
     TOKENIZER_CACHE_IDS = 7,
+    TOKENIZER_CACHE_LONG_SLOTS = 1 << 14,
+    TOKENIZER_CACHE_LONG_WORD = 40, /* longer words are not cached */
+    TOKENIZER_CACHE_LONG_IDS = 11,
     TOKENIZER_REPAIR_DEPTH = 6,
-    TOKENIZER_PAD = 16, /* readable bytes behind the cleaned text */
+    TOKENIZER_PAD = 40, /* readable bytes behind the cleaned text */
 };
 
 struct tokenizer_cached {
@@ -162,6 +174,14 @@ struct tokenizer_cached {
     uint16_t ids[TOKENIZER_CACHE_IDS];
 };
 static_assert(sizeof(struct tokenizer_cached) == 32, "two slots a cache line");
+
+/* Longer words: in most scripts a letter has two or three bytes. */
+struct tokenizer_cached_long {
+    uint64_t word[5];
+    uint8_t len, count;
+    uint16_t ids[TOKENIZER_CACHE_LONG_IDS];
+};
+static_assert(sizeof(struct tokenizer_cached_long) == 64, "a slot a cache line");
 
 struct wit_loader_tokenizer_scratch {
     const struct wit_loader_tokenizer *tok;    /* borrowed */
@@ -183,6 +203,7 @@ struct wit_loader_tokenizer_scratch {
     uint64_t *heap;    /* (3 * word_cap) */
     size_t word_cap;
     struct tokenizer_cached cache[TOKENIZER_CACHE_SLOTS];
+    struct tokenizer_cached_long long_cache[TOKENIZER_CACHE_LONG_SLOTS];
 };
 
 /* Undoes in s->text what reading UTF-8 in a single-byte encoding did. 0, WIT_ENOMEM. */
@@ -190,6 +211,8 @@ int tokenizer_repair(struct wit_loader_tokenizer_scratch *s);
 
 /* Cleans `text` into s->clean. 0, WIT_ELIMIT, WIT_ENOMEM. */
 int tokenizer_clean(struct wit_loader_tokenizer_scratch *s, struct wit_str text);
+/* The same by all steps, which plain ASCII is spared: the twin in tests. */
+int tokenizer_clean_steps(struct wit_loader_tokenizer_scratch *s, struct wit_str text);
 
 /* ---- words to ids ---------------------------------------------------------------------------- */
 

@@ -355,6 +355,8 @@ int tokenizer_suspects_init(struct tokenizer_unicode *u) {
             s->kinds |= special_kinds(s->c);
             set_encodings(s);
             s->roles = roles_of(s);
+            if (s->c < TOKENIZER_SUSPECT_NEAR)
+                u->suspect_of[s->c] = (uint16_t)(i + 1);
         }
     }
     free(points);
@@ -363,8 +365,8 @@ int tokenizer_suspects_init(struct tokenizer_unicode *u) {
 
 const struct tokenizer_suspect *tokenizer_suspect_find(const struct tokenizer_unicode *u,
                                                        uint32_t c) {
-    if (c < 0x100)
-        return &u->suspects[c];
+    if (c < TOKENIZER_SUSPECT_NEAR)
+        return u->suspect_of[c] ? &u->suspects[u->suspect_of[c] - 1] : NULL;
     size_t low = 0x100, high = u->suspect_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -390,17 +392,34 @@ static bool rule_fits(const uint64_t rule[LONGEST_RULE], const uint64_t *kinds, 
     return true;
 }
 
+/* Rules all of whose places some character of the text could take: in most texts none. */
+static size_t rules_choose(uint64_t kinds_of_all, const uint64_t *chosen[WIT_COUNT_OF(rules)]) {
+    size_t n = 0;
+    for (size_t r = 0; r < WIT_COUNT_OF(rules); r++) {
+        bool possible = true;
+        for (size_t i = 0; i < LONGEST_RULE && rules[r][i]; i++)
+            possible &= (rules[r][i] & kinds_of_all) != 0;
+        if (possible)
+            chosen[n++] = rules[r];
+    }
+    return n;
+}
+
 bool tokenizer_is_bad(const struct tokenizer_unicode *u, const uint32_t *text, size_t len,
                       uint64_t *kinds) {
+    const uint64_t *chosen[WIT_COUNT_OF(rules)];
+    uint64_t all = 0;
     for (size_t i = 0; i < len; i++) {
         const struct tokenizer_suspect *s = tokenizer_suspect_find(u, text[i]);
         kinds[i] = s ? s->kinds : general_kinds(u, text[i]);
+        all |= kinds[i];
     }
+    size_t n = rules_choose(all, chosen);
     if (len >= 2 && (kinds[0] & start_rule[0]) && (kinds[1] & start_rule[1]))
         return true;
-    for (size_t i = 0; i < len; i++)
-        for (size_t r = 0; r < WIT_COUNT_OF(rules); r++)
-            if (rule_fits(rules[r], kinds + i, len - i))
+    for (size_t i = 0; i < len && n; i++)
+        for (size_t r = 0; r < n; r++)
+            if (rule_fits(chosen[r], kinds + i, len - i))
                 return true;
     return false;
 }

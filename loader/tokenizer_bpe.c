@@ -11,7 +11,7 @@
 
 uint32_t tokenizer_rank(const struct wit_loader_tokenizer *tok, uint32_t left, uint32_t right) {
     uint32_t pair = left << 16 | right;
-    for (size_t at = wit_mix64(pair);; at++) {
+    for (size_t at = tokenizer_merge_slot(pair);; at++) {
         const struct tokenizer_merge *m = &tok->merges[at % TOKENIZER_MERGE_SLOTS];
         if (m->pair == pair)
             return m->rank;
@@ -70,6 +70,41 @@ int tokenizer_bpe_ref(struct wit_loader_tokenizer_scratch *s, const uint8_t *wor
     }
 }
 
+/* ---- short words -------------------------------------------------------------------------------
+ */
+
+enum { SHORT_WORD = 48 }; /* where scanning is quicker than a heap */
+
+/* The definition, but that the rank of a pair is looked up once, and again only beside a merge. */
+static int short_word(struct wit_loader_tokenizer_scratch *s, const uint8_t *word, size_t len) {
+    const struct wit_loader_tokenizer *tok = s->tok;
+    uint32_t ranks[SHORT_WORD];
+    int st = word_start(s, word, len);
+    if (st < 0)
+        return st;
+    uint16_t *sym = s->symbols;
+    size_t n = len;
+    for (size_t i = 0; i + 1 < n; i++)
+        ranks[i] = tokenizer_rank(tok, sym[i], sym[i + 1]);
+    for (;;) {
+        uint32_t best = TOKENIZER_NO_RANK;
+        size_t at = 0;
+        for (size_t i = 0; i + 1 < n; i++)
+            if (ranks[i] < best)
+                best = ranks[i], at = i; /* of equal ones the leftmost */
+        if (best == TOKENIZER_NO_RANK)
+            return (int)n;
+        n--;
+        sym[at] = (uint16_t)(TOKENIZER_FIRST_MERGE_ID + best);
+        memmove(sym + at + 1, sym + at + 2, (n - at - 1) * sizeof *sym);
+        memmove(ranks + at, ranks + at + 1, (n - at) * sizeof *ranks);
+        if (at > 0)
+            ranks[at - 1] = tokenizer_rank(tok, sym[at - 1], sym[at]);
+        if (at + 1 < n)
+            ranks[at] = tokenizer_rank(tok, sym[at], sym[at + 1]);
+    }
+}
+
 /* ---- a binary heap of rank << 32 | place, least first ---------------------------------------- */
 
 static void heap_push(uint64_t *heap, size_t *n, uint64_t key) {
@@ -105,9 +140,8 @@ static uint64_t heap_pop(uint64_t *heap, size_t *n) {
  * the fresh ones wait at the far end of the same array.
  */
 int tokenizer_bpe(struct wit_loader_tokenizer_scratch *s, const uint8_t *word, size_t len) {
-    enum { SHORT_WORD = 48 }; /* where scanning is quicker than a heap */
     if (len <= SHORT_WORD)
-        return tokenizer_bpe_ref(s, word, len);
+        return short_word(s, word, len);
     const struct wit_loader_tokenizer *tok = s->tok;
     int st = word_start(s, word, len);
     if (st < 0)

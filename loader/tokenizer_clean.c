@@ -12,6 +12,10 @@
 #include <unicode/uchar.h>
 #include <unicode/ustring.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 enum {
     /* Rounds of ftfy's steps over one line. Each round undoes one more layer of "&amp;amp;lt;";
      * real text needs two. After EXACT_ROUNDS a round undoes all layers at once, so that a text
@@ -553,10 +557,101 @@ static int encode(struct wit_loader_tokenizer_scratch *s) {
     return 0;
 }
 
+/* ---- plain ASCII -------------------------------------------------------------------------------
+ *
+ * No step but the last two changes printable ASCII without '&', so such a text is put into lower
+ * case as it is copied, 16 bytes at a time, and its spaces are joined only if two of them touch.
+ */
+
+enum { BLOCK_BYTES = 16 };
+
+/* What a block is: not plain at all, or plain, and whether it has white space to be joined. */
+struct block {
+    bool is_plain;
+    bool has_line_space; /* tab, LF or CR */
+    unsigned spaces;     /* a bit for each byte that is a space */
+};
+
+#if defined(__SSE2__)
+static struct block block_lower(const char *from, char *to) {
+    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)from);
+    __m128i printable = _mm_and_si128(_mm_cmpgt_epi8(b, _mm_set1_epi8(0x1F)),
+                                      _mm_cmplt_epi8(b, _mm_set1_epi8(0x7F)));
+    __m128i line = _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8('\t')),
+                                _mm_or_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8('\n')),
+                                             _mm_cmpeq_epi8(b, _mm_set1_epi8('\r'))));
+    __m128i good =
+        _mm_andnot_si128(_mm_cmpeq_epi8(b, _mm_set1_epi8('&')), _mm_or_si128(printable, line));
+    __m128i upper = _mm_and_si128(_mm_cmpgt_epi8(b, _mm_set1_epi8('A' - 1)),
+                                  _mm_cmplt_epi8(b, _mm_set1_epi8('Z' + 1)));
+    _mm_storeu_si128((__m128i *)(void *)to,
+                     _mm_or_si128(b, _mm_and_si128(upper, _mm_set1_epi8(0x20))));
+    return (struct block){ _mm_movemask_epi8(good) == 0xFFFF, _mm_movemask_epi8(line) != 0,
+                           (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(b, _mm_set1_epi8(' '))) };
+}
+#else
+static struct block block_lower(const char *from, char *to) {
+    struct block out = { .is_plain = true };
+    for (unsigned i = 0; i < BLOCK_BYTES; i++) {
+        char c = from[i];
+        bool line = c == '\t' || c == '\n' || c == '\r';
+        out.is_plain &= line || (c > 0x1F && c < 0x7F && c != '&');
+        out.has_line_space |= line;
+        out.spaces |= (unsigned)(c == ' ') << i;
+        to[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    }
+    return out;
+}
+#endif
+
+/* White space to single spaces, none at the ends. */
+static size_t spaces_join(char *text, size_t len) {
+    size_t to = 0;
+    for (size_t i = 0; i < len; i++) {
+        bool is_space = text[i] == ' ' || text[i] == '\t' || text[i] == '\n' || text[i] == '\r';
+        if (!is_space)
+            text[to++] = text[i];
+        else if (to && text[to - 1] != ' ')
+            text[to++] = ' ';
+    }
+    return to && text[to - 1] == ' ' ? to - 1 : to;
+}
+
+/* 1: s->clean is filled; 0: the text is not plain; WIT_ENOMEM. */
+static int plain_clean(struct wit_loader_tokenizer_scratch *s, struct wit_str text) {
+    bool join = text.len && (text.data[0] == ' ' || text.data[text.len - 1] == ' ');
+    unsigned before = 0; /* was the byte before this block a space? */
+    int st = clean_reserve(s, text.len + BLOCK_BYTES);
+    for (size_t at = 0; st >= 0 && at < text.len; at += BLOCK_BYTES) {
+        char last[BLOCK_BYTES];
+        const char *from = text.data + at;
+        if (text.len - at < BLOCK_BYTES) { /* filled up with what changes nothing */
+            memset(last, 'x', sizeof last);
+            memcpy(last, from, text.len - at);
+            from = last;
+        }
+        struct block b = block_lower(from, s->clean + at);
+        if (!b.is_plain)
+            return 0;
+        join |= b.has_line_space || (b.spaces & (b.spaces << 1 | before));
+        before = b.spaces >> (BLOCK_BYTES - 1) & 1;
+    }
+    if (st < 0)
+        return st;
+    s->clean_len = join ? spaces_join(s->clean, text.len) : text.len;
+    memset(s->clean + s->clean_len, 0, TOKENIZER_PAD);
+    return 1;
+}
+
 int tokenizer_clean(struct wit_loader_tokenizer_scratch *s, struct wit_str text) {
-    const struct tokenizer_unicode *u = &s->tok->unicode;
     if (text.len > WIT_TOKENIZER_TEXT_MAX_BYTES)
         return WIT_ELIMIT;
+    int st = plain_clean(s, text);
+    return st < 0 ? st : st ? 0 : tokenizer_clean_steps(s, text);
+}
+
+int tokenizer_clean_steps(struct wit_loader_tokenizer_scratch *s, struct wit_str text) {
+    const struct tokenizer_unicode *u = &s->tok->unicode;
     int st = decode(s, text);
     if (st == 0)
         st = fix_text(u, s);

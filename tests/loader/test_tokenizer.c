@@ -352,7 +352,7 @@ static void special_tokens_have_their_ids(void **state) {
 
 /* Both ways to merge a word give the same, on words with many repeats. */
 static void heap_and_scan_agree(void **state) {
-    enum { WORDS = 300, LONGEST = 400 };
+    enum { WORDS = 3000, LONGEST = 400 };
     uint64_t seed = wit_clock_ns();
     print_message("seed %llu\n", (unsigned long long)seed);
     for (uint64_t i = 0; i < WORDS; i++) {
@@ -360,13 +360,43 @@ static void heap_and_scan_agree(void **state) {
         uint16_t want[LONGEST];
         struct wit_random rng;
         wit_random_init(&rng, seed, 0, i);
-        size_t len = 1 + wit_random_below(&rng, LONGEST), letters = 1 + wit_random_below(&rng, 30);
+        size_t longest = i % 10 ? 60 : LONGEST; /* around the length where the way changes */
+        size_t len = 1 + wit_random_below(&rng, longest), letters = 1 + wit_random_below(&rng, 30);
         for (size_t k = 0; k < len; k++)
             word[k] = (uint8_t)('a' + wit_random_below(&rng, letters));
         int n = tokenizer_bpe_ref(scratch, word, len);
         memcpy(want, scratch->symbols, (size_t)n * sizeof(want[0]));
         assert_int_equal(tokenizer_bpe(scratch, word, len), n);
         assert_memory_equal(want, scratch->symbols, (size_t)n * sizeof(want[0]));
+    }
+}
+
+/* Plain ASCII takes a short way, which ends where all steps end. */
+static void short_and_long_way_clean_alike(void **state) {
+    enum { TEXTS = 20000 };
+    static const char plain[] = "aZ \t\n\r.'<bQ  _~!-";
+    static const char any[] = "aZ \t\n\r.'&;<\x0b\x0c\x1b\x1f\x7f\xc3\xa9";
+    uint64_t seed = wit_clock_ns();
+    print_message("seed %llu\n", (unsigned long long)seed);
+    for (uint64_t i = 0; i < TEXTS; i++) {
+        struct wit_random rng;
+        char text[100], got[400];
+        wit_random_init(&rng, seed, 2, i);
+        size_t len = wit_random_below(&rng, sizeof text);
+        const char *from = i % 2 ? plain : any;
+        for (size_t k = 0; k < len; k++)
+            text[k] = from[wit_random_below(&rng, strlen(from))];
+        char *exact = malloc(len + 1); /* so that ASan sees a step beyond */
+        assert_non_null(exact);
+        memcpy(exact, text, len);
+        assert_int_equal(tokenizer_clean(scratch, wit_str_of(exact, len)), 0);
+        size_t n = scratch->clean_len;
+        assert_true(n <= sizeof got);
+        memcpy(got, scratch->clean, n);
+        assert_int_equal(tokenizer_clean_steps(scratch, wit_str_of(exact, len)), 0);
+        assert_int_equal(scratch->clean_len, n);
+        assert_memory_equal(scratch->clean, got, n);
+        free(exact);
     }
 }
 
@@ -383,7 +413,7 @@ static void the_cache_changes_nothing(void **state) {
         wit_random_init(&rng, seed, 1, i);
         size_t len = wit_random_below(&rng, sizeof(text));
         for (size_t k = 0; k < len; k++)
-            text[k] = "ab ab'.1"[wit_random_below(&rng, 8)];
+            text[k] = (i % 3 ? "ab ab'.1" : "abcbabcc")[wit_random_below(&rng, 8)];
         assert_int_equal(wit_loader_tokenizer_encode(scratch, wit_str_of(text, len), CONTEXT, ids,
                                                      NULL, NULL),
                          0);
@@ -449,6 +479,7 @@ int main(void) {
         cmocka_unit_test(words_are_cut_as_the_pattern_says),
         cmocka_unit_test(special_tokens_have_their_ids),
         cmocka_unit_test(heap_and_scan_agree),
+        cmocka_unit_test(short_and_long_way_clean_alike),
         cmocka_unit_test(the_cache_changes_nothing),
         cmocka_unit_test(threads_share_a_vocabulary),
     };
