@@ -37,6 +37,7 @@ struct crawl_task {
     struct polite_origin *origin; /* whose rules apply; NULL outside its domain's queue and slots */
     size_t target_at, target_len; /* path and query in the address that is asked for */
     struct due_item due;          /* waiting for its next try */
+    bool unheard;                 /* its request was begun: see polite_heard */
     struct reactor *reactor;
 
     /* What came of it. */

@@ -51,6 +51,7 @@ struct polite_origin {
     size_t tdmrep_bytes;
     uint64_t tdm_expires_ms;
     unsigned tries;            /* for the file that is asked for now */
+    bool unheard;              /* the request for that file: see polite_heard */
     size_t refs;               /* tasks that point here */
     struct crawl_list waiting; /* for the rules */
     size_t name_len;
@@ -65,7 +66,9 @@ struct polite_domain {
     uint64_t hash;
     struct crawl_list queue;
     unsigned active;           /* requests on their way */
+    unsigned unheard;          /* of them, those that may not have arrived: see polite_heard */
     uint64_t last_ms, next_ms; /* start of the last request; not before this */
+    uint64_t heard_ms;         /* the last one had arrived then, at the latest */
     struct pace pace;
     uint32_t delay_ms, concurrency, crawl_delay_ms;
     bool fixed; /* the user knows the host: what robots.txt says of delays does not count */
@@ -281,9 +284,20 @@ static struct polite_domain *domain_of(struct polite *p, struct wit_str name, ui
     return d;
 }
 
+/* What a site may rely on between two requests. */
+static uint32_t floor_of(const struct polite_domain *d) {
+    return !d->fixed && d->crawl_delay_ms > d->delay_ms ? d->crawl_delay_ms : d->delay_ms;
+}
+
+/* Does the delay count from when the server has had a request? */
+static bool counts_arrivals(const struct polite_domain *d) {
+    return floor_of(d) > 0 && !(d->fixed && d->concurrency > 1);
+}
+
 /* Into the heap, out of it, or to the idle ones: whatever its state says. */
 static void domain_settle(struct polite *p, struct polite_domain *d) {
-    if (d->queue.count && d->active < d->concurrency) {
+    bool may_ask = d->active < d->concurrency && !(d->unheard && counts_arrivals(d));
+    if (d->queue.count && may_ask) {
         uint64_t since_ms = d->due.slot ? d->due.at_ms : p->now_ms; /* it waits for its turn */
         int st = due_heap_put(&p->due, &d->due, since_ms > d->next_ms ? since_ms : d->next_ms);
         (void)st; /* domain_of reserved its place */
@@ -301,26 +315,43 @@ static struct pace_limits limits_of(const struct polite *p, const struct polite_
     const struct wit_crawler_config *cfg = p->cfg;
     uint64_t first_ms = (uint64_t)OVERLOAD_FACTOR * cfg->retry_ms;
     return (struct pace_limits){
-        .floor_ms = !d->fixed && d->crawl_delay_ms > d->delay_ms ? d->crawl_delay_ms : d->delay_ms,
+        .floor_ms = floor_of(d),
         .own = d->fixed,
         .rest_first_ms = first_ms < cfg->max_wait_ms ? (uint32_t)first_ms : cfg->max_wait_ms,
         .rest_most_ms = cfg->max_wait_ms,
     };
 }
 
-/* The delay, as it is now, counts from the start of the last request; a rest goes before. */
-static void next_set(const struct polite *p, struct polite_domain *d) {
-    const struct pace_limits limits = limits_of(p, d);
-    uint64_t next_ms = d->last_ms + pace_delay_ms(&d->pace, &limits);
-    if (next_ms > d->next_ms)
-        d->next_ms = next_ms;
-    if (d->pace.rest_end_ms > d->next_ms)
-        d->next_ms = d->pace.rest_end_ms;
+static void next_raise(struct polite_domain *d, uint64_t at_ms) {
+    d->next_ms = at_ms > d->next_ms ? at_ms : d->next_ms;
 }
 
-static void slot_take(const struct polite *p, struct polite_domain *d, uint64_t now_ms) {
+/* The delay, as it is now, counts from the start of the last request, what of it a site may rely on
+ * from when that had arrived; a rest goes before. */
+static void next_set(const struct polite *p, struct polite_domain *d) {
+    const struct pace_limits limits = limits_of(p, d);
+    next_raise(d, d->last_ms + pace_delay_ms(&d->pace, &limits));
+    if (d->heard_ms && counts_arrivals(d))
+        next_raise(d, d->heard_ms + floor_of(d));
+    next_raise(d, d->pace.rest_end_ms);
+}
+
+static void slot_take(const struct polite *p, struct polite_domain *d, bool *unheard,
+                      uint64_t now_ms) {
     d->active++;
+    d->unheard++;
+    *unheard = true;
     d->last_ms = now_ms;
+    next_set(p, d);
+}
+
+static void request_heard(const struct polite *p, struct polite_domain *d, bool *unheard,
+                          uint64_t at_ms) {
+    if (!*unheard)
+        return;
+    *unheard = false;
+    d->unheard--;
+    d->heard_ms = at_ms > d->heard_ms ? at_ms : d->heard_ms;
     next_set(p, d);
 }
 
@@ -459,7 +490,7 @@ static bool task_admit(struct polite *p, struct crawl_task *t, uint64_t now_ms,
     if (!turn->reason && tdmrep_is_wanted(p, o, now_ms)) {
         crawl_list_push(&o->waiting, t);
         o->tdm_state = TDM_FETCHING;
-        slot_take(p, o->domain, now_ms);
+        slot_take(p, o->domain, &o->unheard, now_ms);
         turn->task = NULL;
         *step = POLITE_TDMREP;
         return true;
@@ -469,7 +500,7 @@ static bool task_admit(struct polite *p, struct crawl_task *t, uint64_t now_ms,
         turn->reason = rights_refuse(t);
     }
     if (!turn->reason) {
-        slot_take(p, o->domain, now_ms);
+        slot_take(p, o->domain, &t->unheard, now_ms);
         *step = POLITE_FETCH;
         return true;
     }
@@ -501,7 +532,7 @@ static bool task_step(struct polite *p, struct polite_domain *d, uint64_t now_ms
         if (o->tdm_state == TDM_FETCHING) /* one file of an origin at a time */
             return false;
         o->state = ORIGIN_FETCHING;
-        slot_take(p, d, now_ms);
+        slot_take(p, d, &o->unheard, now_ms);
         turn->task = NULL;
         *step = POLITE_ROBOTS;
         return true;
@@ -546,6 +577,13 @@ void polite_leaves(struct polite *p, struct polite_origin *o, uint64_t at_ms) {
     domain_settle(p, d);
 }
 
+void polite_heard(struct polite *p, struct polite_origin *o, struct crawl_task *task,
+                  uint64_t at_ms) {
+    p->now_ms = at_ms > p->now_ms ? at_ms : p->now_ms;
+    request_heard(p, o->domain, task ? &task->unheard : &o->unheard, at_ms);
+    domain_settle(p, o->domain);
+}
+
 void polite_took(struct polite *p, struct polite_origin *o, uint32_t elapsed_ms) {
     pace_took(&o->domain->pace, elapsed_ms);
 }
@@ -567,21 +605,24 @@ void polite_done(struct polite *p, struct crawl_task *t, enum pace_answer answer
     task_leave(t);
     p->now_ms = now_ms;
     d->active--;
+    request_heard(p, d, &t->unheard, now_ms);
     answer_count(p, d, answer, retry_after_ms, now_ms);
     domain_settle(p, d);
 }
 
 void polite_robots_answered(struct polite *p, struct polite_origin *o, enum pace_answer answer,
                             uint64_t retry_after_ms, uint64_t now_ms) {
+    request_heard(p, o->domain, &o->unheard, now_ms);
     answer_count(p, o->domain, answer, retry_after_ms, now_ms);
     domain_settle(p, o->domain);
 }
 
 uint64_t polite_robots_hop(struct polite *p, struct polite_origin *o, uint64_t now_ms) {
     struct polite_domain *d = o->domain;
+    request_heard(p, d, &o->unheard, now_ms);
     uint64_t at_ms = d->next_ms > now_ms ? d->next_ms : now_ms;
     d->active--; /* slot_take counts it again */
-    slot_take(p, d, at_ms);
+    slot_take(p, d, &o->unheard, at_ms);
     domain_settle(p, d);
     return at_ms;
 }
@@ -592,6 +633,7 @@ uint64_t polite_robots_hop(struct polite *p, struct polite_origin *o, uint64_t n
 static void file_over(struct polite *p, struct polite_origin *o, unsigned tries) {
     struct polite_domain *d = o->domain;
     d->active--;
+    request_heard(p, d, &o->unheard, p->now_ms);
     o->tries = tries;
     crawl_list_prepend(&d->queue, &o->waiting);
     domain_settle(p, d);

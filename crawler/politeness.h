@@ -55,6 +55,17 @@ uint64_t polite_due_ms(const struct polite *p); /* UINT64_MAX: not by the passin
 /* A request to the origin that was begun leaves at this time, or has left then, later than its turn
  * was: the delay counts from then. An earlier time changes nothing. */
 void polite_leaves(struct polite *p, struct polite_origin *o, uint64_t at_ms);
+/**
+ * The server has had the request at this time, if it ever had it: the first byte of its answer
+ * came, or there will be none. `task` is NULL for that of a file of the origin. When it arrived
+ * there nobody can know but that it was between its start and now; so the delay that a site may
+ * rely on counts from now, and nothing of the domain starts before this is known. (At a domain of
+ * the user's own with more than one request at a time it counts from when requests leave.)
+ * at_ms is the time rounded up; 0: it was never sent. What ends a request says it, with its
+ * own now_ms, where this was not called.
+ */
+void polite_heard(struct polite *p, struct polite_origin *o, struct crawl_task *task,
+                  uint64_t at_ms);
 /* How long an answer of the origin took: pace.h. Before what ends the request. */
 void polite_took(struct polite *p, struct polite_origin *o, uint32_t elapsed_ms);
 /**

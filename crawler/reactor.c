@@ -58,6 +58,7 @@ struct robots_fetch {
 };
 
 static void pump(struct reactor *r);
+static void alarm_set(struct reactor *r);
 
 /* ---- handing back --------------------------------------------------------------------------- */
 
@@ -388,6 +389,7 @@ static void on_response(void *user, struct wit_net_response *response) {
         return;
     }
     polite_leaves(r->polite, t->origin, response->sent_ms);
+    polite_heard(r->polite, t->origin, t, response->heard_ms);
     uint64_t retry_after_ms = is_overload(response->status) ? retry_after_of(response) : 0;
     if (response->status)
         polite_took(r->polite, t->origin, response->elapsed_ms);
@@ -403,6 +405,20 @@ static void on_response(void *user, struct wit_net_response *response) {
     else
         image_arrived(r, t, response);
     pump(r);
+}
+
+/* A domain that may be asked for more than one at a time may be due by it; what is due now is asked
+ * for by the alarm, since we are inside the client. */
+static void answer_begins(struct reactor *r, struct polite_origin *o, struct crawl_task *t) {
+    uint64_t due_ms = polite_due_ms(r->polite);
+    polite_heard(r->polite, o, t, wit_clock_ms() + 1);
+    if (polite_due_ms(r->polite) < due_ms && !atomic_load(&r->stopping))
+        alarm_set(r);
+}
+
+static void on_task_answer(void *user) {
+    struct crawl_task *t = user;
+    answer_begins(t->reactor, t->origin, t);
 }
 
 /* The address is known: its turn there, and the delay of the domain counts from it. */
@@ -436,6 +452,7 @@ static void task_fetch(struct reactor *r, struct crawl_task *t) {
     req.max_body_by = page ? max_page_bytes : NULL;
     req.on_headers = page ? NULL : on_image_headers;
     req.on_address = polite_origin_is_own(t->origin) ? NULL : on_task_address;
+    req.on_answer = on_task_answer;
     req.deadline_ms = cfg->deadline_ms;
     t->reactor = r;
     int st = wit_net_fetch(r->net, &req, on_response, t, NULL);
@@ -545,6 +562,11 @@ static uint64_t on_robots_address(void *user, const struct wit_net_address *addr
     return address_wait_ms(f->reactor, f->origin, address);
 }
 
+static void on_robots_answer(void *user) {
+    const struct robots_fetch *f = user;
+    answer_begins(f->reactor, f->origin, NULL);
+}
+
 static int robots_ask(struct robots_fetch *f) {
     struct reactor *r = f->reactor;
     struct wit_net_request req = wit_net_request_default(wit_buf_view(&f->url));
@@ -554,6 +576,7 @@ static int robots_ask(struct robots_fetch *f) {
     req.max_body_bytes = f->tdmrep ? WIT_CRAWLER_TDMREP_MAX_BYTES : WIT_CRAWLER_ROBOTS_MAX_BYTES;
     req.deadline_ms = r->cfg.crawl->deadline_ms;
     req.on_address = polite_origin_is_own(f->origin) ? NULL : on_robots_address;
+    req.on_answer = on_robots_answer;
     int st = wit_net_fetch(r->net, &req, on_robots, f, NULL);
     r->active += st == 0;
     return st;
@@ -592,6 +615,7 @@ static void on_robots(void *user, struct wit_net_response *response) {
         return;
     }
     polite_leaves(r->polite, f->origin, response->sent_ms);
+    polite_heard(r->polite, f->origin, NULL, response->heard_ms);
     if (response->status)
         polite_took(r->polite, f->origin, response->elapsed_ms);
     limits_settle(r, response);
@@ -696,26 +720,31 @@ static uint64_t asking_due_ms(const struct reactor *r) {
     return limits_ms > due_ms ? limits_ms : due_ms;
 }
 
+/* To when pump may find something to do. A reactor that pauses is woken by reactor_pause. */
+static void alarm_set(struct reactor *r) {
+    const struct due_item *retry = due_heap_first(&r->later);
+    uint64_t alarm_ms = asking_due_ms(r);
+    if (retry && retry->at_ms < alarm_ms)
+        alarm_ms = retry->at_ms;
+    if (atomic_load(&r->paused))
+        alarm_ms = UINT64_MAX;
+    if (is_extracting(r))
+        alarm_ms = 0; /* after a look at the sockets */
+    wit_net_alarm(r->net, alarm_ms);
+}
+
 /* Start what may start, and set the alarm to when more may. */
 static void pump(struct reactor *r) {
-    uint64_t now_ms = wit_clock_ms(), alarm_ms;
+    uint64_t now_ms = wit_clock_ms();
     if (atomic_load(&r->stopping))
         return;
     unread_extract(r);
-    if (atomic_load(&r->paused)) { /* reactor_pause wakes it */
-        wit_net_alarm(r->net, is_extracting(r) ? now_ms : UINT64_MAX);
-        return;
+    if (!atomic_load(&r->paused)) {
+        hops_ask(r, now_ms);
+        later_queue(r, now_ms);
+        turns_take(r, now_ms);
     }
-    hops_ask(r, now_ms);
-    later_queue(r, now_ms);
-    turns_take(r, now_ms);
-    alarm_ms = asking_due_ms(r);
-    const struct due_item *retry = due_heap_first(&r->later);
-    if (retry && retry->at_ms < alarm_ms)
-        alarm_ms = retry->at_ms;
-    if (is_extracting(r))
-        alarm_ms = now_ms; /* after a look at the sockets */
-    wit_net_alarm(r->net, alarm_ms);
+    alarm_set(r);
     atomic_store_explicit(&r->hosts, polite_totals(r->polite).busy, memory_order_relaxed);
 }
 

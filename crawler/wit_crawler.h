@@ -77,7 +77,7 @@ struct wit_crawler_feed {
  * ("127.0.0.1", "[::1]"). They replace the defaults and the host's own Crawl-delay. */
 struct wit_crawler_host {
     const char *name;
-    uint32_t delay_ms;    /* between the starts of two requests */
+    uint32_t delay_ms;    /* between two requests, as the server sees them */
     uint32_t concurrency; /* requests at one time; at least 1 */
 };
 
@@ -257,7 +257,7 @@ struct wit_crawler_report {
     uint64_t rows;       /* of the feed, over all runs with it */
     uint64_t candidates; /* logged; a page read twice after a kill logs its own twice */
     uint64_t images, image_bytes, images_refused;
-    uint64_t fetched_bytes;                  /* by this run */
+    uint64_t fetched_bytes; /* by this run */
     /* Of this run: how long a domain that might be asked waited until it was; half of the turns,
      * 99 of 100, and the longest. High when there is more to do than this machine can, or
      * after a pause. */

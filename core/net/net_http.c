@@ -42,6 +42,7 @@ struct net_fetch {
     wit_net_done_fn done;
     void *user;
     uint64_t start_ms;      /* later by what it had to wait */
+    uint64_t heard_ms;      /* as struct wit_net_response */
     uint64_t wait_start_ms; /* of WAITING */
     const char *reason;     /* our own verdict, before libcurl's */
     const char *verdict;    /* of on_headers, which was asked if `judged` */
@@ -180,6 +181,11 @@ static uint64_t sent_ms_of(const struct net_fetch *f) {
     return wit_clock_ms() - (total_us > left_us ? (uint64_t)(total_us - left_us) / 1000 : 0);
 }
 
+/* The clock counts whole milliseconds, and what happened in one of them may be at its end. */
+static uint64_t clock_up_ms(void) {
+    return wit_clock_ms() + 1;
+}
+
 /* From a loop callback only, so the caller of wit_net_fetch has long got its 0. */
 static void fetch_end(struct net_fetch *f, const char *reason) {
     struct wit_net *net = f->net;
@@ -188,6 +194,7 @@ static void fetch_end(struct net_fetch *f, const char *reason) {
     uint64_t sent_ms = 0;
     if (f->easy) {
         sent_ms = sent_ms_of(f);
+        f->heard_ms = f->heard_ms ? f->heard_ms : clock_up_ms();
         curl_easy_getinfo(f->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
         curl_easy_getinfo(f->easy, CURLINFO_HEADER_SIZE, &header_size);
     }
@@ -210,6 +217,7 @@ static void fetch_end(struct net_fetch *f, const char *reason) {
         .wire_bytes = (uint64_t)received + (uint64_t)header_size,
         .elapsed_ms = (uint32_t)(wit_clock_ms() - f->start_ms),
         .sent_ms = sent_ms,
+        .heard_ms = f->heard_ms,
     };
     net->depth++;
     f->done(f->user, &response);
@@ -277,6 +285,11 @@ static size_t on_header(char *data, size_t size, size_t count, void *user) {
     size_t len = size * count;
     struct wit_str line = wit_str_trim(wit_str_of(data, len));
     const struct wit_net_config *cfg = &f->net->cfg;
+    if (!f->heard_ms) {
+        f->heard_ms = clock_up_ms();
+        if (f->req.on_answer)
+            f->req.on_answer(f->user);
+    }
     f->header_bytes += len;
     f->header_lines_seen++;
     if (f->header_bytes > cfg->max_header_bytes || f->header_lines_seen > cfg->max_header_lines) {

@@ -131,6 +131,9 @@ struct wit_net_request {
      * Neither deadline_ms nor elapsed_ms counts them. UINT64_MAX: the request ends as
      * "address_busy". NULL: nobody is asked. */
     uint64_t (*on_address)(void *user, const struct wit_net_address *address);
+    /* Called with the user pointer of the request when the first line of an answer is there, once:
+     * the server has had the request. May not start requests. NULL: nobody is told. */
+    void (*on_answer)(void *user);
 };
 /* Accept anything, plain, 16 MiB, 30 s. */
 struct wit_net_request wit_net_request_default(struct wit_str url);
@@ -163,6 +166,9 @@ struct wit_net_response {
     uint32_t elapsed_ms;
     uint64_t sent_ms; /* when it left, by wit_clock_ms: names and connections take their time; 0: it
                        * did not */
+    uint64_t heard_ms; /* the server has had it then, if ever: when the first line of the answer was
+                        * there, or when it ended without one; by wit_clock_ms, rounded up. 0: no
+                        * connection was begun */
 };
 typedef void (*wit_net_done_fn)(void *user, struct wit_net_response *response);
 

@@ -604,14 +604,16 @@ static void robots_come_first_and_count_as_a_request(void **state) {
     expect(&f, 5000, POLITE_NOTHING); /* one request at a time */
     assert_int_equal(polite_due_ms(f.p), UINT64_MAX);
     rules(&f, "User-agent: *\nDisallow: /private\n", 400);
-    expect(&f, 999, POLITE_NOTHING);
-    assert_int_equal(polite_due_ms(f.p), 1000);
-    expect_fetch(&f, 1000, a);
-    expect(&f, 1000, POLITE_NOTHING);
-    done(&f, a, 1200);
-    expect(&f, 1999, POLITE_NOTHING);
-    expect_fetch(&f, 2000, b);
-    done(&f, b, 5000); /* a slow answer: the next may start at once */
+    expect(&f, 1399, POLITE_NOTHING);
+    assert_int_equal(polite_due_ms(f.p), 1400);
+    expect_fetch(&f, 1400, a);
+    expect(&f, 1400, POLITE_NOTHING);
+    polite_heard(f.p, a->origin, a, 1500);
+    done(&f, a, 1600);
+    expect(&f, 2499, POLITE_NOTHING); /* from the first byte of the answer */
+    expect_fetch(&f, 2500, b);
+    polite_heard(f.p, b->origin, b, 2600);
+    done(&f, b, 5000); /* that was long ago: the next may start at once */
     a = push(&f, "http://x.test/c", 5000);
     expect_fetch(&f, 5000, a);
     done(&f, a, 5001);
@@ -642,21 +644,72 @@ static void rules_refuse_by_path_and_by_origin(void **state) {
     polite_destroy(f.p);
 }
 
-/* A name or a connection takes its time: the server sees the request when it leaves. */
-static void the_delay_counts_from_when_a_request_left(void **state) {
+/* A name, a connection or a busy machine take their time: the server has had the request when it
+ * answers, and nobody knows more. */
+static void the_delay_counts_from_when_a_request_was_heard(void **state) {
     struct fixture f = { .cfg = wit_crawler_config_default() };
     begin(&f);
     struct crawl_task *a = push(&f, "http://x.test/a", 0), *b = push(&f, "http://x.test/b", 0);
     expect(&f, 0, POLITE_ROBOTS);
     polite_leaves(f.p, f.turn.origin, 800);
+    polite_heard(f.p, f.turn.origin, NULL, 850);
     rules(&f, "User-agent: *\nCrawl-delay: 2\n", 900);
-    expect(&f, 2799, POLITE_NOTHING); /* the longer delay, from the same moment */
-    expect_fetch(&f, 2800, a);
+    expect(&f, 2849, POLITE_NOTHING); /* the longer delay, from the same moment */
+    expect_fetch(&f, 2850, a);
     polite_leaves(f.p, a->origin, 0); /* it never left: its turn counts */
+    polite_heard(f.p, a->origin, a, 0);
     done(&f, a, 2900);
-    expect(&f, 4799, POLITE_NOTHING);
-    expect_fetch(&f, 4800, b);
-    done(&f, b, 4800);
+    expect(&f, 4849, POLITE_NOTHING);
+    expect_fetch(&f, 4850, b);
+    done(&f, b, 5000); /* no answer, but it may have arrived */
+    a = push(&f, "http://x.test/a", 5000);
+    expect(&f, 6999, POLITE_NOTHING);
+    expect_fetch(&f, 7000, a);
+    done(&f, a, 7000);
+    polite_destroy(f.p);
+}
+
+/* More than one request at a time: answers overlap, requests don't. */
+static void nothing_starts_before_the_last_one_was_heard(void **state) {
+    static const struct wit_crawler_host mine = { "mine.test", 100, 3 };
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    struct crawl_task *t[4];
+    f.cfg.concurrency = 3;
+    f.cfg.hosts = &mine;
+    f.cfg.host_count = 1;
+    begin(&f);
+    for (int i = 0; i < 4; i++)
+        t[i] = push(&f, "http://x.test/a", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    polite_robots_allow(f.p, f.turn.origin, NULL, 0, 0);
+    expect_fetch(&f, 1000, t[0]);
+    expect(&f, 9000, POLITE_NOTHING);
+    assert_int_equal(polite_due_ms(f.p), UINT64_MAX);
+    polite_heard(f.p, t[0]->origin, t[0], 9000);
+    assert_int_equal(polite_due_ms(f.p), 10000);
+    expect(&f, 9999, POLITE_NOTHING);
+    expect_fetch(&f, 10000, t[1]);
+    polite_heard(f.p, t[1]->origin, t[1], 10001);
+    done(&f, t[0], 10500); /* heard long ago: adds nothing */
+    expect(&f, 11000, POLITE_NOTHING);
+    expect_fetch(&f, 11001, t[2]);
+    done(&f, t[1], 11100);
+    done(&f, t[2], 11200); /* heard now */
+    expect(&f, 12199, POLITE_NOTHING);
+    expect_fetch(&f, 12200, t[3]);
+    done(&f, t[3], 12200);
+    /* at the user's own it counts from when they leave */
+    for (int i = 0; i < 3; i++)
+        t[i] = push(&f, "http://mine.test/a", 20000);
+    expect(&f, 20000, POLITE_ROBOTS);
+    polite_robots_allow(f.p, f.turn.origin, NULL, 0, 20000);
+    expect_fetch(&f, 20100, t[0]);
+    polite_leaves(f.p, t[0]->origin, 20110);
+    expect(&f, 20209, POLITE_NOTHING);
+    expect_fetch(&f, 20210, t[1]);
+    expect_fetch(&f, 20310, t[2]);
+    for (int i = 0; i < 3; i++)
+        done(&f, t[i], 30000);
     polite_destroy(f.p);
 }
 
@@ -702,10 +755,10 @@ static void lateness_is_what_a_due_domain_waits(void **state) {
     struct crawl_task *a = push(&f, "http://x.test/a", 100), *b = push(&f, "http://x.test/b", 100);
     expect(&f, 130, POLITE_ROBOTS); /* 30 late */
     polite_robots_allow(f.p, f.turn.origin, NULL, 0, 140);
-    expect_fetch(&f, 1130, a); /* in time */
+    expect_fetch(&f, 1140, a); /* in time: due since then only */
     done(&f, a, 1200);
-    expect_fetch(&f, 2137, b); /* 7 late */
-    done(&f, b, 2200);
+    expect_fetch(&f, 2207, b); /* 7 late */
+    done(&f, b, 2210);
     struct crawl_task *c = push(&f, "http://x.test/c", 9000);
     expect_fetch(&f, 9001, c); /* 1 late */
     done(&f, c, 9002);
@@ -736,16 +789,16 @@ static void subdomains_share_the_delay(void **state) {
     expect(&f, 0, POLITE_ROBOTS); /* of example.org */
     polite_robots_allow(f.p, f.turn.origin, NULL, 0, 10);
     polite_robots_allow(f.p, a, NULL, 0, 10);
-    expect(&f, 999, POLITE_NOTHING);
+    expect(&f, 1009, POLITE_NOTHING);
     bool seen_other = false;
     for (int i = 0; i < 2; i++) {
-        expect(&f, 1000, POLITE_FETCH);
+        expect(&f, 1010, POLITE_FETCH);
         seen_other |= f.turn.task == other;
-        done(&f, f.turn.task, 1000);
+        done(&f, f.turn.task, 1010);
     }
     assert_true(seen_other);
-    expect(&f, 1000, POLITE_NOTHING);
-    expect(&f, 2000, POLITE_ROBOTS); /* of b.example.co.uk, a second after the page of a */
+    expect(&f, 2009, POLITE_NOTHING);
+    expect(&f, 2010, POLITE_ROBOTS); /* of b.example.co.uk, a second after the page of a */
     polite_robots_allow(f.p, f.turn.origin, NULL, 0, 2000);
     polite_destroy(f.p);
 }
@@ -759,12 +812,12 @@ static void crawl_delay_is_obeyed_and_bounded(void **state) {
     struct crawl_task *a = push(&f, "http://x.test/a", 0), *b = push(&f, "http://x.test/b", 0);
     expect(&f, 0, POLITE_ROBOTS);
     rules(&f, "User-agent: witbot\nCrawl-delay: 7.5\n", 100);
-    expect(&f, 7499, POLITE_NOTHING);
-    expect_fetch(&f, 7500, a);
+    expect(&f, 7599, POLITE_NOTHING);
+    expect_fetch(&f, 7600, a);
     done(&f, a, 7600);
-    expect(&f, 14999, POLITE_NOTHING);
-    expect_fetch(&f, 15000, b);
-    done(&f, b, 15000);
+    expect(&f, 15099, POLITE_NOTHING);
+    expect_fetch(&f, 15100, b);
+    done(&f, b, 15100);
     a = push(&f, "http://y.test/a", 0);
     expect(&f, 15000, POLITE_ROBOTS);
     rules(&f, "User-agent: *\nCrawl-delay: 86400\n", 15000);
@@ -914,16 +967,16 @@ static void rules_are_asked_for_again(void **state) {
     expect(&f, 2600, POLITE_ROBOTS);
     assert_int_equal(polite_origin_tries(f.turn.origin), 1);
     rules(&f, "User-agent: *\nDisallow: /b\n", 3000);
-    expect_fetch(&f, 3600, t);
-    done(&f, t, 3700);
+    expect_fetch(&f, 4000, t);
+    done(&f, t, 4100);
     push(&f, "http://x.test/b", DAY_MS);
     expect_refused(&f, DAY_MS, "robots_denied"); /* still the rules of yesterday */
     push(&f, "http://x.test/b", DAY_MS + 3000);
     expect(&f, DAY_MS + 3000, POLITE_ROBOTS);
     polite_robots_deny(f.p, f.turn.origin, "robots_unreachable", DAY_MS + 4000);
-    expect_refused(&f, DAY_MS + 4000, "robots_unreachable");
-    push(&f, "http://x.test/b", DAY_MS + 5000);
     expect_refused(&f, DAY_MS + 5000, "robots_unreachable");
+    push(&f, "http://x.test/b", DAY_MS + 6000);
+    expect_refused(&f, DAY_MS + 6000, "robots_unreachable");
     push(&f, "http://x.test/b", DAY_MS + HOUR_MS + 4000);
     expect(&f, DAY_MS + HOUR_MS + 4000, POLITE_ROBOTS);
     polite_robots_allow(f.p, f.turn.origin, NULL, 0, DAY_MS + HOUR_MS + 4000);
@@ -1018,22 +1071,22 @@ static void tdmrep_comes_second_and_counts_as_a_request(void **state) {
     struct crawl_task *a = push(&f, "http://x.test/a", 0), *b = push(&f, "http://x.test/b", 0);
     expect(&f, 0, POLITE_ROBOTS);
     rules(&f, "User-agent: *\nContent-Usage: train-ai=y\n", 100);
-    expect(&f, 999, POLITE_NOTHING);
-    expect(&f, 1000, POLITE_TDMREP);
+    expect(&f, 1099, POLITE_NOTHING);
+    expect(&f, 1100, POLITE_TDMREP);
     expect(&f, 9000, POLITE_NOTHING);
-    polite_robots_retry(f.p, f.turn.origin, 500, 9000);
-    expect(&f, 9499, POLITE_NOTHING);
-    expect(&f, 9500, POLITE_TDMREP);
+    polite_robots_retry(f.p, f.turn.origin, 2500, 9000);
+    expect(&f, 11499, POLITE_NOTHING);
+    expect(&f, 11500, POLITE_TDMREP);
     assert_int_equal(polite_origin_tries(f.turn.origin), 1);
-    tdmrep(&f, "[{\"location\":\"/a\",\"tdm-reservation\":1}]", 9600);
-    expect_fetch(&f, 10500, a); /* the answer may still take it back */
+    tdmrep(&f, "[{\"location\":\"/a\",\"tdm-reservation\":1}]", 11600);
+    expect_fetch(&f, 12600, a); /* the answer may still take it back */
     assert_int_equal(a->directives, WIT_CRAWLER_TDM_RESERVED);
     assert_true(wit_str_eq(wit_buf_view(&a->rights), WIT_STR("robots.content-usage: train-ai=y\n"
                                                              "tdmrep.tdm-reservation: 1\n")));
-    done(&f, a, 10500);
-    expect_fetch(&f, 11500, b);
+    done(&f, a, 12600);
+    expect_fetch(&f, 13600, b);
     assert_int_equal(b->directives, 0);
-    done(&f, b, 11500);
+    done(&f, b, 13600);
     /* a day later both are asked for again; without an answer nothing is said for an hour */
     a = push(&f, "http://x.test/a", 2 * DAY_MS);
     expect(&f, 2 * DAY_MS, POLITE_ROBOTS);
@@ -1151,7 +1204,8 @@ int main(void) {
         cmocka_unit_test(a_frontier_keeps_the_feeds_position),
         cmocka_unit_test(robots_come_first_and_count_as_a_request),
         cmocka_unit_test(rules_refuse_by_path_and_by_origin),
-        cmocka_unit_test(the_delay_counts_from_when_a_request_left),
+        cmocka_unit_test(the_delay_counts_from_when_a_request_was_heard),
+        cmocka_unit_test(nothing_starts_before_the_last_one_was_heard),
         cmocka_unit_test(a_crawl_that_goes_on_waits_one_delay),
         cmocka_unit_test(paths_are_judged_when_the_files_are_there),
         cmocka_unit_test(lateness_is_what_a_due_domain_waits),

@@ -125,10 +125,15 @@ struct known_origin {
 };
 struct known_domain {
     uint64_t floor_ms, rest_end_ms, last_ms;
-    unsigned active, concurrency;
-    bool asked, rested;
+    uint64_t arrived_ms; /* the last request, at the server */
+    unsigned active, concurrency, unheard;
+    bool asked, rested, arrived;
 };
+/* A request is at the server at some instant between its start and the first byte of the answer,
+ * or its end without one, which only the server knows. */
 struct flight {
+    uint64_t start_ms, floor_ms; /* the delay that the site might rely on then */
+    bool heard;
     enum polite_step step;
     struct crawl_task *task;
     struct polite_origin *origin;
@@ -175,12 +180,19 @@ static void schedule_push(struct schedule *s) {
     s->pushed++;
 }
 
-static void check_start(struct schedule *s, const struct flight *f) {
+static bool is_own(const struct flight *f) { /* domain 0 is the user's own */
+    return f->number / 2 == 0;
+}
+
+static void check_start(struct schedule *s, struct flight *f) {
     struct known_domain *d = &s->domains[f->number / 2];
     const struct known_origin *o = &s->origins[f->number];
     HOLDS(s, d->active < d->concurrency);
     HOLDS(s, !d->asked || s->now_ms - d->last_ms >= d->floor_ms);
     HOLDS(s, !d->rested || s->now_ms >= d->rest_end_ms);
+    HOLDS(s, is_own(f) || d->floor_ms == 0 || d->unheard == 0);
+    f->start_ms = s->now_ms;
+    f->floor_ms = d->floor_ms;
     if (f->step != POLITE_ROBOTS)
         HOLDS(s, o->has_robots && s->now_ms - o->robots_ms < DAY_MS);
     if (f->step == POLITE_FETCH) {
@@ -189,8 +201,32 @@ static void check_start(struct schedule *s, const struct flight *f) {
         HOLDS(s, wit_str_find(url, WIT_STR("/closed/"), 0) < 0);
     }
     d->active++;
+    d->unheard++;
     d->asked = true;
     d->last_ms = s->now_ms;
+}
+
+/* The server answers, or it is known that it won't. When it had the request is drawn now. */
+static void flight_heard(struct schedule *s, struct flight *f) {
+    struct known_domain *d = &s->domains[f->number / 2];
+    uint64_t span_ms = s->now_ms - f->start_ms, dice = below(s, 8), arrived_ms = s->now_ms;
+    if (f->heard)
+        return;
+    f->heard = true;
+    d->unheard--;
+    if (dice == 0) { /* it never left */
+        polite_heard(s->p, f->origin, f->task, 0);
+        return;
+    }
+    if (dice < 4) /* at once, or as late as can be */
+        arrived_ms = f->start_ms;
+    else if (dice < 6)
+        arrived_ms = f->start_ms + below(s, span_ms + 1);
+    HOLDS(s, is_own(f) || !d->arrived || arrived_ms >= d->arrived_ms + f->floor_ms);
+    d->arrived = true;
+    d->arrived_ms = arrived_ms;
+    if (dice != 7) /* 7: what ends it says so */
+        polite_heard(s->p, f->origin, f->task, s->now_ms);
 }
 
 static void schedule_start(struct schedule *s) {
@@ -209,8 +245,10 @@ static void schedule_start(struct schedule *s) {
             continue;
         }
         struct flight *f = &s->flights[s->flight_count++];
-        *f = (struct flight){ step, turn.task, turn.origin,
-                              origin_number(polite_origin_name(turn.origin)) };
+        *f = (struct flight){ .step = step,
+                              .task = turn.task,
+                              .origin = turn.origin,
+                              .number = origin_number(polite_origin_name(turn.origin)) };
         check_start(s, f);
     }
 }
@@ -242,12 +280,17 @@ static void answer_robots(struct schedule *s, struct flight *f) {
     polite_robots_allow(s->p, f->origin, robots, sizeof text - 1, s->now_ms);
     o->has_robots = true;
     o->robots_ms = s->now_ms;
-    if (f->number / 2 != 0 && d->floor_ms < 3000) /* domain 0 is the user's own */
+    if (!is_own(f) && d->floor_ms < 3000)
         d->floor_ms = 3000;
 }
 
 static void schedule_answer(struct schedule *s) {
     unsigned i = (unsigned)below(s, s->flight_count);
+    if (below(s, 3) == 0) { /* a first byte, and the rest later */
+        flight_heard(s, &s->flights[i]);
+        return;
+    }
+    flight_heard(s, &s->flights[i]);
     struct flight f = s->flights[i];
     struct known_domain *d = &s->domains[f.number / 2];
     uint64_t retry_after_ms, dice = below(s, 10);

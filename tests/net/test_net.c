@@ -127,7 +127,9 @@ struct outcome {
     unsigned addresses_asked, headers_asked;
     struct wit_net_address address;
     const char *verdict;
-    uint64_t sent_ms;
+    uint64_t sent_ms, heard_ms;
+    unsigned answers; /* calls of on_answer */
+    uint64_t answered_ms;
 };
 
 static void on_done(void *user, struct wit_net_response *r) {
@@ -140,6 +142,7 @@ static void on_done(void *user, struct wit_net_response *r) {
     o->elapsed_ms = r->elapsed_ms;
     o->wire_bytes = r->wire_bytes;
     o->sent_ms = r->sent_ms;
+    o->heard_ms = r->heard_ms;
     snprintf(o->body, sizeof o->body, "%.*s", WIT_STR_FMT(wit_buf_view(&r->body)));
     snprintf(o->headers, sizeof o->headers, "%.*s", WIT_STR_FMT(r->headers));
     if (o->calls == o->expected)
@@ -151,12 +154,19 @@ static void url_make(char *out, size_t size, const struct fixture *f, const char
     snprintf(out, size, "http://%s:%u%s", host, test_server_port(f->server), path);
 }
 
+static void note_answer(void *user) {
+    struct outcome *o = user;
+    o->answers++;
+    o->answered_ms = wit_clock_ms();
+}
+
 static struct outcome ask_url(struct wit_net *net, const char *url, uint32_t deadline_ms) {
     struct wit_error err = WIT_ERROR_INIT;
     struct outcome o = { .net = net, .expected = 1 };
     struct wit_net_request req = wit_net_request_default(wit_str_from(url));
     req.max_body_bytes = BODY_MAX;
     req.deadline_ms = deadline_ms;
+    req.on_answer = note_answer;
     assert_int_equal(wit_net_fetch(net, &req, on_done, &o, &err), 0);
     assert_int_equal(o.calls, 0); /* never from inside the call */
     wit_net_run(net);
@@ -345,16 +355,28 @@ static void test_headers_can_refuse_the_body(void **state) {
     assert_int_equal(missing.headers_asked, 0);
 }
 
-static void test_says_when_it_left(void **state) {
+static void test_says_when_it_left_and_was_heard(void **state) {
     struct fixture *f = *state;
     char url[256];
     uint64_t start = wit_clock_ms();
     struct outcome o = ask(f, "good.test", "/tardy"); /* answers after 300 ms */
     assert_null(o.reason);
     assert_in_range(o.sent_ms, start, wit_clock_ms() - 250);
+    assert_in_range(o.heard_ms, o.sent_ms + 250, wit_clock_ms() + 1);
+    assert_int_equal(o.answers, 1);
+    assert_in_range(o.answered_ms, o.heard_ms - 1, o.heard_ms);
+    start = wit_clock_ms();
+    o = ask(f, "127.0.0.1", "/drip"); /* heard long before its end */
+    assert_in_range(o.heard_ms, start, wit_clock_ms() - 100);
     url_make(url, sizeof url, f, "127.0.0.1", "/late");
-    assert_string_equal(ask_url(f->net, url, 300).reason, "timeout");
-    assert_int_equal(ask(f, "nowhere.test", "/").sent_ms, 0);
+    start = wit_clock_ms();
+    o = ask_url(f->net, url, 300);
+    assert_string_equal(o.reason, "timeout");
+    assert_in_range(o.heard_ms, start + 295, wit_clock_ms() + 1); /* it may have been, all along */
+    assert_int_equal(o.answers, 0);
+    o = ask(f, "nowhere.test", "/");
+    assert_int_equal(o.sent_ms, 0);
+    assert_int_equal(o.heard_ms, 0);
     assert_int_equal(ask(f, "10.0.0.1", "/").sent_ms, 0);
 }
 
@@ -608,7 +630,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_waits_for_its_turn_at_an_address, setup, teardown),
         cmocka_unit_test_setup_teardown(test_waiting_can_be_cancelled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_headers_can_refuse_the_body, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_says_when_it_left, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_says_when_it_left_and_was_heard, setup, teardown),
         cmocka_unit_test_setup_teardown(test_connections_refused_and_hanging, setup, teardown),
         cmocka_unit_test_setup_teardown(test_denied_addresses_of_a_name_are_left_out, setup,
                                         teardown),

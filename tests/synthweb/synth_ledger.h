@@ -22,7 +22,7 @@
 
 struct synth_ledger {
     const struct synth_world *w;
-    uint32_t tolerance_ms;     /* an interval may be shorter by so much: messages travel */
+    uint32_t tolerance_ms;     /* an interval may be shorter by so much; 0: by nothing */
     uint32_t address_delay_ms; /* 0: addresses are not checked */
     uint32_t run;              /* of the crawler: a killed one forgets what it asked */
     uint8_t *asked;            /* by cell; 255: 255 times and more */
