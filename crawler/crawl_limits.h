@@ -21,10 +21,21 @@ int crawl_limits_create(const struct wit_crawler_config *cfg, struct crawl_limit
                         struct wit_error *err);
 void crawl_limits_destroy(struct crawl_limits *l); /* NULL is fine */
 
+/* After so long without an answer the next request goes to an address all the same: one silent
+ * domain must not hold up the thousands that live there too. */
+#define CRAWL_LIMITS_SILENT_MS 2000u
+
 /* A request to this address takes its turn there: how long it has to wait until then. UINT64_MAX:
  * the queue is too long, and it took none. */
 uint64_t crawl_limits_address(struct crawl_limits *l, const struct wit_net_address *address,
                               uint64_t now_ms);
+/* Its turn has come: 0 if it may go now, and it goes then. Else the last request has not been heard
+ * (as polite_heard has it) for the delay: after so many milliseconds it may ask again. */
+uint64_t crawl_limits_address_go(struct crawl_limits *l, const struct wit_net_address *address,
+                                 uint64_t now_ms);
+/* One that went at started_ms was heard, by a clock rounded up; 0: it was never sent. */
+void crawl_limits_address_heard(struct crawl_limits *l, const struct wit_net_address *address,
+                                uint64_t started_ms, uint64_t heard_ms);
 
 /* May a request start now? Counts it if so. */
 bool crawl_limits_start(struct crawl_limits *l, uint64_t now_ms);

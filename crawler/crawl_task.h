@@ -5,6 +5,7 @@
 #ifndef CRAWLER_CRAWL_TASK_H
 #define CRAWLER_CRAWL_TASK_H
 
+#include "address_queue.h"
 #include "due_heap.h"
 #include "frontier.h"
 #include "wit_crawler.h"
@@ -37,6 +38,7 @@ struct crawl_task {
     struct polite_origin *origin; /* whose rules apply; NULL outside its domain's queue and slots */
     size_t target_at, target_len; /* path and query in the address that is asked for */
     struct due_item due;          /* waiting for its next try */
+    struct address_turn turn;     /* at the address */
     bool unheard;                 /* its request was begun: see polite_heard */
     struct reactor *reactor;
 

@@ -31,9 +31,10 @@ struct reactor {
     struct reactor_config cfg;
     struct wit_net *net;
     struct polite *polite;
-    struct due_heap later;    /* tasks that wait for their next try */
-    struct due_heap hops;     /* such files that are elsewhere, and wait for their turn */
-    struct crawl_list unread; /* pages that arrived; the first may be half taken apart */
+    struct due_heap later;     /* tasks that wait for their next try */
+    struct due_heap hops;      /* such files that are elsewhere, and wait for their turn */
+    struct address_queue held; /* requests whose address is busy; not `active` */
+    struct crawl_list unread;  /* pages that arrived; the first may be half taken apart */
     struct crawl_mailbox inbox;
     struct wit_url url, base; /* scratch */
     uint32_t active;          /* requests at the client */
@@ -55,6 +56,7 @@ struct robots_fetch {
     unsigned hops;
     struct wit_buf url;
     struct due_item due;
+    struct address_turn turn;
 };
 
 static void pump(struct reactor *r);
@@ -378,11 +380,19 @@ static void limits_settle(struct reactor *r, const struct wit_net_response *resp
         crawl_limits_unstart(r->cfg.limits);
 }
 
+/* A request is over: one that still waited for its address was none. */
+static void request_over(struct reactor *r, struct address_turn *turn,
+                         const struct wit_net_response *response) {
+    r->active -= !address_queue_holds(turn);
+    address_queue_leave(&r->held, turn);
+    address_queue_heard(&r->held, turn, response->heard_ms);
+}
+
 static void on_response(void *user, struct wit_net_response *response) {
     struct crawl_task *t = user;
     struct reactor *r = t->reactor;
     t->reactor = NULL; /* no body of the client's in it */
-    r->active--;
+    request_over(r, &t->turn, response);
     if (atomic_load(&r->stopping)) { /* its page or image is asked for again by the next run */
         t->origin = NULL;
         crawl_task_destroy(t);
@@ -409,31 +419,40 @@ static void on_response(void *user, struct wit_net_response *response) {
 
 /* A domain that may be asked for more than one at a time may be due by it; what is due now is asked
  * for by the alarm, since we are inside the client. */
-static void answer_begins(struct reactor *r, struct polite_origin *o, struct crawl_task *t) {
-    uint64_t due_ms = polite_due_ms(r->polite);
-    polite_heard(r->polite, o, t, wit_clock_ms() + 1);
+static void answer_begins(struct reactor *r, struct polite_origin *o, struct crawl_task *t,
+                          struct address_turn *turn) {
+    uint64_t due_ms = polite_due_ms(r->polite), heard_ms = wit_clock_ms() + 1;
+    address_queue_heard(&r->held, turn, heard_ms);
+    polite_heard(r->polite, o, t, heard_ms);
     if (polite_due_ms(r->polite) < due_ms && !atomic_load(&r->stopping))
         alarm_set(r);
 }
 
 static void on_task_answer(void *user) {
     struct crawl_task *t = user;
-    answer_begins(t->reactor, t->origin, t);
+    answer_begins(t->reactor, t->origin, t, &t->turn);
 }
 
 /* The address is known: its turn there, and the delay of the domain counts from it. */
-static uint64_t address_wait_ms(struct reactor *r, struct polite_origin *o,
-                                const struct wit_net_address *address) {
-    uint64_t now_ms = wit_clock_ms();
-    uint64_t wait_ms = crawl_limits_address(r->cfg.limits, address, now_ms);
-    if (wait_ms && wait_ms != UINT64_MAX)
-        polite_leaves(r->polite, o, now_ms + wait_ms);
-    return wait_ms;
+static enum wit_net_turn address_turn_take(struct reactor *r, struct polite_origin *o,
+                                           struct address_turn *turn,
+                                           const struct wit_net_address *address,
+                                           struct wit_net_transfer *transfer) {
+    uint64_t leaves_ms = 0;
+    enum wit_net_turn st =
+        address_queue_enter(&r->held, turn, address, transfer, wit_clock_ms(), &leaves_ms);
+    if (st != WIT_NET_HOLD)
+        return st;
+    r->active--;
+    polite_leaves(r->polite, o, leaves_ms);
+    alarm_set(r);
+    return st;
 }
 
-static uint64_t on_task_address(void *user, const struct wit_net_address *address) {
-    const struct crawl_task *t = user;
-    return address_wait_ms(t->reactor, t->origin, address);
+static enum wit_net_turn on_task_address(void *user, const struct wit_net_address *address,
+                                         struct wit_net_transfer *transfer) {
+    struct crawl_task *t = user;
+    return address_turn_take(t->reactor, t->origin, &t->turn, address, transfer);
 }
 
 static void task_fetch(struct reactor *r, struct crawl_task *t) {
@@ -455,14 +474,15 @@ static void task_fetch(struct reactor *r, struct crawl_task *t) {
     req.on_answer = on_task_answer;
     req.deadline_ms = cfg->deadline_ms;
     t->reactor = r;
+    t->turn = (struct address_turn){ .started_ms = 0 };
+    r->active++;
     int st = wit_net_fetch(r->net, &req, on_response, t, NULL);
     if (st < 0) {
+        r->active--;
         t->reactor = NULL;
         polite_done(r->polite, t, PACE_FINE, 0, wit_clock_ms());
         task_refuse(r, t, st == WIT_ENOMEM ? "no_memory" : "bad_url");
-        return;
     }
-    r->active++;
 }
 
 /* ---- robots.txt and tdmrep.json ------------------------------------------------------------- */
@@ -557,14 +577,15 @@ static void tdmrep_decide(struct reactor *r, struct polite_origin *o, const char
 
 static void on_robots(void *user, struct wit_net_response *response);
 
-static uint64_t on_robots_address(void *user, const struct wit_net_address *address) {
-    const struct robots_fetch *f = user;
-    return address_wait_ms(f->reactor, f->origin, address);
+static enum wit_net_turn on_robots_address(void *user, const struct wit_net_address *address,
+                                           struct wit_net_transfer *transfer) {
+    struct robots_fetch *f = user;
+    return address_turn_take(f->reactor, f->origin, &f->turn, address, transfer);
 }
 
 static void on_robots_answer(void *user) {
-    const struct robots_fetch *f = user;
-    answer_begins(f->reactor, f->origin, NULL);
+    struct robots_fetch *f = user;
+    answer_begins(f->reactor, f->origin, NULL, &f->turn);
 }
 
 static int robots_ask(struct robots_fetch *f) {
@@ -577,8 +598,10 @@ static int robots_ask(struct robots_fetch *f) {
     req.deadline_ms = r->cfg.crawl->deadline_ms;
     req.on_address = polite_origin_is_own(f->origin) ? NULL : on_robots_address;
     req.on_answer = on_robots_answer;
+    f->turn = (struct address_turn){ .started_ms = 0 };
+    r->active++;
     int st = wit_net_fetch(r->net, &req, on_robots, f, NULL);
-    r->active += st == 0;
+    r->active -= st < 0;
     return st;
 }
 
@@ -609,7 +632,7 @@ static void on_robots(void *user, struct wit_net_response *response) {
     struct robots_fetch *f = user;
     struct reactor *r = f->reactor;
     const char *reason = response->reason;
-    r->active--;
+    request_over(r, &f->turn, response);
     if (atomic_load(&r->stopping)) {
         robots_fetch_destroy(f);
         return;
@@ -659,8 +682,22 @@ static struct robots_fetch *hop_of(struct due_item *item) {
 
 /* Images that the pool has not looked at count as requests: else bodies would pile up when it is
  * slower than the network. */
-static bool may_ask(const struct reactor *r) {
+static bool has_room(const struct reactor *r) {
     return r->active + atomic_load(&r->at_pool) < r->cfg.max_in_flight;
+}
+
+/* For a request that is not at its address yet. */
+static bool may_ask(const struct reactor *r) {
+    return has_room(r) && r->held.waiting.count < ADDRESS_QUEUE_MOST;
+}
+
+/* Those whose address may be asked, before any others: they have waited. */
+static void held_go(struct reactor *r, uint64_t now_ms) {
+    for (struct wit_net_transfer *transfer;
+         has_room(r) && (transfer = address_queue_next(&r->held, now_ms));) {
+        r->active++;
+        wit_net_go(transfer);
+    }
 }
 
 /* When the first of them is due. */
@@ -710,14 +747,17 @@ static void turns_take(struct reactor *r, uint64_t now_ms) {
     }
 }
 
-/* When hops_ask or turns_take may find something to do. */
+/* When held_go, hops_ask or turns_take may find something to do. */
 static uint64_t asking_due_ms(const struct reactor *r) {
     uint64_t due_ms = polite_due_ms(r->polite), limits_ms = crawl_limits_due_ms(r->cfg.limits);
+    uint64_t held_ms = has_room(r) ? address_queue_due_ms(&r->held) : UINT64_MAX;
     if (!may_ask(r))
-        return UINT64_MAX;
+        return held_ms;
     if (hops_due_ms(r) < due_ms)
         due_ms = hops_due_ms(r);
-    return limits_ms > due_ms ? limits_ms : due_ms;
+    if (limits_ms > due_ms)
+        due_ms = limits_ms;
+    return held_ms < due_ms ? held_ms : due_ms;
 }
 
 /* To when pump may find something to do. A reactor that pauses is woken by reactor_pause. */
@@ -740,6 +780,7 @@ static void pump(struct reactor *r) {
         return;
     unread_extract(r);
     if (!atomic_load(&r->paused)) {
+        held_go(r, now_ms);
         hops_ask(r, now_ms);
         later_queue(r, now_ms);
         turns_take(r, now_ms);
@@ -804,6 +845,7 @@ int reactor_create(const struct reactor_config *cfg, struct reactor **out, struc
         return wit_error_set(err, WIT_ENOMEM, "no memory for a reactor");
     r->cfg = *cfg;
     r->url = r->base = (struct wit_url)WIT_URL_INIT;
+    r->held.limits = cfg->limits;
     int st = crawl_mailbox_init(&r->inbox, err);
     if (st >= 0)
         st = polite_create(cfg->crawl, &r->polite, err);
@@ -892,6 +934,7 @@ void reactor_destroy(struct reactor *r) {
         crawl_task_destroy(t);
     due_heap_finish(&r->later);
     due_heap_finish(&r->hops);
+    address_queue_finish(&r->held);
     polite_destroy(r->polite);
     crawl_mailbox_finish(&r->inbox);
     wit_url_finish(&r->url);

@@ -1,8 +1,8 @@
 /*
  * net_http.c: one request, from URL to verdict.
  *
- *   wit_net_fetch ──> RESOLVING ──> (WAITING ──>) RECEIVING ──> ENDED (callback; freed when its
- *        │                └──────────────┴───────────────┴───────^ timer is closed)
+ *   wit_net_fetch ──> RESOLVING ──> (HELD ──>) RECEIVING ──> ENDED (callback; freed when its
+ *        │                └────────────┴────────────┴───────────^ timer is closed)
  *        │                                                 deadline, refusal, cancel
  *        └──> DECIDED ─────────────────────────────^   the verdict was known at once: told by timer
  *
@@ -11,6 +11,7 @@
  */
 #include "net_private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -19,15 +20,15 @@
 
 enum fetch_state {
     FETCH_RESOLVING,
-    FETCH_WAITING, /* on_address said so; the timer is not the deadline's then */
+    FETCH_HELD, /* on_address said so; the deadline stands still */
     FETCH_RECEIVING,
     FETCH_DECIDED,
     FETCH_ENDED
 };
 
-struct net_fetch {
+struct wit_net_transfer {
     struct wit_net *net;
-    struct net_fetch *older, *newer;
+    struct wit_net_transfer *older, *newer;
     enum fetch_state state;
     struct net_dns_wait wait;
     uv_timer_t timer;
@@ -43,7 +44,7 @@ struct net_fetch {
     void *user;
     uint64_t start_ms;      /* later by what it had to wait */
     uint64_t heard_ms;      /* as struct wit_net_response */
-    uint64_t wait_start_ms; /* of WAITING */
+    uint64_t held_since_ms; /* of HELD */
     const char *reason;     /* our own verdict, before libcurl's */
     const char *verdict;    /* of on_headers, which was asked if `judged` */
     int status;
@@ -81,7 +82,7 @@ bool wit_net_reason_heals(const char *reason) {
     return strncmp(reason, "http_5", 6) == 0;
 }
 
-static const char *curl_reason(const struct net_fetch *f, CURLcode code) {
+static const char *curl_reason(const struct wit_net_transfer *f, CURLcode code) {
     long os_error = 0;
     curl_off_t connected_us = 0;
     switch (code) {
@@ -145,14 +146,14 @@ static struct net_easy easy_create(void) {
     return (struct net_easy){ NULL, NULL };
 }
 
-static void easy_acquire(struct net_fetch *f) {
+static void easy_acquire(struct wit_net_transfer *f) {
     struct wit_net *net = f->net;
     struct net_easy e = net->pool_count ? net->pool[--net->pool_count] : easy_create();
     f->easy = e.easy;
     f->names = e.names;
 }
 
-static void easy_release(struct net_fetch *f) {
+static void easy_release(struct wit_net_transfer *f) {
     struct wit_net *net = f->net;
     struct net_easy e = { f->easy, f->names };
     if (f->easy) {
@@ -172,7 +173,7 @@ static void easy_release(struct net_fetch *f) {
 }
 
 /* When the request left: libcurl counts from its own start, so backwards from now. */
-static uint64_t sent_ms_of(const struct net_fetch *f) {
+static uint64_t sent_ms_of(const struct wit_net_transfer *f) {
     curl_off_t left_us = 0, total_us = 0;
     curl_easy_getinfo(f->easy, CURLINFO_PRETRANSFER_TIME_T, &left_us);
     curl_easy_getinfo(f->easy, CURLINFO_TOTAL_TIME_T, &total_us);
@@ -187,7 +188,7 @@ static uint64_t clock_up_ms(void) {
 }
 
 /* From a loop callback only, so the caller of wit_net_fetch has long got its 0. */
-static void fetch_end(struct net_fetch *f, const char *reason) {
+static void fetch_end(struct wit_net_transfer *f, const char *reason) {
     struct wit_net *net = f->net;
     curl_off_t received = 0;
     long header_size = 0;
@@ -234,13 +235,13 @@ static void fetch_end(struct net_fetch *f, const char *reason) {
 
 /* Also tells a verdict that wit_net_fetch already knew. */
 static void on_deadline(uv_timer_t *timer) {
-    struct net_fetch *f = timer->data;
+    struct wit_net_transfer *f = timer->data;
     fetch_end(f, f->state == FETCH_DECIDED     ? f->reason
                  : f->state == FETCH_RESOLVING ? "dns_timeout"
                                                : "timeout");
 }
 
-static void fetch_decide(struct net_fetch *f, const char *reason) {
+static void fetch_decide(struct wit_net_transfer *f, const char *reason) {
     f->state = FETCH_DECIDED;
     f->reason = reason;
     uv_timer_start(&f->timer, on_deadline, 0, 0);
@@ -249,7 +250,7 @@ static void fetch_decide(struct net_fetch *f, const char *reason) {
 /* ---- libcurl's callbacks on one transfer ---- */
 
 static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *sa) {
-    struct net_fetch *f = user;
+    struct wit_net_transfer *f = user;
     struct wit_net_address address;
     if (!net_address_from_sockaddr(&sa->addr, &address) ||
         wit_net_address_refused(&address, f->net->cfg.allow, f->net->cfg.allow_count)) {
@@ -276,12 +277,12 @@ static bool is_crowded(const struct wit_net *net) {
 
 /* libcurl is about to look a name up. Only a literal, which needs no look-up, may pass. */
 static int on_resolver_start(void *resolver, void *reserved, void *user) {
-    const struct net_fetch *f = user;
+    const struct wit_net_transfer *f = user;
     return f->literal ? 0 : 1;
 }
 
 static size_t on_header(char *data, size_t size, size_t count, void *user) {
-    struct net_fetch *f = user;
+    struct wit_net_transfer *f = user;
     size_t len = size * count;
     struct wit_str line = wit_str_trim(wit_str_of(data, len));
     const struct wit_net_config *cfg = &f->net->cfg;
@@ -321,7 +322,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *user) {
 }
 
 /* Room for the announced length at once, but no more than this on a stranger's word. */
-static void body_begin(struct net_fetch *f) {
+static void body_begin(struct wit_net_transfer *f) {
     curl_off_t announced = 0;
     if (f->req.max_body_by && f->req.cut)
         f->body.max = f->req.max_body_by(f->user, wit_buf_view(&f->headers));
@@ -334,15 +335,15 @@ static void body_begin(struct net_fetch *f) {
 
 /* Above the ceiling of all bodies only the oldest of them goes on. One that is still looking for an
  * address, or waits for its first byte, holds nothing up. */
-static bool is_oldest_body(const struct net_fetch *f) {
-    for (const struct net_fetch *g = f->net->active.first; g != f; g = g->newer)
+static bool is_oldest_body(const struct wit_net_transfer *f) {
+    for (const struct wit_net_transfer *g = f->net->active.first; g != f; g = g->newer)
         if (g->body.len)
             return false;
     return true;
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *user) {
-    struct net_fetch *f = user;
+    struct wit_net_transfer *f = user;
     struct wit_net *net = f->net;
     size_t len = size * count, want = len;
     long status = 0;
@@ -377,7 +378,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *user) {
 
 /* ---- starting ---- */
 
-static int easy_setup(struct net_fetch *f) {
+static int easy_setup(struct wit_net_transfer *f) {
     const struct wit_net_config *cfg = &f->net->cfg;
     CURL *e = f->easy;
     CURLcode rc = CURLE_OK;
@@ -430,8 +431,9 @@ static int easy_setup(struct net_fetch *f) {
 }
 
 /* The addresses that may be connected to, as libcurl wants them told. A reason, or NULL. */
-static const char *addresses_take(struct net_fetch *f, const struct wit_net_address *addresses,
-                                  size_t count, const struct wit_net_address **first) {
+static const char *addresses_take(struct wit_net_transfer *f,
+                                  const struct wit_net_address *addresses, size_t count,
+                                  const struct wit_net_address **first) {
     const struct wit_net_config *cfg = &f->net->cfg;
     struct wit_buf entry = WIT_BUF_INIT(4096);
     const char *reason = "no_memory";
@@ -464,7 +466,7 @@ out:
 }
 
 /* Hand over to libcurl. A reason, or NULL when it is on its way. */
-static const char *transfer_start(struct net_fetch *f) {
+static const char *transfer_start(struct wit_net_transfer *f) {
     struct wit_net *net = f->net;
     easy_acquire(f);
     if (!f->easy || easy_setup(f) < 0 || curl_multi_add_handle(net->multi, f->easy) != CURLM_OK)
@@ -475,38 +477,41 @@ static const char *transfer_start(struct net_fetch *f) {
 }
 
 /* The wait is over, and the deadline goes on where it stood. */
-static void on_turn(uv_timer_t *timer) {
-    struct net_fetch *f = timer->data;
-    uint64_t now_ms = wit_clock_ms(), used_ms = f->wait_start_ms - f->start_ms;
-    f->start_ms += now_ms - f->wait_start_ms;
+void wit_net_go(struct wit_net_transfer *f) {
+    assert(f->state == FETCH_HELD);
+    uint64_t used_ms = f->held_since_ms - f->start_ms;
+    f->start_ms += wit_clock_ms() - f->held_since_ms;
+    uv_update_time(&f->net->loop);
     uv_timer_start(&f->timer, on_deadline,
                    used_ms < f->req.deadline_ms ? f->req.deadline_ms - used_ms : 0, 0);
     const char *reason = transfer_start(f);
     if (reason)
-        fetch_end(f, reason);
+        fetch_decide(f, reason);
 }
 
 /* Addresses are there. A reason, or NULL when it goes on. libcurl begins with the first one. */
-static const char *fetch_address(struct net_fetch *f, const struct wit_net_address *addresses,
-                                 size_t count) {
+static const char *fetch_address(struct wit_net_transfer *f,
+                                 const struct wit_net_address *addresses, size_t count) {
     const struct wit_net_address *first;
     const char *reason = addresses_take(f, addresses, count, &first);
     if (reason)
         return reason;
-    uint64_t wait_ms = f->req.on_address ? f->req.on_address(f->user, first) : 0;
-    if (wait_ms == UINT64_MAX)
+    switch (f->req.on_address ? f->req.on_address(f->user, first, f) : WIT_NET_GO) {
+    case WIT_NET_BUSY:
         return "address_busy";
-    if (wait_ms == 0)
-        return transfer_start(f);
-    f->state = FETCH_WAITING;
-    f->wait_start_ms = wit_clock_ms();
-    uv_update_time(&f->net->loop);
-    uv_timer_start(&f->timer, on_turn, wait_ms, 0);
-    return NULL;
+    case WIT_NET_HOLD:
+        f->state = FETCH_HELD;
+        f->held_since_ms = wit_clock_ms();
+        uv_timer_stop(&f->timer);
+        return NULL;
+    case WIT_NET_GO:
+        break;
+    }
+    return transfer_start(f);
 }
 
 static void on_resolved(void *user, const struct net_dns_answer *answer) {
-    struct net_fetch *f = user;
+    struct wit_net_transfer *f = user;
     const char *reason = answer->reason;
     if (!reason)
         reason = fetch_address(f, answer->addresses, answer->count);
@@ -515,7 +520,7 @@ static void on_resolved(void *user, const struct net_dns_answer *answer) {
 }
 
 /* The URL as libcurl reads it, less user, password and fragment. False: it does not like it. */
-static bool url_take_apart(struct net_fetch *f, struct wit_str url) {
+static bool url_take_apart(struct wit_net_transfer *f, struct wit_str url) {
     bool good = false;
     char *scheme = NULL, *host = NULL, *port = NULL;
     char text[WIT_NET_URL_MAX_BYTES + 1];
@@ -569,7 +574,7 @@ int wit_net_fetch(struct wit_net *net, const struct wit_net_request *req, wit_ne
     if (req->url.len == 0 || req->url.len > WIT_NET_URL_MAX_BYTES)
         return wit_error_set(err, WIT_EINVAL, "a URL has 1 to %u bytes, not %zu",
                              WIT_NET_URL_MAX_BYTES, req->url.len);
-    struct net_fetch *f = calloc(1, sizeof *f);
+    struct wit_net_transfer *f = calloc(1, sizeof *f);
     if (!f)
         return wit_error_set(err, WIT_ENOMEM, "out of memory for a request");
     f->net = net;
@@ -644,7 +649,7 @@ static void completions_take(struct wit_net *net) {
             continue;
         CURLcode code = message->data.result;
         CURL *easy = message->easy_handle;
-        struct net_fetch *f = NULL;
+        struct wit_net_transfer *f = NULL;
         long status = 0;
         curl_easy_getinfo(easy, CURLINFO_PRIVATE, &f);
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);

@@ -22,7 +22,7 @@
 #define NET_IDLE_S 30                 /* a connection kept longer without use is closed */
 #define NET_CONNECTIONS_MAX 1000000   /* libcurl's own bound, never reached: see is_crowded */
 
-struct net_fetch;
+struct wit_net_transfer;
 
 /* ---- DNS (net_dns.c) ---- */
 
@@ -68,7 +68,7 @@ struct net_easy {
 };
 
 struct net_list {
-    struct net_fetch *first, *last; /* oldest first */
+    struct wit_net_transfer *first, *last; /* oldest first */
 };
 
 struct wit_net {

@@ -112,6 +112,14 @@ void wit_net_alarm(struct wit_net *net, uint64_t at_ms);
 /* Servers refuse longer ones (RFC 9110, 4.1 asks them for 8,000 bytes). */
 #define WIT_NET_URL_MAX_BYTES 8192u
 
+struct wit_net_transfer; /* opaque: a request on its way */
+
+enum wit_net_turn {
+    WIT_NET_GO,
+    WIT_NET_HOLD, /* nothing connects until wit_net_go */
+    WIT_NET_BUSY  /* the request ends as "address_busy" */
+};
+
 struct wit_net_request {
     struct wit_str url;     /* absolute, http or https; copied */
     const char *accept;     /* value of the Accept header; borrowed until the callback */
@@ -127,10 +135,10 @@ struct wit_net_request {
      * asks. */
     const char *(*on_headers)(void *user, struct wit_str headers);
     /* Called with the user pointer of the request when the address to ask is known, once, perhaps
-     * from inside wit_net_fetch: how many milliseconds to wait before anything connects to it.
-     * Neither deadline_ms nor elapsed_ms counts them. UINT64_MAX: the request ends as
-     * "address_busy". NULL: nobody is asked. */
-    uint64_t (*on_address)(void *user, const struct wit_net_address *address);
+     * from inside wit_net_fetch: may anything connect to it? Neither deadline_ms nor elapsed_ms
+     * count while it is held. NULL: it may. */
+    enum wit_net_turn (*on_address)(void *user, const struct wit_net_address *address,
+                                    struct wit_net_transfer *transfer);
     /* Called with the user pointer of the request when the first line of an answer is there, once:
      * the server has had the request. May not start requests. NULL: nobody is told. */
     void (*on_answer)(void *user);
@@ -179,6 +187,9 @@ typedef void (*wit_net_done_fn)(void *user, struct wit_net_response *response);
  */
 int wit_net_fetch(struct wit_net *net, const struct wit_net_request *req, wit_net_done_fn done,
                   void *user, struct wit_error *err);
+/* Let go what on_address held, once. Not from inside on_address, on_headers or on_answer; `done` does
+ * not run inside. */
+void wit_net_go(struct wit_net_transfer *transfer);
 /* End all requests now with reason "cancelled". Not from inside a callback of a request. */
 void wit_net_cancel_all(struct wit_net *net);
 size_t wit_net_active(const struct wit_net *net);

@@ -53,12 +53,50 @@ static void a_full_queue_takes_no_turn(void **state) {
     crawl_limits_destroy(l);
 }
 
+static uint64_t go_of(struct crawl_limits *l, const char *address, uint64_t now_ms) {
+    const struct wit_net_address a = address_of(address);
+    return crawl_limits_address_go(l, &a, now_ms);
+}
+
+static void heard_of(struct crawl_limits *l, const char *address, uint64_t started_ms,
+                     uint64_t heard_ms) {
+    const struct wit_net_address a = address_of(address);
+    crawl_limits_address_heard(l, &a, started_ms, heard_ms);
+}
+
+/* The delay counts from when the address has had a request. */
+static void an_address_is_asked_when_the_last_one_was_heard(void **state) {
+    static const char a[] = "192.0.2.1";
+    struct crawl_limits *l = limits_of(100, 0, 0);
+    for (uint64_t i = 0; i < 4; i++)
+        assert_int_equal(wait_of(l, a, 1000), 100 * i);
+    assert_int_equal(go_of(l, a, 1000), 0);
+    assert_int_equal(go_of(l, a, 1100), 25); /* not heard yet: look again soon */
+    assert_int_equal(go_of(l, "192.0.2.2", 1100), 0);
+    heard_of(l, a, 1000, 1150);
+    assert_int_equal(go_of(l, a, 1240), 10); /* now it is known */
+    assert_int_equal(go_of(l, a, 1249), 1);
+    assert_int_equal(go_of(l, a, 1250), 0);
+    assert_int_equal(wait_of(l, a, 1250), 300); /* later by what it took: three wait before it */
+    heard_of(l, a, 1250, 0);                    /* never sent: its turn counts */
+    assert_int_equal(go_of(l, a, 1349), 1);
+    assert_int_equal(go_of(l, a, 1350), 0);
+    /* one that is silent holds the others up for a while, and what it says then is too late */
+    assert_int_equal(go_of(l, a, 1350 + CRAWL_LIMITS_SILENT_MS + 99), 1);
+    assert_int_equal(go_of(l, a, 1350 + CRAWL_LIMITS_SILENT_MS + 100), 0);
+    heard_of(l, a, 1350, 1350 + CRAWL_LIMITS_SILENT_MS + 110);
+    assert_int_equal(go_of(l, a, 1350 + CRAWL_LIMITS_SILENT_MS + 250), 25);
+    crawl_limits_destroy(l);
+}
+
 static void addresses_of_ones_own_have_no_delay_unless_asked_for(void **state) {
     struct crawl_limits *l = limits_of(WIT_CRAWLER_IP_DELAY_DEFAULT, 0, 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal(wait_of(l, "127.0.0.1", 0), 0);
     assert_int_equal(wait_of(l, "8.8.8.8", 0), 0);
     assert_int_equal(wait_of(l, "8.8.8.8", 0), 100);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(go_of(l, "127.0.0.1", 0), 0);
     crawl_limits_destroy(l);
     l = limits_of(0, 0, 0);
     for (int i = 0; i < 3; i++)
@@ -139,14 +177,40 @@ static void no_turn_is_given_twice(void **state) {
     crawl_limits_destroy(l);
 }
 
+/* Four threads whose turns have come at one instant: one of them goes. */
+static void *go_often(void *user) {
+    struct crawl_limits *l = user;
+    uintptr_t went = 0;
+    for (int i = 0; i < TURNS; i++)
+        went += go_of(l, "192.0.2.1", 77) == 0;
+    return (void *)went;
+}
+
+static void one_goes_at_a_time(void **state) {
+    struct crawl_limits *l = limits_of(1, 0, 0);
+    pthread_t threads[THREADS];
+    uintptr_t went = 0;
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, go_often, l), 0);
+    for (int i = 0; i < THREADS; i++) {
+        void *result = NULL;
+        pthread_join(threads[i], &result);
+        went += (uintptr_t)result;
+    }
+    assert_int_equal(went, 1);
+    crawl_limits_destroy(l);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_take_turns),
         cmocka_unit_test(a_full_queue_takes_no_turn),
+        cmocka_unit_test(an_address_is_asked_when_the_last_one_was_heard),
         cmocka_unit_test(addresses_of_ones_own_have_no_delay_unless_asked_for),
         cmocka_unit_test(requests_have_a_rate),
         cmocka_unit_test(bytes_are_paid_for_with_time),
         cmocka_unit_test(no_turn_is_given_twice),
+        cmocka_unit_test(one_goes_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

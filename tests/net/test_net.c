@@ -27,7 +27,8 @@ struct fixture {
     struct wit_net *net;
     struct wit_net_cidr allow;
     char big[65536];
-    char long_line[200000]; /* a head with a line that is longer than libcurl takes */
+    char long_line[200000];        /* a head with a line that is longer than libcurl takes */
+    struct wit_net_transfer *held; /* until the alarm */
 };
 
 static void handle(void *user, const struct test_request *req, struct test_reply *reply) {
@@ -72,6 +73,11 @@ static void handle(void *user, const struct test_request *req, struct test_reply
         reply->body = req->headers, reply->body_len = strlen(req->headers);
 }
 
+static void let_go(void *user) {
+    struct fixture *f = user;
+    wit_net_go(f->held);
+}
+
 static struct wit_net_config config_of(struct fixture *f) {
     struct wit_net_config cfg = wit_net_config_default();
     cfg.user_agent = "testbot/1 (+https://example.org/bot)";
@@ -83,6 +89,8 @@ static struct wit_net_config config_of(struct fixture *f) {
     cfg.connect_timeout_ms = 300;
     cfg.low_speed_bytes = 100;
     cfg.low_speed_s = 1;
+    cfg.on_alarm = let_go;
+    cfg.user = f;
     return cfg;
 }
 
@@ -123,7 +131,8 @@ struct outcome {
     uint32_t elapsed_ms;
     uint64_t wire_bytes;
     /* of on_address and on_headers */
-    uint64_t wait_ms;
+    struct fixture *f;
+    uint64_t wait_ms; /* UINT64_MAX: there is no place to wait */
     unsigned addresses_asked, headers_asked;
     struct wit_net_address address;
     const char *verdict;
@@ -260,11 +269,18 @@ static void test_deadline_bounds_everything(void **state) {
     assert_in_range(wit_clock_ms() - start, 50, 1000);
 }
 
-static uint64_t wait_for_address(void *user, const struct wit_net_address *address) {
+static enum wit_net_turn wait_for_address(void *user, const struct wit_net_address *address,
+                                          struct wit_net_transfer *transfer) {
     struct outcome *o = user;
     o->addresses_asked++;
     o->address = *address;
-    return o->wait_ms;
+    if (o->wait_ms == UINT64_MAX)
+        return WIT_NET_BUSY;
+    if (o->wait_ms == 0)
+        return WIT_NET_GO;
+    o->f->held = transfer;
+    wit_net_alarm(o->f->net, wit_clock_ms() + o->wait_ms);
+    return WIT_NET_HOLD;
 }
 
 static const char *judge_headers(void *user, struct wit_str headers) {
@@ -283,6 +299,7 @@ static void ask_hooked(struct fixture *f, struct outcome *o, const char *host, c
     req.deadline_ms = deadline_ms;
     req.on_address = wait_for_address;
     req.on_headers = judge_headers;
+    o->f = f;
     o->net = f->net;
     o->expected = 1;
     assert_int_equal(wit_net_fetch(f->net, &req, on_done, o, &err), 0);
@@ -325,7 +342,7 @@ static void test_waits_for_its_turn_at_an_address(void **state) {
 static void test_waiting_can_be_cancelled(void **state) {
     struct fixture *f = *state;
     struct wit_error err = WIT_ERROR_INIT;
-    struct outcome o = { .net = f->net, .expected = 1, .wait_ms = 60000 };
+    struct outcome o = { .f = f, .net = f->net, .expected = 1, .wait_ms = 60000 };
     char url[256];
     url_make(url, sizeof url, f, "127.0.0.1", "/hello");
     struct wit_net_request req = wit_net_request_default(wit_str_from(url));
