@@ -29,6 +29,7 @@ struct crawl_task {
     enum wit_crawler_subject subject;
     uint8_t id[FRONTIER_ID_BYTES]; /* of a page, for the frontier */
     uint32_t depth, hops, tries;
+    uint64_t failed_ms;      /* its last try did, by wit_clock_ms; 0: it had none */
     bool sitemap_only;       /* of a page: outside the scope, so it may be nothing else */
     struct wit_buf url;      /* what was wanted; canonical */
     struct wit_buf digest;   /* "sha256:<hex>": what the image's bytes must hash to; or empty */

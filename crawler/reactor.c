@@ -126,6 +126,7 @@ static uint64_t own_wait_ms(const char *reason) {
 static void task_failed(struct reactor *r, struct crawl_task *t, const char *reason,
                         uint64_t retry_after_ms) {
     const struct wit_crawler_config *cfg = r->cfg.crawl;
+    t->failed_ms = wit_clock_ms();
     if (own_wait_ms(reason)) {
         task_later(r, t, own_wait_ms(reason));
     } else if (wit_net_reason_heals(reason) && t->tries < cfg->retries &&
@@ -473,6 +474,7 @@ static void task_fetch(struct reactor *r, struct crawl_task *t) {
     req.on_address = polite_origin_is_own(t->origin) ? NULL : on_task_address;
     req.on_answer = on_task_answer;
     req.deadline_ms = cfg->deadline_ms;
+    req.names_since_ms = t->failed_ms;
     t->reactor = r;
     t->turn = (struct address_turn){ .started_ms = 0 };
     r->active++;
@@ -596,6 +598,7 @@ static int robots_ask(struct robots_fetch *f) {
     req.cut = !f->tdmrep; /* half a JSON text is none */
     req.max_body_bytes = f->tdmrep ? WIT_CRAWLER_TDMREP_MAX_BYTES : WIT_CRAWLER_ROBOTS_MAX_BYTES;
     req.deadline_ms = r->cfg.crawl->deadline_ms;
+    req.names_since_ms = polite_origin_tries(f->origin) ? wit_clock_ms() : 0;
     req.on_address = polite_origin_is_own(f->origin) ? NULL : on_robots_address;
     req.on_answer = on_robots_answer;
     f->turn = (struct address_turn){ .started_ms = 0 };

@@ -4,7 +4,8 @@
  * c-ares does the asking; its sockets are polled by libuv. One entry a name: while a lookup runs,
  * all who want that name wait in the entry. What came back is believed for its TTL (bounded both
  * ways), "no such name" for a configured time, and a failure for a few seconds, so that a thousand
- * URLs of a host whose servers are silent do not wait a thousand times.
+ * URLs of a host whose servers are silent do not wait a thousand times; but not by who failed
+ * before and tries again: one that finds its own failure in the cache would have tried nothing.
  *
  * So many lookups run at one time and no more, others queue: a burst of thousands of answers has no
  * room in a socket's buffer, and what is lost there costs a timeout each.
@@ -22,7 +23,7 @@ struct name {
     struct name *older, *newer;
     bool pending; /* queued, or being asked */
     struct name *next_queued;
-    uint64_t expires_ms;
+    uint64_t learned_ms, expires_ms;
     const char *reason;
     struct wit_net_address *addresses;
     size_t count;
@@ -197,7 +198,8 @@ static void name_fill(struct name *e, int status, const struct ares_addrinfo *in
     }
     if (e->reason)
         ttl_ms = strcmp(e->reason, "dns_nxdomain") == 0 ? e->dns->negative_ms : FAILURE_TTL_MS;
-    e->expires_ms = wit_clock_ms() + ttl_ms;
+    e->learned_ms = wit_clock_ms();
+    e->expires_ms = e->learned_ms + ttl_ms;
 }
 
 static void on_answer(void *user, int status, int timeouts, struct ares_addrinfo *info);
@@ -256,12 +258,18 @@ static void on_answer(void *user, int status, int timeouts, struct ares_addrinfo
 
 /* ---- for the client ---- */
 
-int net_dns_lookup(struct net_dns *dns, const char *host, struct net_dns_wait *wait,
-                   struct net_dns_answer *answer) {
+/* Is what the cache says good enough for whoever wants no failure from before since_ms? */
+static bool is_fresh(const struct name *e, uint64_t since_ms) {
+    bool failed = e->reason && wit_net_reason_heals(e->reason);
+    return e->expires_ms > wit_clock_ms() && !(failed && e->learned_ms <= since_ms);
+}
+
+int net_dns_lookup(struct net_dns *dns, const char *host, uint64_t since_ms,
+                   struct net_dns_wait *wait, struct net_dns_answer *answer) {
     struct name *e = name_of(dns, host);
     if (!e)
         return WIT_ENOMEM;
-    bool fresh = e->expires_ms > wit_clock_ms();
+    bool fresh = is_fresh(e, since_ms);
     if (!fresh && !e->pending) {
         if (dns->queue_first || dns->pending >= NET_DNS_PENDING_MAX)
             queue_enter(dns, e);

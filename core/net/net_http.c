@@ -603,7 +603,7 @@ int wit_net_fetch(struct wit_net *net, const struct wit_net_request *req, wit_ne
         f->literal = true;
         reason = fetch_address(f, &literal, 1);
     } else {
-        int found = net_dns_lookup(net->dns, f->host, &f->wait, &answer);
+        int found = net_dns_lookup(net->dns, f->host, req->names_since_ms, &f->wait, &answer);
         if (found < 0)
             reason = "no_memory";
         else if (found > 0)

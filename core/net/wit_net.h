@@ -130,6 +130,10 @@ struct wit_net_request {
      * before the first byte of the body. Only where `cut` is set. NULL: max_body_bytes it is. */
     size_t (*max_body_by)(void *user, struct wit_str headers);
     uint32_t deadline_ms;   /* for everything, DNS included */
+    /* A failure to resolve the name that may heal is believed for a few seconds, so that many
+     * requests to a dead host do not wait each. One that is older than this is not: the name is
+     * asked for again. By wit_clock_ms; 0: it is believed. */
+    uint64_t names_since_ms;
     /* Called with the user pointer of the request before the first byte of a body with status 200:
      * a reason (a static string) ends the request with it, and the body is not kept. NULL: nobody
      * asks. */

@@ -620,6 +620,28 @@ static void domains_on_one_address_wait_for_each_other(void **state) {
     dns_server_stop(dns);
 }
 
+/* A name whose server is in trouble for one lookup, as long as a client's tries go: one retry, well
+ * before that failure would be forgotten, finds it. */
+static void a_name_that_heals_is_asked_for_again(void **state) {
+    static const struct dns_record records[] = {
+        { "x.test", DNS_SERVER_FAILS, 60, "127.0.0.1" },
+    };
+    static const struct answer pages[] = { { "/start", .type = HTML, .body = "hello" } };
+    struct dns_server *dns = dns_server_start(records, WIT_COUNT_OF(records));
+    struct world w;
+    world_start(&w, pages, WIT_COUNT_OF(pages), NULL, 0);
+    snprintf(w.seed, sizeof w.seed, "http://x.test:%u/start", test_server_port(w.pages.server));
+    w.seed_str = wit_str_from(w.seed);
+    w.cfg.scope_count = 0;
+    w.cfg.dns_servers = dns_server_address(dns);
+    w.cfg.delay_ms = 0;
+    w.cfg.retries = 1;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(w.report.pages, 1);
+    world_stop(&w);
+    dns_server_stop(dns);
+}
+
 /* Eight domains wait for one address, with two places in flight: a ninth elsewhere does not. */
 static void a_busy_address_keeps_no_place(void **state) {
     enum { DOMAINS = 8, IP_DELAY_MS = 150, SEEN_MOST = 64, REQUESTS = 3 };
@@ -1319,6 +1341,7 @@ int main(void) {
         cmocka_unit_test(the_judge_decides_and_may_change_its_mind),
         cmocka_unit_test(the_server_sees_the_delay),
         cmocka_unit_test(domains_on_one_address_wait_for_each_other),
+        cmocka_unit_test(a_name_that_heals_is_asked_for_again),
         cmocka_unit_test(a_busy_address_keeps_no_place),
         cmocka_unit_test(all_together_keep_a_rate),
         cmocka_unit_test(moved_robots_keep_the_rate),

@@ -64,13 +64,13 @@ static size_t answer(struct dns_server *s, uint8_t *m, size_t len, size_t size) 
     for (size_t i = 0; i < s->count; i++)
         if (strcmp(s->records[i].name, name) == 0)
             record = &s->records[i];
-    unsigned times = asked_add(s, name, is_a);
+    unsigned times = asked_add(s, name, is_a), answers = 0;
     if (record && !record->addresses)
         return 0;
-    unsigned answers = 0;
-    const char *list = !record || !is_a            ? ""
-                       : record->then && times > 1 ? record->then
-                                                   : record->addresses;
+    bool fails = record && strcmp(record->addresses, DNS_SERVER_FAILS) == 0;
+    bool then = record && record->then && times > (fails ? 3 : 1);
+    fails &= !then;
+    const char *list = !record || !is_a || fails ? "" : then ? record->then : record->addresses;
     while (*list) {
         char one[INET_ADDRSTRLEN];
         size_t n = strcspn(list, " ");
@@ -89,7 +89,7 @@ static size_t answer(struct dns_server *s, uint8_t *m, size_t len, size_t size) 
         end += 16;
         answers++;
     }
-    m[2] = 0x84, m[3] = record ? 0x80 : 0x83; /* answer, authoritative; NXDOMAIN */
+    m[2] = 0x84, m[3] = !record ? 0x83 : fails ? 0x82 : 0x80; /* authoritative; NXDOMAIN, SERVFAIL */
     m[6] = 0, m[7] = (uint8_t)answers;
     memset(m + 8, 0, 4); /* no authority, no additional (an OPT of the query is dropped) */
     return end;

@@ -8,10 +8,13 @@
 
 struct dns_record {
     const char *name;      /* lower case, no dot at the end */
-    const char *addresses; /* IPv4, separated by spaces; NULL: no answer at all */
+    /* IPv4, separated by spaces; DNS_SERVER_FAILS: SERVFAIL; NULL: no answer at all */
+    const char *addresses;
     uint32_t ttl_s;
-    const char *then; /* addresses from the second A query on; NULL: as before */
+    /* Addresses from the second A query on, after failures from the fourth; NULL: as before. */
+    const char *then;
 };
+#define DNS_SERVER_FAILS "servfail"
 
 struct dns_server;
 

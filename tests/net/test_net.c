@@ -19,6 +19,7 @@ static const struct dns_record records[] = {
     { "mixed.test", "10.1.2.3 127.0.0.1", 60, NULL },
     { "silent.test", NULL, 0, NULL },
     { "rebind.test", "127.0.0.1", 0, "192.168.1.1" },
+    { "heals.test", DNS_SERVER_FAILS, 60, "127.0.0.1" },
 };
 
 struct fixture {
@@ -372,6 +373,37 @@ static void test_headers_can_refuse_the_body(void **state) {
     assert_int_equal(missing.headers_asked, 0);
 }
 
+static struct outcome ask_since(struct fixture *f, const char *host, uint64_t since_ms) {
+    struct wit_error err = WIT_ERROR_INIT;
+    struct outcome o = { .net = f->net, .expected = 1 };
+    char url[256];
+    url_make(url, sizeof url, f, host, "/hello");
+    struct wit_net_request req = wit_net_request_default(wit_str_from(url));
+    req.names_since_ms = since_ms;
+    assert_int_equal(wit_net_fetch(f->net, &req, on_done, &o, &err), 0);
+    wit_net_run(f->net);
+    return o;
+}
+
+/* Two tries a lookup: the first lookup fails, the second one heals. */
+static void test_who_failed_before_asks_for_the_name_again(void **state) {
+    struct fixture *f = *state;
+    uint64_t start_ms = wit_clock_ms();
+    assert_string_equal(ask_since(f, "heals.test", 0).reason, "dns_failed");
+    unsigned asked = dns_server_asked(f->dns, "heals.test");
+    assert_int_equal(asked, 2);
+    assert_string_equal(ask_since(f, "heals.test", 0).reason, "dns_failed"); /* believed */
+    assert_string_equal(ask_since(f, "heals.test", start_ms - 1).reason, "dns_failed");
+    assert_int_equal(dns_server_asked(f->dns, "heals.test"), asked);
+    assert_null(ask_since(f, "heals.test", wit_clock_ms()).reason);
+    assert_int_equal(dns_server_asked(f->dns, "heals.test"), 4);
+    assert_null(ask_since(f, "heals.test", wit_clock_ms()).reason); /* what is known stays known */
+    assert_string_equal(ask_since(f, "nowhere.test", 0).reason, "dns_nxdomain");
+    assert_string_equal(ask_since(f, "nowhere.test", wit_clock_ms()).reason, "dns_nxdomain");
+    assert_int_equal(dns_server_asked(f->dns, "heals.test"), 4);
+    assert_int_equal(dns_server_asked(f->dns, "nowhere.test"), 1);
+}
+
 static void test_says_when_it_left_and_was_heard(void **state) {
     struct fixture *f = *state;
     char url[256];
@@ -647,6 +679,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_waits_for_its_turn_at_an_address, setup, teardown),
         cmocka_unit_test_setup_teardown(test_waiting_can_be_cancelled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_headers_can_refuse_the_body, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_failed_before_asks_for_the_name_again, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_says_when_it_left_and_was_heard, setup, teardown),
         cmocka_unit_test_setup_teardown(test_connections_refused_and_hanging, setup, teardown),
         cmocka_unit_test_setup_teardown(test_denied_addresses_of_a_name_are_left_out, setup,
