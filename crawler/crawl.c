@@ -28,17 +28,28 @@ int crawl_no_memory(struct wit_error *err) {
 /* To the reactor of the domain that the address belongs to; what is no address comes back at once.
  */
 void crawl_send(struct crawl *c, struct crawl_task *t) {
-    *(t->subject == WIT_CRAWLER_PAGE ? &c->pages_out : &c->images_out) += 1;
-    int st = wit_url_parse(&c->url, crawl_task_address(t), NULL, NULL);
+    int st = crawl_domain_of(c, crawl_task_address(t), &t->domain);
+    if (t->subject == WIT_CRAWLER_PAGE)
+        c->pages_out++;
+    else
+        image_shares_went(c->shares, t->domain);
     if (st < 0) {
         t->outcome = CRAWL_REFUSED;
         t->reason = st == WIT_ENOMEM ? "no_memory" : "bad_url";
         crawl_mailbox_push(&c->results, t);
         return;
     }
-    struct wit_str domain = wit_domain_registrable(wit_url_host(&c->url));
-    uint64_t hash = wit_hash64_of(domain.data, domain.len, 0);
-    reactor_push(c->reactors[hash % c->cfg->reactors], t);
+    reactor_push(c->reactors[t->domain % c->cfg->reactors], t);
+}
+
+int crawl_domain_of(struct crawl *c, struct wit_str address, uint64_t *domain) {
+    int st = wit_url_parse(&c->url, address, NULL, NULL);
+    *domain = 0;
+    if (st < 0)
+        return st;
+    struct wit_str name = wit_domain_registrable(wit_url_host(&c->url));
+    *domain = wit_hash64_of(name.data, name.len, 0);
+    return 0;
 }
 
 int crawl_refusal_note(struct crawl *c, const struct refusal_line *line, uint64_t count,
@@ -78,7 +89,7 @@ static void progress_fill(struct crawl *c, struct wit_crawler_progress *out) {
         .candidates = s.candidates,
         .image_bytes = s.image_bytes,
         .queued_pages = f.waiting,
-        .in_flight = c->pages_out + c->images_out,
+        .in_flight = c->pages_out + image_shares_out(c->shares),
         .paused = c->paused,
         .run_pages = c->run_pages,
         .run_images = c->run_images,
@@ -161,7 +172,7 @@ static int tasks_send(struct crawl *c, struct wit_error *err) {
 }
 
 static bool is_done(const struct crawl *c) {
-    return c->pages_out + c->images_out == 0 && !c->log_behind && !crawl_feed_may_give(c) &&
+    return c->pages_out + image_shares_out(c->shares) == 0 && !c->log_behind && !crawl_feed_may_give(c) &&
            !c->paused;
 }
 
@@ -245,6 +256,8 @@ static int start(struct crawl *c, struct wit_error *err) {
     if (st >= 0)
         st = crawl_mailbox_init(&c->results, err);
     if (st >= 0)
+        st = image_shares_create(CRAWL_IMAGES_OUT_MOST, CRAWL_IMAGES_PARKED_BYTES, &c->shares, err);
+    if (st >= 0)
         st = wit_dir_make(c->cfg->dir, err);
     if (st >= 0)
         st = wit_shards_collector_open(c->cfg->dir, &c->collector, err);
@@ -300,6 +313,7 @@ static void finish(struct crawl *c) {
     refusal_log_close(&c->refusals);
     wit_shards_collector_close(c->collector);
     key_set_finish(&c->images);
+    image_shares_destroy(c->shares);
     key_set_finish(&c->scope_domains);
     refusal_table_finish(&c->run_refusals);
     wit_url_finish(&c->url);

@@ -24,8 +24,7 @@ static int feed_item_take(struct crawl *c, const struct wit_crawler_feed_item *i
 
 /* Is there room for what the next item may want? */
 bool crawl_feed_may_give(const struct crawl *c) {
-    return c->cfg->feed && !c->feed_ended && !c->log_behind &&
-           c->images_out < CRAWL_IMAGES_OUT_MOST;
+    return c->cfg->feed && !c->feed_ended && !c->log_behind && !image_shares_is_full(c->shares);
 }
 
 int crawl_feed_pull(struct crawl *c, struct wit_error *err) {

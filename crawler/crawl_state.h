@@ -10,13 +10,17 @@
 #include "crawl_limits.h"
 #include "crawl_status.h"
 #include "image_pool.h"
+#include "image_shares.h"
 #include "key_set.h"
 #include "reactor.h"
 #include "refusal_log.h"
 #include "refusal_table.h"
 #include "text/wit_text.h"
 
-enum { CRAWL_IMAGES_OUT_MOST = 20000 }; /* at the reactors: others wait in the log */
+enum {
+    CRAWL_IMAGES_OUT_MOST = 20000,       /* at the reactors */
+    CRAWL_IMAGES_PARKED_BYTES = 16 << 20 /* of those over the share of their domain */
+};
 
 struct crawl {
     const struct wit_crawler_config *cfg;
@@ -28,7 +32,8 @@ struct crawl {
     struct crawl_mailbox results;
     struct wit_queue *extractors;
     struct image_pool *image_pool; /* NULL: nothing is done with images */
-    struct key_set images;         /* URLs at the reactors */
+    struct key_set images;         /* URLs at the reactors, or parked */
+    struct image_shares *shares;
     /* The log as the queue of images: what stands before the position is on its way, has ended or
      * is not wanted. Behind it, if log_behind, are candidates that found no room. */
     uint64_t log_position;
@@ -38,7 +43,7 @@ struct crawl {
     uint32_t domain_pages_most;
     uint32_t round_depth; /* of the pages that are asked for, in rounds */
     bool rounds_over;     /* none was left to begin; looking for one goes through all that wait */
-    size_t pages_out, images_out;
+    size_t pages_out;
     struct key_set scope_domains; /* of the seeds, where there is no scope */
     struct wit_url url;
     struct wit_buf text; /* scratch */
@@ -63,6 +68,8 @@ int crawl_no_memory(struct wit_error *err);
 /* To the reactor of the domain that the address belongs to; what is no address comes back at once.
  */
 void crawl_send(struct crawl *c, struct crawl_task *t);
+/* The hash of the domain that the address belongs to; 0 where it is none. WIT_ENOMEM. */
+int crawl_domain_of(struct crawl *c, struct wit_str address, uint64_t *domain);
 /* Everything that came so far is kept. */
 int crawl_commit(struct crawl *c, struct wit_error *err);
 /* `count` refusals: by number for who looks, by name in the log; without a URL they are only

@@ -31,6 +31,7 @@ struct crawl_task {
     uint32_t depth, hops, tries;
     uint64_t failed_ms;      /* its last try did, by wit_clock_ms; 0: it had none */
     bool sitemap_only;       /* of a page: outside the scope, so it may be nothing else */
+    uint64_t domain;         /* where it is asked for now: see crawl_send */
     struct wit_buf url;      /* what was wanted; canonical */
     struct wit_buf digest;   /* "sha256:<hex>": what the image's bytes must hash to; or empty */
     struct wit_buf location; /* where redirects have led so far; empty: nowhere */

@@ -47,7 +47,8 @@ struct net_dns_wait {
     struct net_dns_wait *next, **link; /* list of the lookup; link NULL: not waiting */
 };
 /* 1: `answer` is filled from the cache now, fn will not run. 0: fn runs once, later, unless it is
- * cancelled. WIT_ENOMEM. A failure that may heal and was learned at since_ms or before is no answer. */
+ * cancelled. WIT_ENOMEM. A failure that may heal and was learned at since_ms or before is no
+ * answer. */
 int net_dns_lookup(struct net_dns *dns, const char *host, uint64_t since_ms,
                    struct net_dns_wait *wait, struct net_dns_answer *answer);
 void net_dns_cancel(struct net_dns_wait *wait); /* fine when it does not wait */

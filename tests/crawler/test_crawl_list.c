@@ -112,7 +112,7 @@ static void world_stop(struct world *w) {
 
 /* The list; {O} is the server. */
 static void list_put(struct world *w, const char *name, const char *text) {
-    struct wit_buf out = WIT_BUF_INIT(8 << 20);
+    struct wit_buf out = WIT_BUF_INIT(64 << 20);
     for (; *text; text++) {
         bool origin = strncmp(text, "{O}", 3) == 0;
         must(origin ? wit_buf_append_cstr(&out, w->origin) : wit_buf_append_byte(&out, *text));
@@ -300,13 +300,17 @@ static void note_most(void *user, const struct wit_crawler_progress *p) {
         w->most_in_flight = p->in_flight;
 }
 
+/* More of one domain than its share and than may be parked: the rest is read in the log again. */
 static void a_long_list_waits_for_room(void **state) {
-    enum { ROWS = 30000, CEILING = 20000 };
-    struct wit_buf text = WIT_BUF_INIT(4 << 20);
+    enum { ROWS = 20000, CEILING = 20000, NAME_BYTES = 2000 };
+    struct wit_buf text = WIT_BUF_INIT(64 << 20);
+    char name[NAME_BYTES + 1];
     struct world w;
     world_start(&w);
+    memset(name, 'a', NAME_BYTES);
+    name[NAME_BYTES] = 0;
     for (int i = 0; i < ROWS; i++) /* nobody listens there */
-        must(wit_buf_printf(&text, "http://127.0.0.1:1/%d\n", i));
+        must(wit_buf_printf(&text, "http://127.0.0.1:1/%s%d\n", name, i));
     must(wit_buf_terminate(&text));
     list_put(&w, "urls.txt", text.data);
     w.cfg.progress = note_most;
@@ -317,6 +321,42 @@ static void a_long_list_waits_for_room(void **state) {
     assert_int_equal(refused(&w, WIT_CRAWLER_IMAGE, "connect_refused"), ROWS);
     assert_true(w.most_in_flight <= CEILING);
     wit_buf_finish(&text);
+    world_stop(&w);
+}
+
+static volatile int enough;
+
+static void stop_with_the_quick_ones(void *user, const struct wit_crawler_progress *p) {
+    struct world *w = user;
+    enough = p->images >= w->judged || wit_clock_ms() > w->fail_at;
+}
+
+/* A list that is sorted: first many of a domain that takes its time, then a few of another one. */
+static void a_slow_domain_holds_no_other_up(void **state) {
+    enum { SLOW = 40000, QUICK = 18 };
+    struct wit_buf text = WIT_BUF_INIT(4 << 20);
+    struct world w;
+    world_start(&w);
+    must(wit_net_cidr_parse(WIT_STR("127.0.0.0/8"), &w.allow, &err));
+    struct test_server *slow = test_server_start("127.0.0.9", handle, &w.wait_ms);
+    for (int i = 0; i < SLOW; i++)
+        must(wit_buf_printf(&text, "http://127.0.0.9:%u/i/%d\n", test_server_port(slow),
+                            IMAGES + i));
+    for (int i = 0; i < QUICK * 7 / 6; i++)
+        must(wit_buf_printf(&text, "{O}/i/%d\n", i));
+    must(wit_buf_terminate(&text));
+    list_put(&w, "urls.txt", text.data);
+    w.judged = QUICK - 3;
+    enough = 0;
+    w.cfg.progress = stop_with_the_quick_ones;
+    w.cfg.interrupt = &enough;
+    w.fail_at = wit_clock_ms() + 30000; /* the first domain needs eleven hours */
+    assert_int_equal(crawl(&w), WIT_ECANCELED);
+    assert_true(w.report.images >= w.judged);
+    assert_true(w.report.rows > SLOW);
+    assert_true(test_server_seen(slow, NULL, 0) < 100);
+    wit_buf_finish(&text);
+    test_server_stop(slow);
     world_stop(&w);
 }
 
@@ -455,6 +495,7 @@ int main(void) {
         cmocka_unit_test(a_list_that_goes_on_waits_one_delay),
         cmocka_unit_test(seeds_and_lists_go_together),
         cmocka_unit_test(a_long_list_waits_for_room),
+        cmocka_unit_test(a_slow_domain_holds_no_other_up),
         cmocka_unit_test(no_caption_is_lost_between_commits),
     };
     bodies_make();

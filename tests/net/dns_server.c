@@ -89,7 +89,7 @@ static size_t answer(struct dns_server *s, uint8_t *m, size_t len, size_t size) 
         end += 16;
         answers++;
     }
-    m[2] = 0x84, m[3] = !record ? 0x83 : fails ? 0x82 : 0x80; /* authoritative; NXDOMAIN, SERVFAIL */
+    m[2] = 0x84, m[3] = !record ? 0x83 : fails ? 0x82 : 0x80; /* NXDOMAIN, SERVFAIL */
     m[6] = 0, m[7] = (uint8_t)answers;
     memset(m + 8, 0, 4); /* no authority, no additional (an OPT of the query is dropped) */
     return end;
