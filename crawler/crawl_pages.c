@@ -380,7 +380,7 @@ static bool retry_wants(const char *wanted, struct wit_str reason) {
     if (strcmp(wanted, "may-heal") == 0) {
         snprintf(name, sizeof name, "%.*s", WIT_STR_FMT(reason));
         return wit_net_reason_heals(name) || strcmp(name, "robots_unreachable") == 0 ||
-               strcmp(name, "host_gave_up") == 0;
+               strcmp(name, "host_gave_up") == 0 || strcmp(name, "host_rests") == 0;
     }
     for (const char *end; *wanted; wanted = *end ? end + 1 : end) {
         end = wanted + strcspn(wanted, ",");

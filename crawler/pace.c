@@ -32,7 +32,7 @@ static uint64_t rest_length_ms(const struct pace *p, const struct pace_limits *l
                                uint64_t retry_after_ms) {
     uint64_t length_ms = (uint64_t)limits->rest_first_ms << (p->rests < 16 ? p->rests : 16);
     if (retry_after_ms)
-        length_ms = retry_after_ms;
+        return retry_after_ms < PACE_ASKED_MOST_MS ? retry_after_ms : PACE_ASKED_MOST_MS;
     return length_ms < limits->rest_most_ms ? length_ms : limits->rest_most_ms;
 }
 

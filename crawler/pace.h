@@ -10,8 +10,8 @@
  * - 403 (FORBIDDEN) and what never came whole (FAILED: timeouts, lost connections, other 5xx): when
  *   PACE_TROUBLES of the last PACE_WINDOW answers were such, the same. A failure doubles extra also
  *   by itself, once a delay.
- * - A rest is as long as Retry-After says, else rest_first_ms, doubled with each rest that is not
- *   forgiven, at most rest_most_ms.
+ * - A rest is as long as Retry-After says, at most PACE_ASKED_MOST_MS, else rest_first_ms, doubled
+ *   with each rest that is not forgiven, at most rest_most_ms.
  * - After PACE_GOOD answers in a row without complaint, extra and the count of rests halve.
  */
 #ifndef CRAWLER_PACE_H
@@ -23,6 +23,7 @@
 enum {
     PACE_ANSWER_FACTOR = 2,
     PACE_ANSWER_MOST_MS = 30000, /* that the time of answers can make of the delay */
+    PACE_ASKED_MOST_MS = 24 * 3600 * 1000,
     PACE_EXTRA_LEAST_MS = 1000,
     PACE_EXTRA_MOST_MS = 60000,
     PACE_WINDOW = 10,

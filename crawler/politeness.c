@@ -294,10 +294,22 @@ static bool counts_arrivals(const struct polite_domain *d) {
     return floor_of(d) > 0 && !(d->fixed && d->concurrency > 1);
 }
 
+/* Why nothing that queues there is waited for; NULL: it is. */
+static const char *gone_reason(const struct polite *p, const struct polite_domain *d) {
+    if (d->gave_up)
+        return "host_gave_up";
+    return d->pace.rest_end_ms > p->now_ms + p->cfg->max_wait_ms ? "host_rests" : NULL;
+}
+
+static bool has_slot(const struct polite_domain *d) {
+    return d->active < d->concurrency && !(d->unheard && counts_arrivals(d));
+}
+
 /* Into the heap, out of it, or to the idle ones: whatever its state says. */
 static void domain_settle(struct polite *p, struct polite_domain *d) {
-    bool may_ask = d->active < d->concurrency && !(d->unheard && counts_arrivals(d));
-    if (d->queue.count && may_ask) {
+    if (d->queue.count && gone_reason(p, d)) {
+        (void)due_heap_put(&p->due, &d->due, p->now_ms);
+    } else if (d->queue.count && has_slot(d)) {
         uint64_t since_ms = d->due.slot ? d->due.at_ms : p->now_ms; /* it waits for its turn */
         int st = due_heap_put(&p->due, &d->due, since_ms > d->next_ms ? since_ms : d->next_ms);
         (void)st; /* domain_of reserved its place */
@@ -514,9 +526,8 @@ static bool task_step(struct polite *p, struct polite_domain *d, uint64_t now_ms
                       enum polite_step *step, struct polite_turn *turn) {
     struct crawl_task *t = crawl_list_pop(&d->queue);
     struct polite_origin *o = t->origin;
-    *turn = (struct polite_turn){ .task = t, .origin = o };
-    if (d->gave_up) {
-        turn->reason = "host_gave_up";
+    *turn = (struct polite_turn){ .task = t, .origin = o, .reason = gone_reason(p, d) };
+    if (turn->reason) {
         task_leave(t);
         *step = POLITE_REFUSED;
         return true;
@@ -551,6 +562,10 @@ enum polite_step polite_next(struct polite *p, uint64_t now_ms, struct polite_tu
     p->now_ms = now_ms;
     for (struct due_item *item; (item = due_heap_first(&p->due)) && item->at_ms <= now_ms;) {
         struct polite_domain *d = (struct polite_domain *)item;
+        if (!gone_reason(p, d) && (d->next_ms > now_ms || !has_slot(d))) { /* no longer gone */
+            domain_settle(p, d);
+            continue;
+        }
         enum polite_step step = POLITE_NOTHING;
         uint64_t late_ms = now_ms - item->at_ms;
         bool turned = task_step(p, d, now_ms, &step, turn);
@@ -591,12 +606,10 @@ void polite_took(struct polite *p, struct polite_origin *o, uint32_t elapsed_ms)
 static void answer_count(struct polite *p, struct polite_domain *d, enum pace_answer answer,
                          uint64_t retry_after_ms, uint64_t now_ms) {
     const struct pace_limits limits = limits_of(p, d);
+    p->now_ms = now_ms;
     pace_answered(&d->pace, &limits, answer, retry_after_ms, now_ms);
     next_set(p, d);
-    if (p->cfg->max_rests && d->pace.rests > p->cfg->max_rests) {
-        d->gave_up = true;
-        d->next_ms = now_ms; /* what queues is refused at once */
-    }
+    d->gave_up |= p->cfg->max_rests && d->pace.rests > p->cfg->max_rests;
 }
 
 void polite_done(struct polite *p, struct crawl_task *t, enum pace_answer answer,

@@ -71,7 +71,8 @@ void polite_took(struct polite *p, struct polite_origin *o, uint32_t elapsed_ms)
 /**
  * A fetch ended; the task is the caller's. The answer sets the pace of the whole domain (pace.h),
  * to its files too. After max_rests rests that it did nothing to make forgiven the domain is given
- * up: what queues there, and comes, is refused as "host_gave_up".
+ * up: what queues there, and comes, is refused as "host_gave_up". While it has asked for a rest of
+ * which more than max_wait_ms are left that is refused as "host_rests".
  */
 void polite_done(struct polite *p, struct crawl_task *t, enum pace_answer answer,
                  uint64_t retry_after_ms, uint64_t now_ms);

@@ -210,7 +210,7 @@ struct wit_crawler_config {
     uint32_t retries;       /* further tries of what may heal: timeouts, resets, 408, 429, 5xx */
     uint32_t retry_ms;      /* wait before the first of them; four times as long for each next */
     uint32_t max_rests;     /* a domain that had to rest more often is given up; 0: never */
-    uint32_t max_wait_ms;   /* a Retry-After beyond this is not waited for: the URL is refused */
+    uint32_t max_wait_ms;   /* a longer rest by Retry-After is kept and not waited for */
     uint32_t commit_ms;     /* at most so much work is lost by a kill */
 
     /* What is done with images before they are stored, by threads of their own. */

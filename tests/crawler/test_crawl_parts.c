@@ -872,7 +872,7 @@ static void overload_rests_the_domain(void **state) {
     crawl_task_destroy(f.turn.task);
     assert_int_equal(polite_due_ms(f.p), 14000 + 2 * 15 * 2000);
     expect(&f, 74000, POLITE_FETCH);
-    polite_done(f.p, f.turn.task, PACE_OVERLOADED, 999999999, 74000);
+    polite_done(f.p, f.turn.task, PACE_OVERLOADED, 300000, 74000);
     crawl_task_destroy(f.turn.task);
     assert_int_equal(polite_due_ms(f.p), 74000 + 300000); /* max_wait_ms */
     expect(&f, 374000, POLITE_FETCH);
@@ -892,6 +892,39 @@ static void overload_rests_the_domain(void **state) {
     expect(&f, now_ms + 2999, POLITE_NOTHING);
     expect_fetch(&f, now_ms + 3000, t);
     done(&f, t, now_ms + 3000);
+    polite_destroy(f.p);
+}
+
+/* A longer rest than one waits for is kept all the same: nobody waits, and nothing is asked. */
+static void a_long_rest_is_kept_and_not_waited_for(void **state) {
+    enum { HOUR_MS = 3600 * 1000, DAY_MS = 24 * HOUR_MS, WAIT_MS = 300000 };
+    struct fixture f = { .cfg = wit_crawler_config_default() };
+    begin(&f);
+    for (int i = 0; i < 3; i++)
+        push(&f, "http://x.test/a", 0);
+    expect(&f, 0, POLITE_ROBOTS);
+    polite_robots_allow(f.p, f.turn.origin, NULL, 0, 0);
+    expect(&f, 1000, POLITE_FETCH);
+    polite_done(f.p, f.turn.task, PACE_OVERLOADED, HOUR_MS, 2000);
+    crawl_task_destroy(f.turn.task);
+    for (int i = 0; i < 2; i++)
+        expect_refused(&f, 2000, "host_rests"); /* at once */
+    expect(&f, 2000, POLITE_NOTHING);
+    push(&f, "http://sub.x.test/b", HOUR_MS); /* too long still? */
+    assert_int_equal(polite_due_ms(f.p), 2000 + HOUR_MS);
+    expect(&f, 1999 + HOUR_MS, POLITE_NOTHING);
+    expect(&f, 2000 + HOUR_MS, POLITE_ROBOTS);
+    polite_robots_answered(f.p, f.turn.origin, PACE_OVERLOADED, 10 * (uint64_t)DAY_MS,
+                           HOUR_MS + 3000);
+    polite_robots_deny(f.p, f.turn.origin, "robots_unreachable", HOUR_MS + 3000);
+    expect_refused(&f, HOUR_MS + 3000, "host_rests");
+    /* a day at the most; what comes when a wait is left waits */
+    push(&f, "http://x.test/c", HOUR_MS + 3000 + DAY_MS - WAIT_MS - 1);
+    expect_refused(&f, HOUR_MS + 3000 + DAY_MS - WAIT_MS - 1, "host_rests");
+    push(&f, "http://x.test/c", HOUR_MS + 3000 + DAY_MS - WAIT_MS - 1);
+    expect(&f, HOUR_MS + 3000 + DAY_MS - WAIT_MS, POLITE_NOTHING); /* came to wait just so */
+    assert_int_equal(polite_due_ms(f.p), HOUR_MS + 3000 + DAY_MS);
+    expect(&f, HOUR_MS + 3000 + DAY_MS, POLITE_ROBOTS); /* a day is over: rules anew */
     polite_destroy(f.p);
 }
 
@@ -1213,6 +1246,7 @@ int main(void) {
         cmocka_unit_test(crawl_delay_is_obeyed_and_bounded),
         cmocka_unit_test(concurrency_is_a_ceiling),
         cmocka_unit_test(overload_rests_the_domain),
+        cmocka_unit_test(a_long_rest_is_kept_and_not_waited_for),
         cmocka_unit_test(a_domain_that_rests_again_and_again_is_given_up),
         cmocka_unit_test(a_domain_that_was_given_up_is_not_forgotten),
         cmocka_unit_test(rules_are_asked_for_again),

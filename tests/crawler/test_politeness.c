@@ -79,6 +79,11 @@ static void rests_double_and_are_forgiven_slowly(void **state) {
     pace_answered(&p, &plain, PACE_OVERLOADED, 9000, now_ms + 1); /* and may be raised */
     assert_int_equal(p.rest_end_ms, now_ms + 9001);
     assert_int_equal(p.rests, 7);
+    struct pace asked = p;
+    pace_answered(&asked, &plain, PACE_OVERLOADED, 7200000, now_ms + 2); /* for as long as it asks */
+    assert_int_equal(asked.rest_end_ms, now_ms + 2 + 7200000);
+    pace_answered(&asked, &plain, PACE_OVERLOADED, UINT64_MAX, now_ms + 3); /* within a day */
+    assert_int_equal(asked.rest_end_ms, now_ms + 3 + PACE_ASKED_MOST_MS);
     assert_int_equal(pace_delay_ms(&p, &plain), 61000); /* a minute more is the most */
     now_ms = p.rest_end_ms;
     for (int i = 0; i < 29; i++)
@@ -238,6 +243,11 @@ static void schedule_start(struct schedule *s) {
         if (step == POLITE_REFUSED) {
             struct wit_str url = crawl_task_address(turn.task);
             s->gave_up |= strcmp(turn.reason, "host_gave_up") == 0;
+            if (strcmp(turn.reason, "host_rests") == 0) {
+                const struct known_domain *d =
+                    &s->domains[origin_number(polite_origin_name(turn.origin)) / 2];
+                HOLDS(s, d->rested && d->rest_end_ms > s->now_ms + s->cfg.max_wait_ms);
+            }
             HOLDS(s, strcmp(turn.reason, "robots_denied") != 0 ||
                          wit_str_find(url, WIT_STR("/closed/"), 0) > 0);
             crawl_task_destroy(turn.task);
@@ -261,7 +271,8 @@ static enum pace_answer answer_random(struct schedule *s, struct known_domain *d
                               : dice < 5 ? PACE_FORBIDDEN
                               : dice < 7 ? PACE_FAILED
                                          : PACE_FINE;
-    *retry_after_ms = answer == PACE_OVERLOADED ? below(s, 2) * (1 + below(s, 20000)) : 0;
+    uint64_t asked_ms = 1 + below(s, below(s, 8) ? 20000 : 4000000); /* some beyond max_wait_ms */
+    *retry_after_ms = answer == PACE_OVERLOADED ? below(s, 2) * asked_ms : 0;
     if (answer == PACE_OVERLOADED && *retry_after_ms) {
         uint64_t end_ms = s->now_ms + *retry_after_ms;
         if (!d->rested || end_ms > d->rest_end_ms)
