@@ -77,13 +77,52 @@ size_t path_normalise(struct wit_str path, char *out) {
     return len;
 }
 
+bool path_pattern_literal(struct wit_str pattern, struct wit_str *literal, bool *whole) {
+    *whole = pattern.len && pattern.data[pattern.len - 1] == '$';
+    pattern.len -= *whole;
+    while (pattern.len && pattern.data[pattern.len - 1] == '*') {
+        pattern.len--;
+        *whole = false; /* "a*$" is "a" */
+    }
+    *literal = pattern;
+    return wit_str_find_byte(pattern, '*', 0) < 0;
+}
+
+/* What things cost, as measured: a pattern that is looked at; a place where a piece might be;
+ * octets passed over and octets compared, so many for a unit. */
+enum { PATTERN_WORK = 12, PLACE_WORK = 8, PASSED_LOG2 = 6, COMPARED_LOG2 = 5 };
+
+/* wit_str_find that tells what it costs: looking for an octet costs little, and each one found is a
+ * place where a piece of many equal octets may be compared almost to its end. */
+static ptrdiff_t piece_find(struct wit_str path, struct wit_str piece, size_t at, uint64_t *work) {
+    if (piece.len == 0)
+        return (ptrdiff_t)at;
+    if (path.len < piece.len)
+        return -1;
+    const size_t end = path.len - piece.len + 1; /* of the places */
+    while (at < end && *work <= PATH_PATTERN_WORK_MOST) {
+        const char *found = memchr(path.data + at, piece.data[0], end - at);
+        size_t place = found ? (size_t)(found - path.data) : end;
+        *work += PLACE_WORK + ((place - at) >> PASSED_LOG2);
+        if (!found)
+            return -1;
+        if (path.data[place + piece.len - 1] == piece.data[piece.len - 1]) {
+            *work += piece.len >> COMPARED_LOG2;
+            if (memcmp(found, piece.data, piece.len) == 0)
+                return (ptrdiff_t)place;
+        }
+        at = place + 1;
+    }
+    return -1;
+}
+
 /* Pieces between stars are literal: the first stands at the start, each other one at its first
  * place behind the one before, an anchored last one at the end. */
 bool path_pattern_matches(struct wit_str pattern, struct wit_str path, uint64_t *work) {
     bool anchored = pattern.len && pattern.data[pattern.len - 1] == '$';
     if (anchored)
         pattern.len--;
-    *work += 1 + pattern.len;
+    *work += PATTERN_WORK + (pattern.len >> COMPARED_LOG2);
     size_t at = 0; /* the path is matched up to here */
     for (size_t from = 0;;) {
         ptrdiff_t star = wit_str_find_byte(pattern, '*', from);
@@ -98,12 +137,10 @@ bool path_pattern_matches(struct wit_str pattern, struct wit_str path, uint64_t 
         } else if (star < 0 && anchored) {
             return path.len - at >= piece.len && wit_str_ends_with(path, piece);
         } else {
-            ptrdiff_t found = wit_str_find(path, piece, at);
-            size_t next = found < 0 ? path.len : (size_t)found + piece.len;
-            *work += next - at;
+            ptrdiff_t found = piece_find(path, piece, at, work);
             if (found < 0)
                 return false;
-            at = next;
+            at = (size_t)found + piece.len;
             if (star < 0)
                 return true;
         }

@@ -2,6 +2,7 @@
 #include "politeness.h"
 
 #include "crawl_rights.h"
+#include "robots.h"
 #include "text/wit_text.h"
 
 #include <stdlib.h>
@@ -437,19 +438,20 @@ static struct wit_str target_of(const struct crawl_task *t) {
     return wit_str_slice(address, t->target_at, t->target_at + t->target_len);
 }
 
-/* Why the rules keep this path from us; NULL: they don't. */
+/* Why the rules keep this path from us; NULL: they don't. What it may cost is for all agents. */
 static const char *rules_refuse(const struct polite *p, const struct polite_origin *o,
                                 struct wit_str target) {
     const struct wit_crawler_config *cfg = p->cfg;
+    uint64_t work = 0;
     if (!o->robots)
         return NULL;
     if (!(cfg->ignore & WIT_CRAWLER_IGNORE_ROBOTS) &&
-        !wit_crawler_robots_allows(o->robots, p->agent, target))
+        !robots_decide(o->robots, p->agent, target, &work))
         return "robots_denied";
     for (size_t i = 0; i < cfg->obey_agent_count; i++) {
         struct wit_str agent = wit_str_from(cfg->obey_agents[i]);
         if (wit_crawler_robots_names(o->robots, agent) &&
-            !wit_crawler_robots_allows(o->robots, agent, target))
+            !robots_decide(o->robots, agent, target, &work))
             return "robots_other_agent";
     }
     return NULL;

@@ -23,7 +23,8 @@ enum {
     ADDRESS_BUSY_WAIT_MS = 2000, /* until an address whose queue was full is asked again */
     SITEMAPS_MOST = 1000,        /* that one robots.txt may name */
     READ_TURN_MS = 10,           /* pages are taken apart so long before the loop looks elsewhere */
-    TURNS_MS = 10,               /* and so long rules are judged: see path_pattern.h */
+    TURNS_MS = 10,               /* and so long requests are started, */
+    REFUSALS_MS = 2,             /* or so long, where rules refuse: see path_pattern.h */
     READ_PIECE_BYTES = 32768 /* between two looks at the clock; gzip makes a thousand times more */
 };
 
@@ -731,16 +732,19 @@ static void later_queue(struct reactor *r, uint64_t now_ms) {
 }
 
 /* Whoever is due, as long as there is room and the limits of all reactors allow. Refusals take no
- * turn of their domain, so a host may have thousands in a row, and hostile rules make each cost
- * milliseconds: the others' answers are looked at in between. */
+ * turn of their domain, so a host may have thousands in a row, and hostile rules make each cost a
+ * millisecond: the others' answers are looked at in between. */
 static void turns_take(struct reactor *r, uint64_t now_ms) {
     struct polite_turn turn;
-    const uint64_t until_ms = wit_clock_ms() + TURNS_MS;
+    const uint64_t begin_ms = wit_clock_ms();
+    uint64_t until_ms = begin_ms + TURNS_MS;
     while (may_ask(r) && polite_due_ms(r->polite) <= now_ms && wit_clock_ms() < until_ms &&
            crawl_limits_start(r->cfg.limits, now_ms)) {
         enum polite_step step = polite_next(r->polite, now_ms, &turn);
         if (step == POLITE_NOTHING || step == POLITE_REFUSED)
             crawl_limits_unstart(r->cfg.limits);
+        if (step == POLITE_REFUSED)
+            until_ms = begin_ms + REFUSALS_MS;
         if (step == POLITE_FETCH)
             task_fetch(r, turn.task);
         else if (step == POLITE_ROBOTS || step == POLITE_TDMREP)

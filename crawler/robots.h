@@ -12,6 +12,11 @@ struct robots_rule {
     struct wit_str pattern; /* normalised; a literal '$' is "%24" */
     size_t length;          /* octets that decide which match is the most specific */
     bool allow;
+    /* Of a plain one (path_pattern_literal): what it says without its end, and the next plain rule
+     * that is a prefix of it: all prefixes of a path are in one such chain. */
+    bool whole;
+    uint32_t literal_len;
+    const struct robots_rule *shorter;
 };
 
 enum robots_statement_kind { ROBOTS_USAGE, ROBOTS_SIGNAL }; /* Content-Usage, Content-Signal */
@@ -29,9 +34,10 @@ struct robots_statement {
 struct robots_group {
     struct robots_group *next;
     struct robots_rule *listed; /* the last one first */
-    /* The most specific first, allow before disallow; empty ones left out. */
-    const struct robots_rule **rules;
-    size_t listed_count, rule_count;
+    /* Empty ones left out. First those with stars inside, the most specific first, allow before
+     * disallow; then the plain ones in the order of their literal octets. */
+    struct robots_rule **rules, **plain; /* plain: into rules */
+    size_t listed_count, star_count, plain_count;
     struct robots_statement *statements;
     int64_t delay_ms; /* -1: none */
 };

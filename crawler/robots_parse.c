@@ -289,6 +289,40 @@ static int rule_order(const void *x, const void *y) {
     return (int)b->allow - (int)a->allow;
 }
 
+static struct wit_str literal_of(const struct robots_rule *rule) {
+    return wit_str_of(rule->pattern.data, rule->literal_len);
+}
+
+static int literal_order(const void *x, const void *y) {
+    const struct robots_rule *a = *(const struct robots_rule *const *)x,
+                             *b = *(const struct robots_rule *const *)y;
+    int order = wit_str_cmp(literal_of(a), literal_of(b));
+    if (order)
+        return order;
+    return a->whole != b->whole ? (int)a->whole - (int)b->whole : rule_order(x, y);
+}
+
+/* Of rules that say the same the first one counts. */
+static size_t repeats_drop(struct robots_rule **rules, size_t count) {
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || rules[kept - 1]->whole != rules[i]->whole ||
+            !wit_str_eq(literal_of(rules[kept - 1]), literal_of(rules[i])))
+            rules[kept++] = rules[i];
+    return kept;
+}
+
+/* In their order each rule's chain is the stack of those that are still prefixes. */
+static void plain_link(struct robots_rule **rules, size_t count) {
+    const struct robots_rule *shorter = NULL;
+    for (size_t i = 0; i < count; i++) {
+        while (shorter && !wit_str_starts_with(literal_of(rules[i]), literal_of(shorter)))
+            shorter = shorter->shorter;
+        rules[i]->shorter = shorter;
+        shorter = rules[i];
+    }
+}
+
 static int agent_order(const void *x, const void *y) {
     const struct robots_agent *a = *(const struct robots_agent *const *)x,
                               *b = *(const struct robots_agent *const *)y;
@@ -299,12 +333,23 @@ static int agent_order(const void *x, const void *y) {
 static int rules_sort(struct wit_crawler_robots *r, struct robots_group *g) {
     if (g->listed_count == 0)
         return 0;
-    g->rules = wit_arena_alloc(r->arena, g->listed_count * sizeof *g->rules, _Alignof(void *));
+    g->rules =
+        wit_arena_alloc(r->arena, g->listed_count * sizeof(struct robots_rule *), _Alignof(void *));
     if (!g->rules)
         return WIT_ENOMEM;
-    for (const struct robots_rule *rule = g->listed; rule; rule = rule->next)
-        g->rules[g->rule_count++] = rule;
-    qsort(g->rules, g->rule_count, sizeof *g->rules, rule_order);
+    size_t plain_at = g->listed_count;
+    for (struct robots_rule *rule = g->listed; rule; rule = rule->next) {
+        struct wit_str literal;
+        bool plain = path_pattern_literal(rule->pattern, &literal, &rule->whole);
+        rule->literal_len = (uint32_t)literal.len;
+        g->rules[plain ? --plain_at : g->star_count++] = rule;
+    }
+    struct robots_rule **plain = g->rules + plain_at;
+    qsort(g->rules, g->star_count, sizeof(struct robots_rule *), rule_order);
+    qsort(plain, g->listed_count - plain_at, sizeof(struct robots_rule *), literal_order);
+    g->plain_count = repeats_drop(plain, g->listed_count - plain_at);
+    plain_link(plain, g->plain_count);
+    g->plain = plain;
     return 0;
 }
 

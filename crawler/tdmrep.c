@@ -123,15 +123,14 @@ static void rule_keep(const struct tdm_rule *rule, struct wit_buf *raw) {
 
 unsigned wit_crawler_tdmrep_of(const struct wit_crawler_tdmrep *t, struct wit_str path,
                                struct wit_buf *raw) {
-    uint64_t work = 0;
+    uint64_t work = PATH_PATTERN_WORK_MOST / 2; /* half of what a robots.txt may cost */
     unsigned directive = 0;
     char *normal = malloc(3 * path.len + 1);
     if (!normal)
         return WIT_CRAWLER_TDM_RESERVED; /* when in doubt, leave it */
     struct wit_str subject = wit_str_of(normal, path_normalise(path, normal));
     for (size_t i = 0; i < t->count; i++) {
-        bool matches = path_pattern_matches(t->rules[i].pattern, subject, &work);
-        if (matches) {
+        if (path_pattern_matches(t->rules[i].pattern, subject, &work)) {
             directive = t->rules[i].directive;
             if (raw)
                 rule_keep(&t->rules[i], raw);

@@ -461,10 +461,10 @@ static void a_file_that_costs_too_much_denies(void **state) {
     uint64_t work = 0;
     assert_false(robots_decide(r, WIT_STR("bot"), path, &work));
     assert_true(work > PATH_PATTERN_WORK_MOST);
-    assert_true(work <= PATH_PATTERN_WORK_MOST + path.len + 64); /* one pattern more */
+    assert_true(work <= PATH_PATTERN_WORK_MOST + path.len); /* one look more */
     work = 0; /* the same file costs little for addresses as they are */
     assert_true(robots_decide(r, WIT_STR("bot"), WIT_STR("/2024/10/photo.jpg"), &work));
-    assert_true(work < PATH_PATTERN_WORK_MOST / 2);
+    assert_true(work < PATH_PATTERN_WORK_MOST);
     wit_crawler_robots_destroy(r);
     wit_buf_finish(&b);
 }
@@ -476,7 +476,7 @@ static void large_honest_files_are_decided(void **state) {
         filled(prefix_line, "disallow: /x\nallow: /articles/7/private/x\n");
     uint64_t work = 0;
     assert_true(robots_decide(r, WIT_STR("bot"), path, &work));
-    assert_true(work < PATH_PATTERN_WORK_MOST / 2);
+    assert_true(work < PATH_PATTERN_WORK_MOST / 50); /* plain ones are found */
     assert_false(wit_crawler_robots_allows(r, WIT_STR("bot"), WIT_STR("/articles/77/private")));
     assert_true(wit_crawler_robots_allows(r, WIT_STR("bot"), WIT_STR("/articles/7/private/x")));
     assert_false(wit_crawler_robots_allows(r, WIT_STR("bot"), WIT_STR("/x")));
@@ -487,9 +487,92 @@ static void large_honest_files_are_decided(void **state) {
     assert_true(work < PATH_PATTERN_WORK_MOST / 2);
     work = 0; /* none of them is somebody else's business */
     assert_true(robots_decide(r, WIT_STR("other"), path, &work));
-    assert_true(work < 16);
+    assert_true(work < path.len + 64);
     wit_crawler_robots_destroy(r);
     wit_buf_finish(&b);
+}
+
+/* ---- against the plain way ------------------------------------------------------------------ */
+
+enum { PATTERN_BYTES = 12, RULES_MOST = 12 };
+
+/* Does the pattern, in comparable form, match all of the path (`whole`), or a prefix of it? */
+static bool matches_plainly(const char *pattern, size_t len, const char *path, size_t path_len,
+                            bool whole) {
+    if (len == 0)
+        return !whole || path_len == 0;
+    if (*pattern == '*')
+        return matches_plainly(pattern + 1, len - 1, path, path_len, whole) ||
+               (path_len && matches_plainly(pattern, len, path + 1, path_len - 1, whole));
+    return path_len && *pattern == *path &&
+           matches_plainly(pattern + 1, len - 1, path + 1, path_len - 1, whole);
+}
+
+static size_t random_text(struct wit_random *random, const char *const *parts, size_t count,
+                          char *out) {
+    size_t len = 0;
+    for (size_t n = (size_t)wit_random_below(random, PATTERN_BYTES); n; n--) {
+        const char *part = parts[wit_random_below(random, count)];
+        memcpy(out + len, part, strlen(part));
+        len += strlen(part);
+    }
+    out[len] = 0;
+    return len;
+}
+
+struct plain_rule {
+    char text[3 * PATTERN_BYTES + 2];
+    bool allow;
+};
+
+/* Every rule is held against the path; the longest wins, allow on ties. */
+static bool allows_plainly(const struct plain_rule *rules, size_t count, struct wit_str path) {
+    char subject[16 * PATTERN_BYTES], pattern[16 * PATTERN_BYTES];
+    size_t path_len = path_normalise(path, subject), best = 0;
+    bool allow = true;
+    for (size_t i = 0; i < count; i++) {
+        size_t length;
+        size_t len = path_pattern_normalise(wit_str_from(rules[i].text), pattern, &length);
+        bool whole = len && pattern[len - 1] == '$';
+        if (len == 0 || !matches_plainly(pattern, len - whole, subject, path_len, whole))
+            continue;
+        allow = length > best ? rules[i].allow : length == best ? allow || rules[i].allow : allow;
+        best = length > best ? length : best;
+    }
+    return allow;
+}
+
+/* Stars, ends, escapes, dollars that are letters, rules that repeat and that begin each other. */
+static void the_index_says_what_the_rules_say(void **state) {
+    static const char *const parts[] = { "a", "b", "a", "/", "*", "$", "%24", "%2a", "ab" };
+    struct wit_buf text = WIT_BUF_INIT(1 << 16);
+    for (unsigned seed = 1; seed <= 4000; seed++) {
+        struct plain_rule rules[RULES_MOST];
+        struct wit_random random;
+        wit_random_init(&random, seed, 0, 0);
+        size_t count = 1 + (size_t)wit_random_below(&random, RULES_MOST);
+        wit_buf_reset(&text);
+        assert_int_equal(wit_buf_append_cstr(&text, "user-agent: bot\n"), 0);
+        for (size_t i = 0; i < count; i++) {
+            size_t few = wit_random_below(&random, 2) ? WIT_COUNT_OF(parts) : 4; /* often plain */
+            rules[i].text[0] = '/';
+            random_text(&random, parts, few, rules[i].text + 1);
+            rules[i].allow = wit_random_below(&random, 2);
+            assert_int_equal(wit_buf_printf(&text, "%s: %s\n",
+                                            rules[i].allow ? "allow" : "disallow", rules[i].text),
+                             0);
+        }
+        struct wit_crawler_robots *r = robots_of(wit_buf_view(&text));
+        for (int i = 0; i < 30; i++) {
+            char path[3 * PATTERN_BYTES + 2] = "/";
+            random_text(&random, parts, i % 2 ? WIT_COUNT_OF(parts) : 4, path + 1);
+            if (wit_crawler_robots_allows(r, WIT_STR("bot"), wit_str_from(path)) !=
+                allows_plainly(rules, count, wit_str_from(path)))
+                fail_msg("seed %u: %s by\n%.*s", seed, path, WIT_STR_FMT(wit_buf_view(&text)));
+        }
+        wit_crawler_robots_destroy(r);
+    }
+    wit_buf_finish(&text);
 }
 
 /* ---- what a file says of use ---------------------------------------------------------------- */
@@ -600,6 +683,7 @@ int main(void) {
         cmocka_unit_test(utf16_is_read_with_a_mark_and_without),
         cmocka_unit_test(a_file_that_costs_too_much_denies),
         cmocka_unit_test(large_honest_files_are_decided),
+        cmocka_unit_test(the_index_says_what_the_rules_say),
         cmocka_unit_test(groups_say_whom_they_name),
         cmocka_unit_test(usage_lines_follow_groups_and_paths),
         cmocka_unit_test(what_was_said_of_use_is_kept_as_written),
