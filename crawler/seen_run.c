@@ -1,11 +1,12 @@
 /* seen_run.c: files of sorted hashes. */
 #include "seen_run.h"
 
+#include "run_files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -20,14 +21,6 @@ enum {
 #define COUNT_MOST (UINT64_C(1) << 36)
 
 static const char magic[8] = { 'w', 'i', 't', 's', 'e', 'e', 'n', '1' };
-
-int seen_run_path(char out[WIT_PATH_MAX], const char *folder, uint64_t number,
-                  struct wit_error *err) {
-    int n = snprintf(out, WIT_PATH_MAX, "%s/seen-%08llx.run", folder, (unsigned long long)number);
-    if (n < 0 || n >= WIT_PATH_MAX)
-        return wit_error_set(err, WIT_ELIMIT, "path is too long: %s", folder);
-    return 0;
-}
 
 /* ---- the filter ----------------------------------------------------------------------------- */
 
@@ -69,26 +62,15 @@ static int header_check(const struct seen_run *run, const uint8_t header[HEADER_
     return bytes == run->map_bytes ? 0 : WIT_ECORRUPT;
 }
 
-int seen_run_open(struct seen_run *run, const char *folder, struct wit_error *err) {
+int seen_run_open(struct seen_run *run, const char *folder, const char *name,
+                  struct wit_error *err) {
     char path[WIT_PATH_MAX];
-    struct stat info;
-    int st = seen_run_path(path, folder, run->number, err);
+    int st = run_file_path(path, folder, name, run->number, err);
+    if (st >= 0)
+        st = run_file_map(path, HEADER_BYTES, &run->map, &run->map_bytes, err);
     if (st < 0)
         return st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &info) < 0) {
-        st = wit_error_errno(err, errno, "cannot open %s", path);
-        if (fd >= 0)
-            close(fd);
-        return st;
-    }
-    run->map_bytes = (size_t)info.st_size;
-    void *map = run->map_bytes < HEADER_BYTES
-                    ? MAP_FAILED
-                    : mmap(NULL, run->map_bytes, PROT_READ, MAP_SHARED, fd, 0);
-    close(fd);
-    run->map = map == MAP_FAILED ? NULL : map;
-    if (!run->map || run->count > COUNT_MOST || header_check(run, run->map) < 0) {
+    if (run->count > COUNT_MOST || header_check(run, run->map) < 0) {
         seen_run_close(run);
         return wit_error_set(err, WIT_ECORRUPT, "%s is not the file of %llu hashes that it was",
                              path, (unsigned long long)run->count);
@@ -98,9 +80,7 @@ int seen_run_open(struct seen_run *run, const char *folder, struct wit_error *er
 }
 
 void seen_run_close(struct seen_run *run) {
-    if (run->map)
-        munmap((void *)(uintptr_t)run->map, run->map_bytes);
-    run->map = NULL;
+    run_file_unmap(&run->map, run->map_bytes);
 }
 
 uint64_t seen_run_at(const struct seen_run *run, uint64_t index) {
@@ -161,18 +141,18 @@ static int fail(const struct seen_writer *w, const char *what, struct wit_error 
     return wit_error_errno(err, errno, "cannot %s %s", what, w->temporary);
 }
 
-int seen_writer_create(const char *folder, uint64_t number, uint64_t count,
+int seen_writer_create(const char *folder, const char *name, uint64_t number, uint64_t count,
                        struct seen_writer **out, struct wit_error *err) {
     struct seen_writer *w = calloc(1, sizeof *w);
     if (!w)
-        return wit_error_set(err, WIT_ENOMEM, "no memory to write seen URLs");
+        return wit_error_set(err, WIT_ENOMEM, "no memory to write a set of hashes");
     w->fd = -1;
     w->count = count;
     w->blocks = blocks_for(count);
     w->filter_bytes = HEADER_BYTES + w->blocks * BLOCK_BYTES;
     w->keys = (struct wit_buf)WIT_BUF_INIT(WRITE_BYTES);
     int n = snprintf(w->folder, sizeof w->folder, "%s", folder);
-    int st = seen_run_path(w->path, folder, number, err);
+    int st = run_file_path(w->path, folder, name, number, err);
     if (st >= 0 && (n >= WIT_PATH_MAX ||
                     snprintf(w->temporary, sizeof w->temporary, "%s.tmp", w->path) >= WIT_PATH_MAX))
         st = wit_error_set(err, WIT_ELIMIT, "path is too long: %s", folder);
@@ -227,7 +207,7 @@ int seen_writer_put(struct seen_writer *w, uint64_t hash, struct wit_error *err)
     }
     wit_store_le64(bytes, hash);
     if (wit_buf_append(&w->keys, bytes, sizeof bytes) < 0)
-        return wit_error_set(err, WIT_ENOMEM, "no memory to write seen URLs");
+        return wit_error_set(err, WIT_ENOMEM, "no memory to write a set of hashes");
     filter_set(w->filter + HEADER_BYTES, w->blocks, hash);
     w->last = hash;
     w->put++;

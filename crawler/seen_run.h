@@ -20,10 +20,9 @@ struct seen_run {
     uint64_t blocks;
 };
 
-int seen_run_path(char out[WIT_PATH_MAX], const char *folder, uint64_t number,
+/* FOLDER/NAME-<n>.run. number, level and count are filled in; they must agree with the file. */
+int seen_run_open(struct seen_run *run, const char *folder, const char *name,
                   struct wit_error *err);
-/* number, level and count are filled in; they must agree with the file. */
-int seen_run_open(struct seen_run *run, const char *folder, struct wit_error *err);
 void seen_run_close(struct seen_run *run);
 bool seen_run_has(const struct seen_run *run, uint64_t hash);
 uint64_t seen_run_at(const struct seen_run *run, uint64_t index); /* ascending */
@@ -31,7 +30,7 @@ uint64_t seen_run_at(const struct seen_run *run, uint64_t index); /* ascending *
 /* Writes a file of `count` ascending hashes: create, put each, finish, which makes it durable.
  * Before that there is no file of that name. */
 struct seen_writer;
-int seen_writer_create(const char *folder, uint64_t number, uint64_t count,
+int seen_writer_create(const char *folder, const char *name, uint64_t number, uint64_t count,
                        struct seen_writer **out, struct wit_error *err);
 int seen_writer_put(struct seen_writer *w, uint64_t hash, struct wit_error *err);
 int seen_writer_finish(struct seen_writer *w, struct wit_error *err);

@@ -8,13 +8,12 @@
  */
 #include "seen_set.h"
 
+#include "run_files.h"
 #include "seen_run.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum {
     RECENT_MOST = 1 << 20,
@@ -26,7 +25,7 @@ enum {
 struct merge {
     struct seen_run from[MERGED]; /* the set's: it closes them */
     uint64_t number;              /* of the file that is made */
-    const char *folder;
+    const char *folder, *name;
     atomic_bool done, stop;
     int status;
     struct wit_error error;
@@ -35,7 +34,7 @@ struct merge {
 };
 
 struct seen_set {
-    char folder[WIT_PATH_MAX];
+    char folder[WIT_PATH_MAX], name[RUN_NAME_BYTES];
     uint64_t recent_most;
     MDB_dbi recent, runs_db;
     struct seen_run runs[RUNS_MOST]; /* newest last */
@@ -49,9 +48,10 @@ struct seen_set {
 
 static int fail(const struct seen_set *s, int rc, const char *what, struct wit_error *err) {
     if (rc > 0)
-        return wit_error_errno(err, rc, "cannot %s the seen URLs of %s", what, s->folder);
+        return wit_error_errno(err, rc, "cannot %s the set '%s' of %s", what, s->name, s->folder);
     return wit_error_set(err, rc == MDB_MAP_FULL ? WIT_ENOSPC : WIT_ECORRUPT,
-                         "cannot %s the seen URLs of %s: %s", what, s->folder, mdb_strerror(rc));
+                         "cannot %s the set '%s' of %s: %s", what, s->name, s->folder,
+                         mdb_strerror(rc));
 }
 
 /* ---- the list of files ---------------------------------------------------------------------- */
@@ -80,9 +80,9 @@ static int entry_remove(struct seen_set *s, MDB_txn *txn, const struct seen_run 
 
 static int run_add(struct seen_set *s, struct seen_run *run, struct wit_error *err) {
     if (s->run_count == RUNS_MOST)
-        return wit_error_set(err, WIT_ELIMIT, "%s has more than %d files of seen URLs", s->folder,
-                             RUNS_MOST);
-    int st = seen_run_open(run, s->folder, err);
+        return wit_error_set(err, WIT_ELIMIT, "%s has more than %d files of the set '%s'",
+                             s->folder, RUNS_MOST, s->name);
+    int st = seen_run_open(run, s->folder, s->name, err);
     if (st < 0)
         return st;
     s->runs[s->run_count++] = *run;
@@ -97,7 +97,8 @@ static int entries_read(struct seen_set *s, MDB_txn *txn, struct wit_error *err)
     int st = 0, rc = mdb_cursor_open(txn, s->runs_db, &cursor);
     while (rc == 0 && st >= 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         if (key.mv_size != 8 || value.mv_size != ENTRY_BYTES) {
-            st = wit_error_set(err, WIT_ECORRUPT, "%s has no list of seen URLs", s->folder);
+            st = wit_error_set(err, WIT_ECORRUPT, "%s has no list of the set '%s'", s->folder,
+                               s->name);
             break;
         }
         struct seen_run run = { .number = wit_load_be64(key.mv_data),
@@ -112,52 +113,41 @@ static int entries_read(struct seen_set *s, MDB_txn *txn, struct wit_error *err)
     return rc == MDB_NOTFOUND || rc == 0 ? 0 : fail(s, rc, "read", err);
 }
 
-static bool is_listed(const struct seen_set *s, const char *name) {
-    char listed[64];
-    for (size_t i = 0; i < s->run_count; i++) {
-        snprintf(listed, sizeof listed, "seen-%08llx.run", (unsigned long long)s->runs[i].number);
-        if (strcmp(name, listed) == 0)
+static bool is_listed(void *user, uint64_t number) {
+    const struct seen_set *s = user;
+    for (size_t i = 0; i < s->run_count; i++)
+        if (s->runs[i].number == number)
             return true;
-    }
     return false;
 }
 
-/* What a killed run wrote and did not commit. */
-static int leftovers_remove(struct seen_set *s, struct wit_error *err) {
-    struct wit_strings names;
-    int st = wit_dir_list(s->folder, &names, err);
-    if (st < 0)
-        return st;
-    for (size_t i = 0; i < names.count && st >= 0; i++) {
-        char path[WIT_PATH_MAX];
-        if (!wit_str_starts_with(wit_str_from(names.items[i]), WIT_STR("seen-")) ||
-            is_listed(s, names.items[i]) || wit_path_join(path, s->folder, names.items[i]) < 0)
-            continue;
-        if (unlink(path) < 0)
-            st = wit_error_errno(err, errno, "cannot remove %s", path);
-    }
-    wit_strings_finish(&names);
-    return st;
+static int databases_open(struct seen_set *s, const char *prefix, MDB_txn *txn,
+                          struct wit_error *err) {
+    char recent[RUN_NAME_BYTES + 8], runs[RUN_NAME_BYTES + 8];
+    snprintf(recent, sizeof recent, "%.31srecent", prefix ? prefix : "");
+    snprintf(runs, sizeof runs, "%.31sruns", prefix ? prefix : "");
+    int rc = mdb_dbi_open(txn, recent, MDB_CREATE, &s->recent);
+    if (rc == 0)
+        rc = mdb_dbi_open(txn, runs, MDB_CREATE, &s->runs_db);
+    return rc ? fail(s, rc, "open", err) : 0;
 }
 
 int seen_set_open(const struct seen_set_config *cfg, MDB_txn *txn, struct seen_set **out,
                   struct wit_error *err) {
     struct seen_set *s = calloc(1, sizeof *s);
     if (!s)
-        return wit_error_set(err, WIT_ENOMEM, "no memory for the seen URLs");
+        return wit_error_set(err, WIT_ENOMEM, "no memory for a set of hashes");
     int n = snprintf(s->folder, sizeof s->folder, "%s", cfg->folder);
     s->recent_most = cfg->recent_most ? cfg->recent_most : RECENT_MOST;
     s->next_number = 1;
-    int rc = mdb_dbi_open(txn, "recent", MDB_CREATE, &s->recent);
-    if (rc == 0)
-        rc = mdb_dbi_open(txn, "runs", MDB_CREATE, &s->runs_db);
-    int st = rc ? fail(s, rc, "open", err) : 0;
+    snprintf(s->name, sizeof s->name, "%s", cfg->name ? cfg->name : "seen");
+    int st = databases_open(s, cfg->prefix, txn, err);
     if (st >= 0 && n >= WIT_PATH_MAX)
         st = wit_error_set(err, WIT_ELIMIT, "path is too long: %s", cfg->folder);
     if (st >= 0)
         st = entries_read(s, txn, err);
     if (st >= 0)
-        st = leftovers_remove(s, err);
+        st = run_files_remove_others(s->folder, s->name, is_listed, s, err);
     if (st < 0)
         seen_set_close(s);
     else
@@ -252,7 +242,7 @@ static void *merge_main(void *user) {
     uint64_t count = 0;
     for (int i = 0; i < MERGED; i++)
         count += m->from[i].count;
-    int st = seen_writer_create(m->folder, m->number, count, &w, &m->error);
+    int st = seen_writer_create(m->folder, m->name, m->number, count, &w, &m->error);
     if (st >= 0)
         st = merge_into(m, w);
     if (st >= 0)
@@ -282,11 +272,12 @@ static int merge_start(struct seen_set *s, struct wit_error *err) {
         return 0;
     m->number = s->next_number++;
     m->folder = s->folder;
+    m->name = s->name;
     m->error = (struct wit_error)WIT_ERROR_INIT;
     atomic_store(&m->done, false);
     int rc = pthread_create(&m->thread, NULL, merge_main, m);
     m->running = rc == 0;
-    return rc ? wit_error_errno(err, rc, "cannot start the thread that merges seen URLs") : 0;
+    return rc ? wit_error_errno(err, rc, "cannot start the thread that merges hashes") : 0;
 }
 
 static void run_retire(struct seen_set *s, uint64_t number) {
@@ -357,7 +348,7 @@ static int recent_copy(struct seen_set *s, MDB_txn *txn, struct seen_writer *w,
 static int recent_flush(struct seen_set *s, MDB_txn *txn, uint64_t count, struct wit_error *err) {
     struct seen_writer *w = NULL;
     struct seen_run run = { .number = s->next_number++, .count = count };
-    int st = seen_writer_create(s->folder, run.number, count, &w, err);
+    int st = seen_writer_create(s->folder, s->name, run.number, count, &w, err);
     if (st >= 0)
         st = recent_copy(s, txn, w, err);
     if (st >= 0)
@@ -383,11 +374,9 @@ int seen_set_commit_begin(struct seen_set *s, MDB_txn *txn, struct wit_error *er
 
 int seen_set_commit_end(struct seen_set *s, struct wit_error *err) {
     for (; s->retired_count; s->retired_count--) {
-        char path[WIT_PATH_MAX];
         struct seen_run *run = &s->retired[s->retired_count - 1];
         seen_run_close(run);
-        if (seen_run_path(path, s->folder, run->number, NULL) == 0 && unlink(path) < 0)
-            wit_log_debug("crawler", "%s could not be removed; the next run does it", path);
+        run_file_remove(s->folder, s->name, run->number);
     }
     return merge_start(s, err);
 }

@@ -1,13 +1,13 @@
 /*
- * seen_set.h: which URLs are known: a set of 64-bit hashes that only grows, for billions of them.
- * New ones go to a small LMDB database; when it is full they become a sorted file, and files of one
- * size are merged into a larger one in a thread of its own. A file begins with a filter, so that a
- * hash that is not there costs one cache line a file.
+ * seen_set.h: which URLs, or pairs, are known: a set of 64-bit hashes that only grows, for
+ * billions. New ones go to a small LMDB database; when it is full they become a sorted file, and
+ * files of one size are merged into a larger one in a thread of its own. A file begins with a
+ * filter, so that a hash that is not there costs one cache line a file.
  *
  * Random inserts into one B-tree collapse once it is larger than memory; here everything on disk is
  * written in order. Sources: Heydon & Najork 1999 (Mercator's sieve), Lee et al. 2008 (IRLbot).
  *
- * Two URLs with one hash are taken for the same: among 10^9 it happens to one with probability
+ * Two things with one hash are taken for the same: among 10^9 it happens to one with probability
  * 0.03. Belongs to one thread. Changes are in the caller's transaction: a kill brings back the last
  * commit.
  */
@@ -21,11 +21,13 @@
 struct seen_set;
 
 struct seen_set_config {
-    const char *folder;   /* holds seen-<n>.run; is there */
+    const char *folder;   /* holds NAME-<n>.run; is there */
+    const char *name;     /* up to 31 bytes; NULL: "seen" */
+    const char *prefix;   /* of its databases, PREFIXrecent and PREFIXruns, up to 31; NULL: none */
     uint64_t recent_most; /* hashes in LMDB before they become a file; 0: one million */
 };
 
-/* Opens the databases "recent" and "runs" in txn and removes files that no commit knows.
+/* Opens two databases in txn and removes files of its name that no commit knows.
  * WIT_ECORRUPT (a file is missing or not of its size), WIT_EIO, WIT_ENOMEM. */
 int seen_set_open(const struct seen_set_config *cfg, MDB_txn *txn, struct seen_set **out,
                   struct wit_error *err);
