@@ -7,7 +7,9 @@
 #include "url_traps.h"
 
 enum {
-    DOMAIN_FLIGHTS = 4,     /* pages of a domain at the reactors for each request it may have */
+    DOMAIN_FLIGHTS = 4,   /* pages of a domain at the reactors for each request it may have */
+    ACTIVE_LEAST = 16384, /* domains */
+    ACTIVE_MOST = 1 << 20,
     PAGES_OUT_MOST = 65536, /* at the reactors, so that slow domains leave room for others */
     LINKS_MOST = 10000,     /* followed of one page */
     DEPTH_MOST = 65535      /* that the frontier can hold */
@@ -50,9 +52,9 @@ static int round_begin(struct crawl *c, struct wit_error *err) {
     c->rounds_over = st <= 0 || limits.depth_most > c->cfg->max_depth;
     if (c->rounds_over)
         return st < 0 ? st : 0;
-    frontier_limit(c->frontier, &limits);
+    st = frontier_limit(c->frontier, &limits, err);
     c->round_depth = limits.depth_most;
-    return 1;
+    return st < 0 ? st : 1;
 }
 
 /* A domain's share of the pages at the reactors: enough for the quickest that the settings allow.
@@ -63,6 +65,13 @@ static uint32_t domain_pages_most(const struct wit_crawler_config *cfg) {
         if (cfg->hosts[i].concurrency > most)
             most = cfg->hosts[i].concurrency;
     return DOMAIN_FLIGHTS * most;
+}
+
+/* Domains whose pages may be asked for: so many that those which are due fill the places in flight,
+ * so few that their rules stay in memory until their next turn. */
+static uint32_t active_domains_most(const struct wit_crawler_config *cfg) {
+    uint64_t most = (uint64_t)DOMAIN_FLIGHTS * cfg->max_in_flight;
+    return most > ACTIVE_MOST ? ACTIVE_MOST : most < ACTIVE_LEAST ? ACTIVE_LEAST : (uint32_t)most;
 }
 
 /* Pages that may start now; 0 when there is none. */
@@ -338,6 +347,7 @@ int crawl_frontier_begin(struct crawl *c, struct wit_error *err) {
         .keeps_scope = c->cfg->seed_count == 0,
         .domain_pages_most = c->cfg->max_domain_pages,
         .barren_most = c->cfg->max_barren_pages,
+        .window = active_domains_most(c->cfg),
     };
     struct frontier_limits limits = FRONTIER_NO_LIMITS;
     int st = scope_begin(c, &context.scope, err);
@@ -348,7 +358,9 @@ int crawl_frontier_begin(struct crawl *c, struct wit_error *err) {
     if (c->cfg->rounds)
         limits.number_most = 0; /* nothing before the first round begins */
     limits.depth_most = c->cfg->max_depth;
-    frontier_limit(c->frontier, &limits);
+    st = frontier_limit(c->frontier, &limits, err);
+    if (st < 0)
+        return st;
     const struct frontier_totals known = frontier_totals(c->frontier);
     const struct wit_shards_collected had = wit_shards_collector_totals(c->collector);
     c->goes_on = known.waiting + known.read + known.refused + had.candidates > 0;

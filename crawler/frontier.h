@@ -3,10 +3,13 @@
  * a killed crawl goes on; what a page had in it is the collector's business.
  *
  * Pages wait by registrable domain, in each by depth and then in order of discovery, or in rounds
- * by the hash of their URL; domains take turns. A domain has a most of pages, and one whose pages
- * give nothing new stops: its pages wait for a run with a higher limit. A page that was taken and
- * not done at the last commit waits again after the next open. Belongs to one thread. The
- * collector's lock on DIR admits one process.
+ * by the hash of their URL; domains take turns, more of them those whose pages have been giving
+ * pairs that no page had before. As many domains as the window says are active at one time; the
+ * pages of others, and what is more than a domain's share, are parked in files and come back when
+ * there is room: so the order within a domain is that of what is not parked. A domain has a most of
+ * pages, and one whose pages give nothing new stops: its pages wait for a run with a higher limit.
+ * A page that was taken and not done at the last commit waits again after the next open. Belongs to
+ * one thread. The collector's lock on DIR admits one process.
  */
 #ifndef CRAWLER_FRONTIER_H
 #define CRAWLER_FRONTIER_H
@@ -56,6 +59,9 @@ struct frontier_context {
     uint64_t domain_pages_most; /* known of a domain, whatever came of them; 0: no limit */
     /* Pages of a domain in a row without a new pair, then it stops; 0: it never does. */
     uint32_t barren_most;
+    uint32_t window;       /* domains that are active at one time; 0: 16,384 */
+    uint32_t share;        /* pages of a domain among those that may be taken; 0: 4,096 */
+    uint64_t journal_most; /* parked pages before they become a file; 0: 262,144 */
 };
 
 /* Open or create DIR/crawl. WIT_EINVAL (the frontier belongs to another collection), WIT_ECORRUPT
@@ -78,7 +84,8 @@ struct frontier_limits {
 };
 #define FRONTIER_NO_LIMITS                                                                         \
     { UINT32_MAX, UINT64_MAX }
-void frontier_limit(struct frontier *f, const struct frontier_limits *limits);
+/* number_most 0: none. */
+int frontier_limit(struct frontier *f, const struct frontier_limits *limits, struct wit_error *err);
 /**
  * The limits of the next round: the pages of the least depth that waits in domains that have
  * not stopped, and of those the `budget`
@@ -94,7 +101,8 @@ int frontier_take(struct frontier *f, uint32_t most, struct frontier_taken *out,
                   struct wit_error *err);
 /* Note a pair, by the hash of its words. 1: no page had it before; 0: some had. */
 int frontier_pair_add(struct frontier *f, struct wit_hash128 pair, struct wit_error *err);
-/* A taken page was read and had a new pair, or none. 1: with that its domain stopped. */
+/* A taken page was read and had a new pair, or none. 1: with that its domain stopped, for this run
+ * and those with the same limit. */
 int frontier_yield(struct frontier *f, const uint8_t id[FRONTIER_ID_BYTES], bool has_new_pair,
                    struct wit_error *err);
 /* A taken page has been read (reason NULL), or ended for a reason, which is counted. `url` is that

@@ -267,7 +267,7 @@ static void deep_pages_wait_for_another_run(void **state) {
     must(frontier_open(dir, &context, &f, &err));
     page_add(f, "http://a/2", "a", 2);
     page_add(f, "http://b/1", "b", 1);
-    frontier_limit(f, &shallow);
+    must(frontier_limit(f, &shallow, &err));
     take(f, 9, "http://b/1", &taken);
     take(f, 9, NULL, &taken);
     page_add(f, "http://a/1", "a", 1); /* found later, and not too deep */
@@ -314,7 +314,7 @@ static size_t rounds_take(uint64_t seed, char out[ROUND_PAGES][64]) {
     }
     int st;
     while ((st = frontier_round(f, left, &limits, &err)) > 0) {
-        frontier_limit(f, &limits);
+        must(frontier_limit(f, &limits, &err));
         while ((st = frontier_take(f, 1000, &page, &err)) > 0) {
             assert_true(page.depth >= depth); /* no shallower one was left */
             depth = page.depth;
