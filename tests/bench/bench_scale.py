@@ -4,8 +4,8 @@
                                        [--reactors 1] [--in-flight 1024] [--minutes 60]
                                        [--max-pages 0] [--dir /tmp]
 
-A JSON line every 10 s: URLs that the server answered, seconds, resident MiB of the crawler, its CPU
-seconds, MiB of its directory. At the end one line with the sums: CPU seconds for 1,000 URLs and
+A JSON line every 10 s: requests that the server answered, those of them for a robots.txt, seconds,
+resident MiB of the crawler, its CPU seconds, MiB of its directory. At the end one line with the sums: CPU seconds for 1,000 URLs and
 pages, MiB at each million URLs, how late domains got their turns, breaches of politeness, and
 whether it came to what the web itself computes. A crawl longer than --minutes is interrupted;
 such a one, and one that --max-pages ends, does not come to the whole. The load that domains offer is
@@ -64,7 +64,9 @@ def tree_mib(folder):
 
 
 def sample(web, crawl, data, start):
-    return {"s": round(time.monotonic() - start, 1), "urls": web.ask("/summary")["requests"],
+    ledger = web.ask("/summary")
+    return {"s": round(time.monotonic() - start, 1), "urls": ledger["requests"],
+            "robots": ledger["robots"],
             "rss_mib": round(resident_mib(crawl.pid), 1),
             "anonymous_mib": round(anonymous_mib(crawl.pid), 1),
             "cpu_s": cpu_s(crawl.pid), "disk_mib": round(tree_mib(data), 1)}
@@ -116,7 +118,7 @@ def finish(web, crawl, report, seconds, samples, ledger, server_s):
     for s in samples:
         millions.setdefault(s["urls"] // 1000000, s["anonymous_mib"])
     result = {"exit": crawl.returncode, "s": round(seconds, 1), "urls": ledger["requests"],
-              "urls_per_s": round(ledger["requests"] / seconds),
+              "urls_per_s": round(ledger["requests"] / seconds), "robots": ledger["robots"],
               "cpu_s_per_1000_urls": round(1000 * last["cpu_s"] / max(1, last["urls"]), 3),
               "server_cpu_s": server_s,
               "anonymous_mib_by_million_urls": millions,
