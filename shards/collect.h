@@ -14,7 +14,7 @@ enum { COLLECT_GROUPS = 16, COLLECT_GROUP_BITS = 4 };
 
 enum {
     COLLECT_CANDIDATE_HEAD_BYTES = 16,
-    COLLECT_CANDIDATE_HEAD_MOST = 24, /* of a candidate with extra or digest */
+    COLLECT_CANDIDATE_HEAD_MOST = 28, /* of a candidate with extra or digest, and rights */
     COLLECT_IMAGE_HEAD_BYTES = 56,
     COLLECT_IMAGE_HEAD_MOST = 80 /* of an image that is not stored as it was fetched */
 };
@@ -41,8 +41,8 @@ int collect_commit_load(const char *dir, struct collect_commit *out, struct wit_
 void collect_commit_put(const struct collect_commit *c, uint8_t out[COLLECT_COMMIT_BYTES]);
 void collect_commit_get(const uint8_t in[COLLECT_COMMIT_BYTES], struct collect_commit *c);
 
-/* The fixed part of a candidate's head; url, text, page, extra and digest follow it. Its length, or
- * WIT_ELIMIT. */
+/* The fixed part of a candidate's head; url, text, page, extra, digest and rights follow it. Its
+ * length, or WIT_ELIMIT. */
 int collect_candidate_encode(const struct wit_shards_candidate *c,
                              uint8_t head[COLLECT_CANDIDATE_HEAD_MOST]);
 /* Has it a URL and a text, or is it an image that a list names alone? */

@@ -52,23 +52,35 @@ static bool too_long(struct wit_str field) {
     return field.len > WIT_SHARDS_MAX_FIELD_BYTES;
 }
 
-enum { CANDIDATE_HAS_MORE = 1 }; /* lengths of extra and digest stand behind the others */
+/* Which lengths stand behind those of url, text and page. */
+enum {
+    CANDIDATE_HAS_MORE = 1,  /* of extra and digest */
+    CANDIDATE_HAS_RIGHTS = 2 /* and of rights */
+};
 
 int collect_candidate_encode(const struct wit_shards_candidate *c,
                              uint8_t head[COLLECT_CANDIDATE_HEAD_MOST]) {
     bool more = c->extra.len || c->digest.len;
+    uint8_t *end = head + COLLECT_CANDIDATE_HEAD_BYTES;
     if (too_long(c->url) || too_long(c->text) || too_long(c->page) || too_long(c->extra) ||
-        too_long(c->digest))
+        too_long(c->digest) || c->rights.len > WIT_SHARDS_MAX_RIGHTS_BYTES)
         return WIT_ELIMIT;
-    memset(head, 0, COLLECT_CANDIDATE_HEAD_MOST);
     wit_store_le16(head, (uint16_t)c->source);
-    wit_store_le16(head + 2, more ? CANDIDATE_HAS_MORE : 0);
+    wit_store_le16(head + 2, (uint16_t)((more ? CANDIDATE_HAS_MORE : 0) |
+                                        (c->rights.len ? CANDIDATE_HAS_RIGHTS : 0)));
     wit_store_le32(head + 4, (uint32_t)c->url.len);
     wit_store_le32(head + 8, (uint32_t)c->text.len);
     wit_store_le32(head + 12, (uint32_t)c->page.len);
-    wit_store_le32(head + 16, (uint32_t)c->extra.len);
-    wit_store_le32(head + 20, (uint32_t)c->digest.len);
-    return more ? COLLECT_CANDIDATE_HEAD_MOST : COLLECT_CANDIDATE_HEAD_BYTES;
+    if (more) {
+        wit_store_le32(end, (uint32_t)c->extra.len);
+        wit_store_le32(end + 4, (uint32_t)c->digest.len);
+        end += 8;
+    }
+    if (c->rights.len) {
+        wit_store_le32(end, (uint32_t)c->rights.len);
+        end += 4;
+    }
+    return (int)(end - head);
 }
 
 bool collect_candidate_complete(const struct wit_shards_candidate *c) {
@@ -78,21 +90,21 @@ bool collect_candidate_complete(const struct wit_shards_candidate *c) {
 int collect_candidate_decode(struct wit_str head, struct wit_shards_candidate *out,
                              struct wit_error *err) {
     struct wit_shards_candidate c = { .extra = { NULL, 0 } };
-    size_t at = COLLECT_CANDIDATE_HEAD_BYTES;
     const uint8_t *p = (const uint8_t *)head.data;
-    if (head.len < at)
+    if (head.len < COLLECT_CANDIDATE_HEAD_BYTES)
         return wit_error_set(err, WIT_ECORRUPT, "a candidate's head is cut short");
     uint16_t flags = wit_load_le16(p + 2);
-    bool more = flags & CANDIDATE_HAS_MORE;
-    if (more)
-        at = COLLECT_CANDIDATE_HEAD_MOST;
-    if ((flags & ~CANDIDATE_HAS_MORE) || head.len < at ||
+    bool more = flags & CANDIDATE_HAS_MORE, rights = flags & CANDIDATE_HAS_RIGHTS;
+    size_t rights_at = COLLECT_CANDIDATE_HEAD_BYTES + (more ? 8 : 0);
+    size_t at = rights_at + (rights ? 4 : 0);
+    if ((flags & ~(CANDIDATE_HAS_MORE | CANDIDATE_HAS_RIGHTS)) || head.len < at ||
         !take(head, &at, wit_load_le32(p + 4), &c.url) ||
         !take(head, &at, wit_load_le32(p + 8), &c.text) ||
         !take(head, &at, wit_load_le32(p + 12), &c.page) ||
         (more && (!take(head, &at, wit_load_le32(p + 16), &c.extra) ||
                   !take(head, &at, wit_load_le32(p + 20), &c.digest))) ||
-        at != head.len)
+        (rights && !take(head, &at, wit_load_le32(p + rights_at), &c.rights)) || at != head.len ||
+        c.rights.len > WIT_SHARDS_MAX_RIGHTS_BYTES)
         return wit_error_set(err, WIT_ECORRUPT, "a candidate's lengths do not add up");
     c.source = (enum wit_shards_source)wit_load_le16(p);
     if (!collect_candidate_complete(&c))

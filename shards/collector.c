@@ -347,14 +347,16 @@ int wit_shards_collector_add_candidate(struct wit_shards_collector *c,
         return wit_error_set(err, WIT_EINVAL, "a candidate needs a URL and a text");
     int fixed = collect_candidate_encode(cand, head);
     if (fixed < 0)
-        return wit_error_set(err, WIT_ELIMIT, "a field of a candidate is over %zu bytes",
-                             WIT_SHARDS_MAX_FIELD_BYTES);
+        return wit_error_set(err, WIT_ELIMIT,
+                             "a field of a candidate is over %zu bytes, or its rights over %u",
+                             WIT_SHARDS_MAX_FIELD_BYTES, WIT_SHARDS_MAX_RIGHTS_BYTES);
     const struct wit_str pieces[] = { wit_str_of(head, (size_t)fixed),
                                       cand->url,
                                       cand->text,
                                       cand->page,
                                       cand->extra,
-                                      cand->digest };
+                                      cand->digest,
+                                      cand->rights };
     st = segment_writer_append(&c->candidates, FRAME_CANDIDATE, pieces, WIT_COUNT_OF(pieces),
                                WIT_STR(""), err);
     if (st >= 0)

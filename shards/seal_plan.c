@@ -22,10 +22,11 @@ struct place {
     bool is_stored;      /* its bytes are those that are stored */
 };
 
-/* Words that keep() let through, with the page they stood on and what a list said beside them. */
+/* Words that keep() let through, with the page they stood on, what a list said beside them and what
+ * the page said of use. */
 struct said {
     struct record_caption caption;
-    struct wit_str page, extra;
+    struct wit_str page, extra, rights;
 };
 
 struct planner {
@@ -140,7 +141,18 @@ static int said_order(const void *x, const void *y) {
     int order = record_caption_cmp(&a->caption, &b->caption);
     if (order == 0)
         order = wit_str_cmp(a->page, b->page);
-    return order ? order : wit_str_cmp(a->extra, b->extra);
+    if (order == 0)
+        order = wit_str_cmp(a->extra, b->extra);
+    return order ? order : wit_str_cmp(a->rights, b->rights);
+}
+
+/* A site says the same on each of its pages: one copy for a run of equal ones. */
+static int rights_keep(struct planner *p, struct wit_str *rights, struct wit_error *err) {
+    const struct said *last = p->said_count ? &p->said[p->said_count - 1] : NULL;
+    if (!last || !wit_str_eq(last->rights, *rights))
+        return keep_str(p->arena, rights, err);
+    *rights = last->rights;
+    return 0;
 }
 
 /* Copy what the log says about the URL of a place to p->said. */
@@ -159,7 +171,7 @@ static int words_read(struct planner *p, struct wit_str url, uint64_t image,
         if (!wit_str_eq(cand.url, url))
             continue; /* another URL with the same hash */
         if (keep_str(p->arena, &cand.text, err) < 0 || keep_str(p->arena, &cand.page, err) < 0 ||
-            keep_str(p->arena, &cand.extra, err) < 0)
+            keep_str(p->arena, &cand.extra, err) < 0 || rights_keep(p, &cand.rights, err) < 0)
             return WIT_ENOMEM;
         st = room((void **)&p->said, p->said_count, &p->said_cap, sizeof *p->said, err);
         if (st < 0)
@@ -168,6 +180,7 @@ static int words_read(struct planner *p, struct wit_str url, uint64_t image,
             .caption = { .text = cand.text, .source = (uint16_t)cand.source },
             .page = cand.page,
             .extra = cand.extra,
+            .rights = cand.rights,
         };
     }
     return 0;
@@ -192,6 +205,7 @@ static int words_judge(struct planner *p, struct wit_str url, size_t from, bool 
                 .source = (enum wit_shards_source)s[i].caption.source,
                 .page = s[i].page,
                 .extra = s[i].extra,
+                .rights = s[i].rights,
             };
             int st = p->cfg->keep ? p->cfg->keep(p->cfg->user, &cand, &stays, err) : 0;
             if (st < 0)
@@ -371,6 +385,10 @@ static void put_seen(struct wit_json_writer *w, const struct planner *p, size_t 
         if (s->extra.len) {
             wit_json_key(w, "extra");
             wit_json_put_raw(w, s->extra);
+        }
+        if (s->rights.len) {
+            wit_json_key(w, "rights");
+            wit_json_put_str(w, s->rights);
         }
         wit_json_object_end(w);
     }

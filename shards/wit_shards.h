@@ -38,6 +38,7 @@ extern "C" {
 
 /* Ceilings. A longer field or image is refused with WIT_ELIMIT when it is added. */
 #define WIT_SHARDS_MAX_FIELD_BYTES ((size_t)1 << 20)   /* a URL, a text, headers, rights */
+#define WIT_SHARDS_MAX_RIGHTS_BYTES 4096u              /* what a candidate's page said of rights */
 #define WIT_SHARDS_MAX_IMAGE_BYTES ((size_t)256 << 20) /* one image */
 /* Captions of one sample: the ones that sort first stay, so the set decides, not the order. */
 #define WIT_SHARDS_MAX_CAPTIONS 65536u
@@ -69,6 +70,7 @@ struct wit_shards_candidate {
     struct wit_str page;   /* URL of the page, or empty */
     struct wit_str extra;  /* a JSON object: what else a list says of it; or empty */
     struct wit_str digest; /* "sha256:<hex>": what the image's bytes must hash to; or empty */
+    struct wit_str rights; /* what the page said of use: "name: value\n" lines; or empty */
 };
 
 /* How the bytes of an image differ from those that were fetched. On disk: never renumber. */
@@ -292,8 +294,8 @@ int wit_shards_find(struct wit_shards_dataset *ds, struct wit_hash128 key, size_
                     uint64_t *index, struct wit_error *err);
 /* Origins of a sample, appended to out: one JSON object a line for each URL it came from, by URL:
  * {"url","final_url","fetched_at_s","headers","rights","seen":[{"caption","page"}],"seen_total"};
- * an entry of "seen" has "extra" too where the candidate had it, and an image that is not stored as
- * it was fetched has "fetched":{"width","height"}.
+ * an entry of "seen" has "extra" and "rights" too where the candidate had them, and an image that
+ * is not stored as it was fetched has "fetched":{"width","height"}.
  */
 int wit_shards_origin(struct wit_shards_dataset *ds, struct wit_hash128 key, struct wit_buf *out,
                       struct wit_error *err);

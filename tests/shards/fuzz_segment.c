@@ -10,8 +10,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void heads(struct wit_str head) {
     struct wit_shards_candidate cand;
     struct collect_image image;
-    if (collect_candidate_decode(head, &cand, NULL) == 0 && cand.url.len + cand.text.len > head.len)
-        abort();
+    if (collect_candidate_decode(head, &cand, NULL) == 0) {
+        uint8_t fixed[COLLECT_CANDIDATE_HEAD_MOST];
+        size_t texts = cand.url.len + cand.text.len + cand.page.len + cand.extra.len +
+                       cand.digest.len + cand.rights.len;
+        int n = collect_candidate_encode(&cand, fixed); /* what is read can be written */
+        if (texts > head.len || cand.rights.len > WIT_SHARDS_MAX_RIGHTS_BYTES ||
+            (n < 0 && texts <= WIT_SHARDS_MAX_FIELD_BYTES))
+            abort();
+    }
     if (collect_image_decode(head, &image, NULL) == 0 && image.fetched.url.len > head.len)
         abort();
 }

@@ -403,6 +403,50 @@ static void origin_is(struct wit_shards_dataset *ds, const char *bytes, const ch
     wit_buf_finish(&origin);
 }
 
+static void add_seen(struct wit_shards_collector *c, const char *url, const char *page,
+                     const char *rights) {
+    const struct wit_shards_candidate cand = { .url = wit_str_from(url),
+                                               .text = WIT_STR("words"),
+                                               .source = WIT_SHARDS_ALT,
+                                               .page = wit_str_from(page),
+                                               .rights = wit_str_from(rights) };
+    must(wit_shards_collector_add_candidate(c, &cand, &err));
+}
+
+/* Beside the place where an image was seen stands what the page said; a place that was read twice
+ * is one, unless it said something else. No content hash depends on it. */
+static void test_rights_of_pages(void **state) {
+    static const char *const rights[] = { "meta.robots: noarchive\n", "" };
+    struct wit_shards_seal_report report[2];
+    for (size_t i = 0; i < 2; i++) {
+        struct wit_shards_collector *c = NULL;
+        struct wit_shards_dataset *ds = NULL;
+        char dir[WIT_PATH_MAX];
+        scratch_make(dir);
+        must(wit_shards_collector_open(dir, &c, &err));
+        add_listed(c, "http://a/", "image", "words", "");
+        add_seen(c, "http://a/", "http://p/1", rights[i]);
+        add_seen(c, "http://a/", "http://p/2", "");
+        add_seen(c, "http://a/", "http://p/1", rights[i]);
+        add_seen(c, "http://a/", "http://p/2", "page.license: http://l/\n");
+        must(wit_shards_collector_commit(c, &err));
+        wit_shards_collector_close(c);
+        must(seal_simple(dir, 1, 0, &report[i], &err));
+        must(wit_shards_dataset_open(dir, NULL, &ds, &err));
+        origin_is(ds, "image",
+                  i ? "{\"caption\":0,\"page\":\"http://p/1\"},"
+                    : "{\"caption\":0,\"page\":\"http://p/1\","
+                      "\"rights\":\"meta.robots: noarchive\\n\"},");
+        origin_is(ds, "image",
+                  "{\"caption\":0,\"page\":\"http://p/2\"},{\"caption\":0,\"page\":\"http://p/2\","
+                  "\"rights\":\"page.license: http://l/\\n\"}");
+        origin_is(ds, "image", "\"seen_total\":4}");
+        wit_shards_dataset_close(ds);
+        scratch_remove(dir);
+    }
+    assert_hash(report[0].hash, report[1].hash, 0);
+}
+
 static int keep_words(void *user, const struct wit_shards_candidate *cand, bool *keep,
                       struct wit_error *e) {
     *keep = cand->text.len > 0;
@@ -673,6 +717,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_whole),
         cmocka_unit_test(test_words_decide),
+        cmocka_unit_test(test_rights_of_pages),
         cmocka_unit_test(test_images_without_words),
         cmocka_unit_test(test_empty_collection),
         cmocka_unit_test(test_two_images_under_one_key),

@@ -250,18 +250,20 @@ static void candidate_round_trip(const struct wit_shards_candidate *cand, size_t
     int n = collect_candidate_encode(cand, fixed);
     assert_int_equal(n, fixed_bytes);
     must(wit_buf_append(&head, fixed, (size_t)n));
-    const struct wit_str texts[] = { cand->url, cand->text, cand->page, cand->extra, cand->digest };
+    const struct wit_str texts[] = { cand->url,   cand->text,   cand->page,
+                                     cand->extra, cand->digest, cand->rights };
     for (size_t i = 0; i < WIT_COUNT_OF(texts); i++)
         must(wit_buf_append_str(&head, texts[i]));
     must(collect_candidate_decode(wit_buf_view(&head), &back, &err));
-    const struct wit_str got[] = { back.url, back.text, back.page, back.extra, back.digest };
+    const struct wit_str got[] = { back.url,   back.text,   back.page,
+                                   back.extra, back.digest, back.rights };
     for (size_t i = 0; i < WIT_COUNT_OF(texts); i++)
         assert_true(wit_str_eq(got[i], texts[i]));
     assert_int_equal(back.source, cand->source);
     for (size_t len = 0; len < head.len; len++)
         assert_int_equal(collect_candidate_decode(wit_str_of(head.data, len), &back, &err),
                          WIT_ECORRUPT);
-    head.data[2] |= 2; /* a flag of some later version */
+    head.data[2] |= 4; /* a flag of some later version */
     assert_int_equal(collect_candidate_decode(wit_buf_view(&head), &back, &err), WIT_ECORRUPT);
     wit_buf_finish(&head);
 }
@@ -278,13 +280,24 @@ static void heads_round_trip(void **state) {
                                                .page = WIT_STR("http://p"),
                                                .extra = WIT_STR("{\"a\":1}"),
                                                .digest = WIT_STR("md5:00") };
+    const struct wit_shards_candidate of_page = { .url = WIT_STR("http://u"),
+                                                  .text = WIT_STR("t"),
+                                                  .source = WIT_SHARDS_ALT,
+                                                  .page = WIT_STR("http://p"),
+                                                  .rights = WIT_STR("meta.robots: noai\n") };
+    struct wit_shards_candidate everything = full;
     uint8_t fixed[COLLECT_CANDIDATE_HEAD_MOST];
+    everything.rights = of_page.rights;
     candidate_round_trip(&plain, COLLECT_CANDIDATE_HEAD_BYTES);
     candidate_round_trip(&bare, COLLECT_CANDIDATE_HEAD_BYTES);
-    candidate_round_trip(&full, COLLECT_CANDIDATE_HEAD_MOST);
+    candidate_round_trip(&full, COLLECT_CANDIDATE_HEAD_BYTES + 8);
+    candidate_round_trip(&of_page, COLLECT_CANDIDATE_HEAD_BYTES + 4);
+    candidate_round_trip(&everything, COLLECT_CANDIDATE_HEAD_MOST);
     const struct wit_shards_candidate huge = { .url = WIT_STR("u"),
                                                .text = { "t", WIT_SHARDS_MAX_FIELD_BYTES + 1 } };
     assert_int_equal(collect_candidate_encode(&huge, fixed), WIT_ELIMIT);
+    everything.rights = (struct wit_str){ "r", WIT_SHARDS_MAX_RIGHTS_BYTES + 1 };
+    assert_int_equal(collect_candidate_encode(&everything, fixed), WIT_ELIMIT);
     struct wit_shards_candidate wordless = bare;
     wordless.source = WIT_SHARDS_ALT;
     assert_false(collect_candidate_complete(&wordless));
