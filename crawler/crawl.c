@@ -318,6 +318,7 @@ static void finish(struct crawl *c) {
     refusal_table_finish(&c->run_refusals);
     wit_url_finish(&c->url);
     wit_buf_finish(&c->text);
+    page_rights_finish(&c->rights);
 }
 
 /* Nothing more is kept, but who looks should learn of it, if the disk lets us. */
@@ -358,6 +359,7 @@ int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_rep
     int st = crawl_config_check(cfg, err);
     if (st < 0)
         return st;
+    page_rights_init(&c.rights);
     st = start(&c, err);
     if (st >= 0)
         st = work(&c, err);

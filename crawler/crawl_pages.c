@@ -228,10 +228,12 @@ static int pairs_keep(struct crawl *c, const struct crawl_task *t, struct wit_er
     const char *refused = wit_crawler_directives_refuse(page_directives(c, t));
     if (refused)
         return t->page.pair_count ? candidates_refuse(c, t, refused, err) : 0;
-    int st = 0;
+    int st = page_rights_begin(&c->rights, wit_buf_view(&t->rights), t->document, &t->page);
+    if (st < 0)
+        return crawl_no_memory(err);
     for (size_t i = 0; i < t->page.pair_count && st >= 0; i++) {
         const struct wit_crawler_pair *pair = &t->page.pairs[i];
-        const struct wit_shards_candidate cand = {
+        struct wit_shards_candidate cand = {
             .url = pair->url,
             .text = pair->text,
             .source = pair->source,
@@ -240,6 +242,8 @@ static int pairs_keep(struct crawl *c, const struct crawl_task *t, struct wit_er
         st = pair_is_outside(c, pair, err);
         if (st != 0)
             continue;
+        if (page_rights_of(&c->rights, pair, &cand.rights) < 0)
+            return crawl_no_memory(err);
         st = wit_shards_collector_add_candidate(c->collector, &cand, err);
         if (st >= 0)
             st = crawl_candidate_judge(c, &cand, err);

@@ -12,6 +12,7 @@
 #include "image_pool.h"
 #include "image_shares.h"
 #include "key_set.h"
+#include "page_rights.h"
 #include "reactor.h"
 #include "refusal_log.h"
 #include "refusal_table.h"
@@ -47,6 +48,7 @@ struct crawl {
     struct key_set scope_domains; /* of the seeds, where there is no scope */
     struct wit_url url;
     struct wit_buf text; /* scratch */
+    struct page_rights rights; /* of the page at hand */
     struct crawl_status status;
     bool paused;
     /* Of this run. */

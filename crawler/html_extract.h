@@ -138,12 +138,12 @@ void *html_array_push(struct wit_crawler_extractor *x, struct html_array *a, siz
 struct wit_str html_extract_keep(struct wit_crawler_extractor *x, struct wit_str s);
 void html_pair_add(struct wit_crawler_extractor *x, struct wit_str kept_url,
                    struct wit_str kept_text, enum wit_shards_source source, uint32_t ordinal);
-/* The same of an image that stands on another page. */
-void html_pair_add_of(struct wit_crawler_extractor *x, struct wit_str kept_page,
-                      struct wit_str kept_url, struct wit_str kept_text,
-                      enum wit_shards_source source, uint32_t ordinal);
+/* The same with all that a pair can have; its strings are kept ones. */
+void html_pair_add_whole(struct wit_crawler_extractor *x, const struct wit_crawler_pair *pair,
+                         uint32_t ordinal);
 void html_link_add(struct wit_crawler_extractor *x, struct wit_str url, bool nofollow);
-void html_license_add(struct wit_crawler_extractor *x, struct wit_str url);
+/* As it is kept; empty: no room. */
+struct wit_str html_license_add(struct wit_crawler_extractor *x, struct wit_str url);
 /* Document order of the images; then a plain array for the public. NULL when there is none. */
 const struct wit_crawler_pair *html_pairs_sorted(struct wit_crawler_extractor *x);
 

@@ -93,21 +93,22 @@ static uint64_t text_hash(struct wit_crawler_extractor *x, struct wit_str text) 
     return x->text_hash;
 }
 
-void html_pair_add_of(struct wit_crawler_extractor *x, struct wit_str page, struct wit_str url,
-                      struct wit_str text, enum wit_shards_source source, uint32_t ordinal) {
+void html_pair_add_whole(struct wit_crawler_extractor *x, const struct wit_crawler_pair *pair,
+                         uint32_t ordinal) {
+    const struct wit_str url = pair->url, text = pair->text, page = pair->page;
     if (url.len == 0 || text.len == 0)
         return;
-    uint64_t seed = text_hash(x, text) ^ (uint64_t)source;
+    uint64_t seed = text_hash(x, text) ^ (uint64_t)pair->source;
     uint64_t hash = hash_of(url, page.len ? hash_of(page, seed) : seed);
     const struct html_found_pair *found = x->pairs.items;
     size_t at = (size_t)hash;
     for (uint32_t i; (i = set_next(&x->pair_set, hash, &at)) != UINT32_MAX;)
-        if (found[i].pair.source == source && wit_str_eq(found[i].pair.url, url) &&
+        if (found[i].pair.source == pair->source && wit_str_eq(found[i].pair.url, url) &&
             (found[i].pair.text.data == text.data || wit_str_eq(found[i].pair.text, text)) &&
             wit_str_eq(found[i].pair.page, page))
             return;
     /* A long caption under many images is short here and endless where pairs are written out. */
-    size_t bytes = url.len + text.len + page.len;
+    size_t bytes = url.len + text.len + page.len + pair->license.len;
     if (bytes > WIT_CRAWLER_PAGE_MAX_PAIR_BYTES - x->pair_bytes) {
         x->truncated = true;
         return;
@@ -116,15 +117,14 @@ void html_pair_add_of(struct wit_crawler_extractor *x, struct wit_str page, stru
     if (!item)
         return;
     x->pair_bytes += bytes;
-    *item = (struct html_found_pair){ { url, text, source, page },
-                                      ordinal,
-                                      (uint32_t)(x->pairs.count - 1) };
+    *item = (struct html_found_pair){ *pair, ordinal, (uint32_t)(x->pairs.count - 1) };
     set_add(x, &x->pair_set, hash, x->pairs.count - 1);
 }
 
 void html_pair_add(struct wit_crawler_extractor *x, struct wit_str url, struct wit_str text,
                    enum wit_shards_source source, uint32_t ordinal) {
-    html_pair_add_of(x, wit_str_of(NULL, 0), url, text, source, ordinal);
+    const struct wit_crawler_pair pair = { .url = url, .text = text, .source = source };
+    html_pair_add_whole(x, &pair, ordinal);
 }
 
 void html_link_add(struct wit_crawler_extractor *x, struct wit_str url, bool nofollow) {
@@ -144,19 +144,20 @@ void html_link_add(struct wit_crawler_extractor *x, struct wit_str url, bool nof
     set_add(x, &x->link_set, hash, x->links.count - 1);
 }
 
-void html_license_add(struct wit_crawler_extractor *x, struct wit_str url) {
+struct wit_str html_license_add(struct wit_crawler_extractor *x, struct wit_str url) {
     uint64_t hash = hash_of(url, 0);
     const struct wit_str *licenses = x->licenses.items;
     size_t at = (size_t)hash;
     for (uint32_t i; (i = set_next(&x->license_set, hash, &at)) != UINT32_MAX;)
         if (wit_str_eq(licenses[i], url))
-            return;
+            return licenses[i];
     url = html_extract_keep(x, url);
     struct wit_str *item = url.len ? html_array_push(x, &x->licenses, sizeof *item) : NULL;
-    if (!item)
-        return;
-    *item = url;
-    set_add(x, &x->license_set, hash, x->licenses.count - 1);
+    if (item) {
+        *item = url;
+        set_add(x, &x->license_set, hash, x->licenses.count - 1);
+    }
+    return url;
 }
 
 static int by_place(const void *a, const void *b) {

@@ -334,6 +334,7 @@ static void page_arrived(struct reactor *r, struct crawl_task *t,
     }
     t->document = type == PAGE_TYPE_SITEMAP ? WIT_CRAWLER_SITEMAP : WIT_CRAWLER_HTML;
     t->directives = directives_of(r, t, response->headers);
+    crawl_rights_keep(response->headers, &t->rights);
     if (wit_buf_append_str(&t->headers, charset) < 0) {
         task_refuse(r, t, "no_memory");
         return;

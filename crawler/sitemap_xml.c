@@ -73,7 +73,7 @@ static const struct {
 /* An image of the url element that is open. Strings are in the arena. */
 struct image {
     struct image *next;
-    struct wit_str url, caption, title;
+    struct wit_str url, caption, title, license;
 };
 
 struct sitemap_xml {
@@ -137,8 +137,14 @@ static void images_add(struct sitemap_xml *m) {
         if (i->url.len == 0)
             continue;
         uint32_t ordinal = x->images++;
-        html_pair_add_of(x, m->page, i->url, i->caption, WIT_SHARDS_SITEMAP, ordinal);
-        html_pair_add_of(x, m->page, i->url, i->title, WIT_SHARDS_SITEMAP, ordinal);
+        struct wit_crawler_pair pair = { .url = i->url,
+                                         .text = i->caption,
+                                         .source = WIT_SHARDS_SITEMAP,
+                                         .page = m->page,
+                                         .license = i->license };
+        html_pair_add_whole(x, &pair, ordinal);
+        pair.text = i->title;
+        html_pair_add_whole(x, &pair, ordinal);
     }
     images_forget(m);
 }
@@ -168,7 +174,7 @@ static void text_take(struct sitemap_xml *m, enum element element) {
         break;
     case IMAGE_LICENSE:
         if (html_extract_resolve(x, wit_str_trim(text)))
-            html_license_add(x, wit_url_href(&x->url));
+            m->image->license = html_license_add(x, wit_url_href(&x->url));
         break;
     default:
         break;

@@ -26,7 +26,7 @@ struct wit_crawler_archive {
     uint32_t again;                      /* so many of them were given before the position */
     struct warc_http http;
     struct warc_wat wat;
-    struct wit_buf json;
+    struct wit_buf json, rights;
     struct wit_url url;
     struct wit_crawler_extractor *extractor;
     struct wit_error fault;
@@ -45,6 +45,7 @@ int wit_crawler_archive_open(const struct wit_crawler_archive_config *cfg,
     if (a) {
         a->cfg = *cfg;
         a->json.max = WIT_CRAWLER_WARC_MAX_JSON_BYTES;
+        a->rights.max = WIT_CRAWLER_WARC_MAX_HEADER_BYTES;
         a->url = (struct wit_url)WIT_URL_INIT;
         warc_http_init(&a->http, cfg->max_page_bytes);
         warc_wat_init(&a->wat);
@@ -65,6 +66,7 @@ void wit_crawler_archive_close(struct wit_crawler_archive *a) {
     warc_http_finish(&a->http);
     warc_wat_finish(&a->wat);
     wit_buf_finish(&a->json);
+    wit_buf_finish(&a->rights);
     wit_url_finish(&a->url);
     wit_crawler_extractor_destroy(a->extractor);
     free(a);
@@ -117,6 +119,9 @@ static int page_read(struct wit_crawler_archive *a, struct wit_str headers, stru
     out->page.directives =
         wit_crawler_directives_combine(crawl_rights_of_headers(headers, from.agent, a->cfg.ignore),
                                        crawl_rights_of_page(out->page.directives, a->cfg.ignore));
+    wit_buf_reset(&a->rights);
+    crawl_rights_keep(headers, &a->rights);
+    out->rights = wit_buf_view(&a->rights);
     out->reason = wit_crawler_directives_refuse(out->page.directives);
     out->refused_by_rights = out->reason != NULL;
     return 1;

@@ -1,4 +1,5 @@
 /* warc_feed.c: the pages of archives as candidates of a crawl. */
+#include "page_rights.h"
 #include "wit_crawler_warc.h"
 
 #include <assert.h>
@@ -16,6 +17,7 @@ struct archive_feed {
     void (*complain)(void *user, const char *sentence);
     void *user;
     struct wit_crawler_archive_page page; /* the one at hand */
+    struct page_rights rights;            /* of it */
     size_t pair, pair_count;              /* of it: the next one, and all */
     size_t skip;                          /* pairs of the next page that an earlier run was given */
     uint64_t rows;
@@ -45,8 +47,13 @@ static void page_refuse(struct archive_feed *f, struct wit_crawler_feed_item *it
         item->where = wit_str_from(f->page.fault);
 }
 
+static int no_memory(struct wit_error *err) {
+    return wit_error_set(err, WIT_ENOMEM, "no memory for the feed of archives");
+}
+
 /* The next pair of the page at hand; of a page whose rights refuse it the first one names it. */
-static void pair_give(struct archive_feed *f, struct wit_crawler_feed_item *item) {
+static int pair_give(struct archive_feed *f, struct wit_crawler_feed_item *item,
+                     struct wit_error *err) {
     const struct wit_crawler_pair *pair = &f->page.page.pairs[f->pair++];
     *item = (struct wit_crawler_feed_item){ .candidate = { .url = pair->url,
                                                            .text = pair->text,
@@ -54,8 +61,11 @@ static void pair_give(struct archive_feed *f, struct wit_crawler_feed_item *item
                                                            .page = f->page.url } };
     if (f->page.reason)
         item->reason = f->page.reason;
+    else if (page_rights_of(&f->rights, pair, &item->candidate.rights) < 0)
+        return no_memory(err);
     if (f->page.reason && f->pair == 1)
         item->where = f->page.url;
+    return 1;
 }
 
 /* 1: a page, 0: the end. */
@@ -69,6 +79,9 @@ static int page_begin(struct archive_feed *f, struct wit_error *err) {
     f->pair_count = f->page.page.pair_count;
     f->pair = f->skip < f->pair_count ? f->skip : f->pair_count;
     f->skip = 0;
+    if (!f->page.reason &&
+        page_rights_begin(&f->rights, f->page.rights, WIT_CRAWLER_HTML, &f->page.page) < 0)
+        return no_memory(err);
     return 1;
 }
 
@@ -83,8 +96,7 @@ static int feed_next(void *user, struct wit_crawler_feed_item *item, struct wit_
             return 1;
         }
     }
-    pair_give(f, item);
-    return 1;
+    return pair_give(f, item, err);
 }
 
 /* ---- positions ------------------------------------------------------------------------------ */
@@ -122,8 +134,9 @@ int wit_crawler_archive_feed_create(struct wit_crawler_archive *archive,
                                     struct wit_crawler_feed **out, struct wit_error *err) {
     struct archive_feed *f = calloc(1, sizeof *f);
     if (!f)
-        return wit_error_set(err, WIT_ENOMEM, "no memory for the feed of archives");
+        return no_memory(err);
     f->archive = archive;
+    page_rights_init(&f->rights);
     f->complain = complain;
     f->user = user;
     f->feed = (struct wit_crawler_feed){ .next = feed_next,
@@ -136,5 +149,8 @@ int wit_crawler_archive_feed_create(struct wit_crawler_archive *archive,
 }
 
 void wit_crawler_archive_feed_destroy(struct wit_crawler_feed *feed) {
-    free(feed ? feed->user : NULL);
+    struct archive_feed *f = feed ? feed->user : NULL;
+    if (f)
+        page_rights_finish(&f->rights);
+    free(f);
 }

@@ -7,6 +7,7 @@
  *     .Headers                           name: value, or a list of values
  *     .HTML-Metadata.Head.Base           href of base
  *     .HTML-Metadata.Head.Metas          [{name, property, content...}]
+ *     .HTML-Metadata.Head.Link           [{path: "LINK@/href", url, rel}]
  *     .HTML-Metadata.Links               [{path: "IMG@/src", url, alt, title}, {path:
  * "A@/href"...}]
  *
@@ -135,6 +136,18 @@ static int images_put(struct wit_buf *html, const struct wit_json *links) {
     return st;
 }
 
+/* Licence links, of the head and of the body. As a link element, which leads nowhere else. */
+static int licenses_put(struct wit_buf *html, const struct wit_json *links) {
+    static const char *const names[][2] = { { "url", "href" }, { "rel", "rel" } };
+    int st = 0;
+    for (size_t i = 0; links && i < wit_json_size(links) && st >= 0; i++) {
+        const struct wit_json *link = wit_json_at(links, i);
+        if (wit_str_find(string_of(MEMBER(link, "rel")), WIT_STR("license"), 0) >= 0)
+            st = tag_put(html, "link", link, names, WIT_COUNT_OF(names));
+    }
+    return st;
+}
+
 /* The base first: it holds for all of the page in a browser too, as it stands in the head. */
 static int page_put(struct wit_buf *html, const struct wit_json *page) {
     static const char *const base[][2] = { { "Base", "href" } };
@@ -145,6 +158,10 @@ static int page_put(struct wit_buf *html, const struct wit_json *page) {
         st = tag_put(html, "base", head, base, WIT_COUNT_OF(base));
     if (st >= 0)
         st = metas_put(html, metas);
+    if (st >= 0)
+        st = licenses_put(html, MEMBER(head, "Link"));
+    if (st >= 0)
+        st = licenses_put(html, links);
     return st < 0 ? st : images_put(html, links);
 }
 

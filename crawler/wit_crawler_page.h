@@ -44,6 +44,7 @@ struct wit_crawler_pair {
     struct wit_str text; /* UTF-8, not empty, one line */
     enum wit_shards_source source;
     struct wit_str page; /* where a sitemap says that the image stands; empty: on the page itself */
+    struct wit_str license; /* URL of this image's licence, where a sitemap has it; or empty */
 };
 
 struct wit_crawler_link {

@@ -120,6 +120,7 @@ struct wit_crawler_archive_page {
     const char *reason;
     bool refused_by_rights;       /* reason is about the pairs, not about the record */
     struct wit_crawler_page page; /* its directives hold those of the headers too */
+    struct wit_str rights;        /* what the headers say of use, "name: value\n" lines */
     const char *fault;            /* of "bad_record": the sentence, with file and offset */
 };
 

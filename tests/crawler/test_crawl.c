@@ -884,11 +884,13 @@ static void robots_may_move_five_times(void **state) {
 static const struct answer rights_pages[] = {
     { "/robots.txt", .type = "text/plain",
       .body = "User-agent: *\nDisallow: /closed\nContent-Usage: /used train-ai=n\n"
+              "Content-Usage: /start search=n\n"
               "User-agent: GPTBot\nDisallow: /gpt\n" },
     { "/.well-known/tdmrep.json", .type = "application/json",
       .body = "[{\"location\":\"/tdm\",\"tdm-reservation\":1}]" },
-    { "/start", .type = HTML,
+    { "/start", .type = HTML, .headers = "X-Robots-Tag: noarchive\r\n",
       .body =
+          "<meta name=robots content=nosnippet><a rel=license href='https://l.test/by'></a>"
           "<a href=closed></a><a href=used></a><a href=gpt></a><a href=meta></a><a href=tdm></a>"
           "<a href=tdm-open></a><a href=header></a>"
           "<img src='{I}/ok.png' alt=ok><img src='{I}/cu.png' alt=cu><img src='{I}/cs.png' alt=cs>"
@@ -986,6 +988,12 @@ static void every_family_of_signals_refuses(void **state) {
     origin_says(w.dir, "ok", "robots.license: https://x.test/l");
     origin_says(w.dir, "h", "tdmrep.tdm-policy: https://x.test/p");
     origin_says(w.dir, "h", "tdm-reservation: 0");
+    /* and what its page said, beside the place where it was seen */
+    origin_says(w.dir, "ok",
+                "/start\",\"rights\":\"robots.content-usage: /start search=n\\n"
+                "x-robots-tag: noarchive\\nmeta.robots: nosnippet\\n"
+                "page.license: https://l.test/by\\n\"}]");
+    origin_says(w.dir, "p6", "tdmrep.tdm-reservation: 1\\nmeta.tdm-reservation: 0\\n\"}]");
     world_stop(&w);
 }
 

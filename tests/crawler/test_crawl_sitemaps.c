@@ -155,7 +155,7 @@ static size_t asked(const struct world *w, const char *path) {
 
 struct expected_pair {
     const struct world *w;
-    const char *text, *page;
+    const char *text, *page, *rights;
     unsigned found;
 };
 
@@ -164,13 +164,15 @@ static int pair_look(void *user, const struct wit_shards_candidate *c, struct wi
     char page[256];
     snprintf(page, sizeof page, "%s%s", want->w->names[0], want->page);
     want->found += wit_str_eq(c->text, wit_str_from(want->text)) &&
-                   wit_str_eq(c->page, wit_str_from(page)) && c->source == WIT_SHARDS_SITEMAP;
+                   wit_str_eq(c->page, wit_str_from(page)) && c->source == WIT_SHARDS_SITEMAP &&
+                   wit_str_starts_with(c->rights, wit_str_from(want->rights));
     return 0;
 }
 
-/* Is there one such pair of a sitemap in the log, on that page? */
-static void expect_pair(const struct world *w, const char *text, const char *page) {
-    struct expected_pair want = { .w = w, .text = text, .page = page };
+/* Is there one such pair of a sitemap in the log, on that page, with rights that begin so? */
+static void expect_pair(const struct world *w, const char *text, const char *page,
+                        const char *rights) {
+    struct expected_pair want = { .w = w, .text = text, .page = page, .rights = rights };
     uint64_t position = 0;
     must(wit_shards_candidates_from(w->dir, &position, pair_look, &want, &err));
     assert_int_equal(want.found, 1);
@@ -197,7 +199,8 @@ static void sitemaps_lead_to_pages_and_pairs(void **state) {
           .type = "application/x-gzip",
           .body =
               "<urlset><url><loc>{A}/only-here</loc><image:image><image:loc>{B}/1.jpg</image:loc>"
-              "<image:caption>A cat</image:caption></image:image></url><url><loc>{B}/outside</loc>"
+              "<image:caption>A cat</image:caption><image:license>{B}/by</image:license>"
+              "</image:image></url><url><loc>{B}/outside</loc>"
               "<image:image><image:loc>{B}/2.jpg</image:loc><image:title>elsewhere</image:title>"
               "</image:image></url><url><loc>{A}/private/x</loc></url></urlset>",
           .gzip = true },
@@ -229,7 +232,7 @@ static void sitemaps_lead_to_pages_and_pairs(void **state) {
     assert_int_equal(test_server_count(w.other, "/outside"), 0);
     assert_int_equal(test_server_count(w.other, "/foreign.xml"), 0);
     assert_int_equal(w.report.candidates, 1);
-    expect_pair(&w, "A cat", "/only-here");
+    expect_pair(&w, "A cat", "/only-here", "image.license: http://127.0.0.2:");
     /* the other site's robots.txt names sitemaps too, and has no page for us */
     assert_int_equal(test_server_count(w.other, "/robots.txt"), 1);
     assert_int_equal(test_server_count(w.other, "/list.txt"), 0);

@@ -581,6 +581,48 @@ static bool item_tell(struct wit_crawler_feed *feed, struct wit_buf *out) {
     return st > 0;
 }
 
+/* Of an archive a candidate carries what its page said, headers and licence links among it. */
+static void a_feed_carries_what_pages_said(void **state) {
+    static const char *const want[] = {
+        "x-robots-tag: noarchive\ntdm-policy: http://p.org/\nmeta.robots: noarchive\n"
+        "page.license: http://h.org/by\n",
+        "content-usage: search=n\nmeta.robots: noarchive\npage.license: http://h.org/by\n"
+        "page.license: http://h.org/sa\n",
+    };
+    const struct folder *f = *state;
+    struct wit_buf file = WIT_BUF_INIT(FILE_MOST_BYTES);
+    const char *path = f->two;
+    unsigned complaints = 0;
+    response_put(&file, "http://h.org/a",
+                 "HTTP/1.1 200 OK\r\nX-Robots-Tag: noarchive\r\nTDM-Policy: http://p.org/\r\n"
+                 "Content-Type: text/html\r\n\r\n<link rel=license href=/by>"
+                 "<meta name=robots content=noarchive><img src=a alt=b>");
+    wat_put(&file, WAT_HEAD "{\"Content-Usage\":\"search=n\"},\"HTML-Metadata\":{\"Head\":{"
+                            "\"Metas\":[{\"name\":\"robots\",\"content\":\"noarchive\"}],"
+                            "\"Link\":[{\"path\":\"LINK@/href\",\"url\":\"/css\",\"rel\":"
+                            "\"stylesheet\"},{\"path\":\"LINK@/href\",\"url\":\"/by\",\"rel\":"
+                            "\"license\"}]},\"Links\":[{\"path\":\"A@/href\",\"url\":\"/sa\","
+                            "\"rel\":\"nofollow license\"},{\"path\":\"A@/href\",\"url\":\"/x\"},"
+                            "{\"path\":\"IMG@/src\",\"url\":\"/a\",\"alt\":\"b\"}]}}}}}");
+    response_put(&file, "http://h.org/silent",
+                 "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<img src=a alt=b>");
+    file_write(path, wit_buf_view(&file));
+    struct wit_crawler_archive *a = archive_of(&path, 1);
+    struct wit_crawler_feed *feed = feed_of(a, &complaints);
+    struct wit_crawler_feed_item item;
+    for (size_t i = 0; i < WIT_COUNT_OF(want); i++) {
+        assert_int_equal(feed->next(feed->user, &item, NULL), 1);
+        assert_null(item.reason);
+        if (!wit_str_eq(item.candidate.rights, wit_str_from(want[i])))
+            fail_msg("%zu: '%.*s'", i, WIT_STR_FMT(item.candidate.rights));
+    }
+    assert_int_equal(feed->next(feed->user, &item, NULL), 1);
+    assert_int_equal(item.candidate.rights.len, 0);
+    wit_crawler_archive_feed_destroy(feed);
+    wit_crawler_archive_close(a);
+    wit_buf_finish(&file);
+}
+
 static void a_feed_goes_on_exactly(void **state) {
     const struct folder *f = *state;
     const char *const paths[] = { f->one, f->two };
@@ -787,6 +829,7 @@ int main(void) {
         cmocka_unit_test(pages_are_cut_at_their_ceiling),
         cmocka_unit_test(a_position_goes_on_exactly),
         cmocka_unit_test(a_position_is_of_its_files),
+        cmocka_unit_test(a_feed_carries_what_pages_said),
         cmocka_unit_test(a_feed_goes_on_exactly),
         cmocka_unit_test(files_that_are_not_there_are_named),
         cmocka_unit_test(damage_costs_one_record),

@@ -24,7 +24,8 @@ User-agent: GPTBot
 Disallow: /gpt
 """
 TDMREP = '[{"location": "/tdm", "tdm-reservation": 1}]'
-PAGE = "".join(f"<img src='/{name}.png' alt='the {name} image'>"
+PAGE = "<meta name=robots content=noarchive><a rel=license href='https://example.org/by'>by</a>"
+PAGE += "".join(f"<img src='/{name}.png' alt='the {name} image'>"
                for name in ("open", "closed", "reserved", "gpt", "tdm", "noai"))
 
 
@@ -42,6 +43,7 @@ class Site(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         if self.path == "/start":
             self.send_header("Content-Type", "text/html")
+            self.send_header("TDM-Policy", "https://example.org/tdm")
         if self.path == "/noai.png":
             self.send_header("X-Robots-Tag", "noai")
         if status == 429:
@@ -91,6 +93,30 @@ class CrawlPolicyTest(unittest.TestCase):
         self.assertFalse({"/closed.png", "/reserved.png"} & set(asked))
         for _, _, agent in self.server.asked:
             self.assertRegex(agent, r"^policybot/\S+ \(\+https://example\.org/bot\)$")
+
+    def wit(self, *args):
+        done = subprocess.run([WIT, *map(str, args)], capture_output=True, text=True, timeout=120,
+                              stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_what_a_page_said_stays_with_its_images(self):
+        said = ("tdm-policy: https://example.org/tdm\nmeta.robots: noarchive\n"
+                "page.license: https://example.org/by\n")
+        self.crawl()
+        out = self.dir / "out"
+        self.wit("shards", "seal", out)
+        self.wit("shards", "verify", out)
+        for index in "01":
+            shown = json.loads(self.wit("shards", "show", out, "--index", index, "--json"))
+            seen = shown["origin"][0]["seen"]
+            self.assertEqual([entry["rights"] for entry in seen], [said])
+        self.wit("shards", "export", out, "--to", "files", "--out",
+                 self.dir / "files")
+        facts = [json.loads(p.read_text()) for p in (self.dir / "files").rglob("*.json")]
+        exported = [entry["rights"] for f in facts if "origin" in f
+                    for origin in f["origin"] for entry in origin["seen"]]
+        self.assertEqual(exported, [said, said])
 
     def test_others_can_be_obeyed_and_signals_ignored(self):
         r = self.crawl("--obey-agents", "ai", "--ignore", "tdm,aipref", "--ignore", "x-robots-tag")
