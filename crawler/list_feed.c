@@ -1,19 +1,21 @@
 /* list_feed.c: rows of a list as candidates of a crawl. */
-#include "list_row.h"
+#include "list_state.h"
 #include "text/wit_text.h"
 #include "wit_crawler_list.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { POSITION_BYTES = 3 * 8, URL_SHOWN_BYTES = 120 };
+enum { PLACE_BYTES = 3 * 8, URL_SHOWN_BYTES = 120 };
 
 struct list_feed {
     struct wit_crawler_feed feed; /* first: a feed is freed through it */
     struct wit_crawler_list *list;
     struct wit_crawler_list_row row;
     size_t item, item_count; /* of the row at hand */
-    struct wit_crawler_list_position row_at;
+    struct wit_crawler_list_place row_at; /* of it, and the rows before */
+    uint64_t row_rows;
     struct wit_url url;
     char where[WIT_PATH_MAX + 32];
 };
@@ -72,7 +74,8 @@ static void candidate_give(struct list_feed *f, struct wit_crawler_feed_item *it
 static int feed_next(void *user, struct wit_crawler_feed_item *item, struct wit_error *err) {
     struct list_feed *f = user;
     if (f->item == f->item_count) {
-        f->row_at = wit_crawler_list_tell(f->list);
+        f->row_at = list_place(f->list);
+        f->row_rows = f->list->rows;
         int st = wit_crawler_list_next(f->list, &f->row, err);
         if (st <= 0)
             return st;
@@ -86,26 +89,46 @@ static int feed_next(void *user, struct wit_crawler_feed_item *item, struct wit_
 
 /* ---- positions ------------------------------------------------------------------------------ */
 
+static void place_put(struct wit_crawler_list_place place, struct wit_crawler_feed_position *out) {
+    uint8_t *p = out->bytes + out->len;
+    wit_store_le64(p, place.file);
+    wit_store_le64(p + 8, place.offset);
+    wit_store_le64(p + 16, place.line);
+    out->len += PLACE_BYTES;
+}
+
+static struct wit_crawler_list_place place_get(const uint8_t *p) {
+    return (struct wit_crawler_list_place){ .file = wit_load_le64(p),
+                                            .offset = wit_load_le64(p + 8),
+                                            .line = wit_load_le64(p + 16) };
+}
+
+/* Where it goes on, and behind that the files that were left. */
 static void feed_tell(void *user, struct wit_crawler_feed_position *out) {
     struct list_feed *f = user;
     /* A row of which some captions are not given yet is given again, whole. */
-    struct wit_crawler_list_position at =
-        f->item < f->item_count ? f->row_at : wit_crawler_list_tell(f->list);
-    *out = (struct wit_crawler_feed_position){ .rows = at.rows, .len = POSITION_BYTES };
-    wit_store_le64(out->bytes, at.file);
-    wit_store_le64(out->bytes + 8, at.offset);
-    wit_store_le64(out->bytes + 16, at.line);
+    struct wit_crawler_list_position at = f->item < f->item_count
+                                              ? list_position(f->list, f->row_at, f->row_rows)
+                                              : wit_crawler_list_tell(f->list);
+    static_assert(sizeof out->bytes >= PLACE_BYTES * (1 + WIT_CRAWLER_LIST_LEFT),
+                  "the crawl has room for it");
+    *out = (struct wit_crawler_feed_position){ .rows = at.rows };
+    place_put(at.next, out);
+    for (size_t i = 0; i < at.left_count; i++)
+        place_put(at.left[i], out);
 }
 
 static int feed_seek(void *user, const struct wit_crawler_feed_position *to,
                      struct wit_error *err) {
     struct list_feed *f = user;
-    if (to->len != POSITION_BYTES)
+    size_t places = to->len / PLACE_BYTES;
+    if (places == 0 || places > 1 + WIT_CRAWLER_LIST_LEFT || to->len % PLACE_BYTES)
         return wit_error_set(err, WIT_ECORRUPT, "the crawl's position is not that of a list");
-    const struct wit_crawler_list_position at = { .file = wit_load_le64(to->bytes),
-                                                  .offset = wit_load_le64(to->bytes + 8),
-                                                  .line = wit_load_le64(to->bytes + 16),
-                                                  .rows = to->rows };
+    struct wit_crawler_list_position at = { .next = place_get(to->bytes),
+                                            .rows = to->rows,
+                                            .left_count = places - 1 };
+    for (size_t i = 0; i + 1 < places; i++)
+        at.left[i] = place_get(to->bytes + (i + 1) * PLACE_BYTES);
     return wit_crawler_list_seek(f->list, &at, err);
 }
 

@@ -5,44 +5,12 @@
  * A bad row ends at its line's end, also where an open quote would take in what follows; a file
  * that breaks off or is no list at all is left with a sentence, and the next one is begun.
  */
-#include "list_files.h"
-#include "list_row.h"
-#include "list_source.h"
-#include "list_split.h"
-#include "table/wit_table.h"
+#include "list_state.h"
 #include "text/wit_text.h"
 
-#include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-enum { CHUNK_BYTES = 64 * 1024, LINE_END_BYTES = 2 };
+enum { LINE_END_BYTES = 2 };
 
 enum record { RECORD_NONE, RECORD_GOOD, RECORD_BAD }; /* what record_next found */
-
-struct wit_crawler_list {
-    struct wit_crawler_list_config cfg;
-    struct list_columns columns;
-    struct list_files files;
-    struct list_source source;      /* of files.items[file], when `open` */
-    struct wit_table_reader *table; /* instead of it where the file is parquet */
-    uint64_t table_rows;            /* given of it */
-    struct list_split split;
-    struct list_row_maker maker;
-    struct wit_json *object; /* of the row at hand */
-    struct wit_buf scratch;  /* its fields, or its text made valid */
-    struct wit_str *fields;
-    size_t header_fields;
-    size_t field_of[LIST_SLOTS_MOST]; /* slot -> field of a delimited row */
-    struct list_value values[LIST_SLOTS_MOST];
-    size_t file;
-    bool open;
-    size_t taken;             /* bytes of the window that belong to the record at hand */
-    uint64_t line, next_line; /* where it begins, and where the next one does */
-    uint64_t rows, unreadable;
-    struct wit_crawler_list_position sought; /* until its file is open */
-};
 
 static bool is_delimited(enum wit_crawler_list_format format) {
     return format == WIT_CRAWLER_LIST_CSV || format == WIT_CRAWLER_LIST_TSV ||
@@ -90,15 +58,28 @@ static void window_drop(struct wit_crawler_list *l, uint64_t *dropped_lines) {
     list_source_skip(&l->source, window.len);
 }
 
+/* Bytes up to and with the first line end of the window, which is what it is for the records: LF,
+ * CRLF, and of rows a CR by itself. 0: it is not there, or may go on behind the window. */
+static size_t line_bytes(const struct wit_crawler_list *l, struct wit_str window) {
+    ptrdiff_t lf = wit_str_find_byte(window, '\n', 0), cr = -1;
+    if (l->split.kind == LIST_SPLIT_DELIMITED)
+        cr = wit_str_find_byte(lf < 0 ? window : wit_str_slice(window, 0, (size_t)lf), '\r', 0);
+    if (cr < 0 || cr + 1 == lf)
+        return (size_t)(lf + 1);
+    return (size_t)cr + 1 < window.len ? (size_t)cr + 1 : 0;
+}
+
 /* Behind the end of the record's first line. */
 static int line_skip(struct wit_crawler_list *l, struct wit_error *err) {
     for (;;) {
         struct wit_str window = list_source_window(&l->source);
-        ptrdiff_t end = wit_str_find_byte(window, '\n', 0);
-        if (end >= 0 || l->source.ended) {
-            take(l, end < 0 ? window.len : (size_t)end + 1);
+        size_t bytes = line_bytes(l, window);
+        if (bytes || l->source.ended) {
+            take(l, bytes ? bytes : window.len);
             return 0;
         }
+        if (window.len && window.data[window.len - 1] == '\r')
+            window.len--; /* what follows it says which line end it is */
         list_source_skip(&l->source, window.len);
         list_split_gone(&l->split, window.len);
         int st = list_source_more(&l->source, err);
@@ -343,12 +324,11 @@ static int file_begin(struct wit_crawler_list *l, struct wit_error *err) {
     return st < 0 ? st : sought_reach(l, err);
 }
 
-static void file_end(struct wit_crawler_list *l) {
+static void file_close(struct wit_crawler_list *l) {
     list_source_close(&l->source);
     wit_table_reader_close(l->table);
     l->table = NULL;
     l->open = false;
-    l->file++;
     l->taken = 0;
 }
 
@@ -357,10 +337,12 @@ void list_complain(const struct wit_crawler_list *l, uint64_t line, const char *
         l->cfg.complain(l->cfg.user, file_of(l)->path, line, why);
 }
 
-static void file_fail(struct wit_crawler_list *l, const struct wit_error *why) {
+static void file_fail(struct wit_crawler_list *l, struct wit_crawler_list_place place,
+                      const struct wit_error *why) {
     l->unreadable++;
     list_complain(l, 0, why->text);
-    file_end(l);
+    file_close(l);
+    list_file_left(l, place);
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -461,7 +443,8 @@ static int file_row(struct wit_crawler_list *l, struct wit_crawler_list_row *row
 
 int wit_crawler_list_next(struct wit_crawler_list *l, struct wit_crawler_list_row *row,
                           struct wit_error *err) {
-    while (l->file < l->files.count) {
+    while (l->file < l->files.count && !l->stopped) {
+        const struct wit_crawler_list_place place = list_place(l); /* no row begins later */
         struct wit_error why = WIT_ERROR_INIT;
         wit_json_destroy(l->object);
         l->object = NULL;
@@ -472,155 +455,12 @@ int wit_crawler_list_next(struct wit_crawler_list *l, struct wit_crawler_list_ro
             return 1;
         if (st == WIT_ENOMEM)
             return wit_error_set(err, st, "%s: %s", file_of(l)->path, why.text);
-        if (st < 0)
-            file_fail(l, &why);
-        else
-            file_end(l);
+        if (st < 0) {
+            file_fail(l, place, &why);
+        } else {
+            file_close(l);
+            list_file_done(l);
+        }
     }
     return 0;
-}
-
-/* ---- the whole ------------------------------------------------------------------------------ */
-
-static int settings_check(const struct wit_crawler_list *l, struct wit_error *err) {
-    const struct wit_crawler_list_config *cfg = &l->cfg;
-    bool columns = cfg->url_column || cfg->caption_count || cfg->keep_count || cfg->hash_column;
-    for (size_t i = 0; i < l->files.count; i++)
-        if (l->files.items[i].format == WIT_CRAWLER_LIST_TXT && columns)
-            return wit_error_set(err, WIT_EINVAL, "%s is a txt list, which has no columns",
-                                 l->files.items[i].path);
-    if (cfg->hash_column && (cfg->hash_kind < WIT_DIGEST_MD5 || cfg->hash_kind > WIT_DIGEST_SHA512))
-        return wit_error_set(err, WIT_EINVAL, "the hashes of column '%s' need a kind",
-                             cfg->hash_column);
-    return 0;
-}
-
-int wit_crawler_list_open(const struct wit_crawler_list_config *cfg, struct wit_crawler_list **out,
-                          struct wit_error *err) {
-    struct wit_crawler_list *l = calloc(1, sizeof *l);
-    if (!l)
-        return wit_error_set(err, WIT_ENOMEM, "no memory for a list");
-    l->cfg = *cfg;
-    if (l->cfg.row_bytes_most == 0)
-        l->cfg.row_bytes_most = WIT_CRAWLER_LIST_ROW_BYTES;
-    if (l->cfg.chunk_bytes == 0)
-        l->cfg.chunk_bytes = CHUNK_BYTES;
-    l->source = (struct list_source)LIST_SOURCE_INIT;
-    l->scratch = (struct wit_buf)WIT_BUF_INIT(3 * l->cfg.row_bytes_most + 1); /* U+FFFD for each */
-    l->line = l->next_line = 1;
-    list_row_maker_init(&l->maker, &l->cfg, &l->columns);
-    int st = list_columns_make(&l->cfg, &l->columns, err);
-    if (st >= 0)
-        st = list_files_find(&l->cfg, &l->files, err);
-    if (st >= 0)
-        st = settings_check(l, err);
-    l->unreadable = l->files.unreadable;
-    if (st >= 0) {
-        l->fields = wit_alloc_array(WIT_CRAWLER_LIST_FIELDS, sizeof *l->fields);
-        if (!l->fields)
-            st = wit_error_set(err, WIT_ENOMEM, "no memory for a list");
-    }
-    if (st < 0)
-        wit_crawler_list_close(l);
-    else
-        *out = l;
-    return st < 0 ? st : 0;
-}
-
-void wit_crawler_list_close(struct wit_crawler_list *l) {
-    if (!l)
-        return;
-    wit_json_destroy(l->object);
-    list_source_finish(&l->source);
-    wit_table_reader_close(l->table);
-    list_files_finish(&l->files);
-    list_row_maker_finish(&l->maker);
-    wit_buf_finish(&l->scratch);
-    free(l->fields);
-    free(l);
-}
-
-struct wit_crawler_list_position wit_crawler_list_tell(const struct wit_crawler_list *l) {
-    if (!l->open) { /* before the first row of the file, or where it was sought */
-        bool sought = l->sought.offset && l->sought.file == l->file;
-        return (struct wit_crawler_list_position){ .file = l->file,
-                                                   .offset = sought ? l->sought.offset : 0,
-                                                   .line = sought ? l->sought.line : 1,
-                                                   .rows = l->rows };
-    }
-    return (struct wit_crawler_list_position){ .file = l->file,
-                                               .offset = l->table ? l->table_rows
-                                                                  : l->source.offset + l->taken,
-                                               .line = l->next_line,
-                                               .rows = l->rows };
-}
-
-/* Files before a position that still can't be opened are named again: what an earlier run passed
- * over is not done. */
-static void unopened_tell(struct wit_crawler_list *l, uint64_t files) {
-    for (l->file = 0; l->file < l->files.count && l->file < files; l->file++) {
-        struct wit_error why = WIT_ERROR_INIT;
-        if (access(file_of(l)->path, R_OK) == 0)
-            continue;
-        wit_error_errno(&why, errno, "cannot open %s", file_of(l)->path);
-        list_complain(l, 0, why.text);
-        l->unreadable++;
-    }
-}
-
-int wit_crawler_list_seek(struct wit_crawler_list *l, const struct wit_crawler_list_position *to,
-                          struct wit_error *err) {
-    if (l->rows || l->open || l->file)
-        return wit_error_set(err, WIT_EINVAL, "a list is sought before its first row only");
-    unopened_tell(l, to->file);
-    l->rows = to->rows;
-    l->sought = *to;
-    return 0;
-}
-
-static void hash_text(struct wit_hasher *h, const char *text) {
-    wit_hasher_update(h, text ? text : "", text ? strlen(text) + 1 : 0);
-    wit_hasher_update(h, "\n", 1);
-}
-
-static void hash_number(struct wit_hasher *h, uint64_t n) {
-    uint8_t bytes[8];
-    wit_store_le64(bytes, n);
-    wit_hasher_update(h, bytes, sizeof bytes);
-}
-
-int wit_crawler_list_identity(const struct wit_crawler_list *l, struct wit_hash128 *out,
-                              struct wit_error *err) {
-    const struct wit_crawler_list_config *cfg = &l->cfg;
-    struct wit_hasher *h = wit_hasher_create();
-    if (!h)
-        return wit_error_set(err, WIT_ENOMEM, "no memory for the identity of a list");
-    hash_number(h, l->files.count);
-    for (size_t i = 0; i < l->files.count; i++) {
-        hash_text(h, l->files.items[i].path);
-        hash_number(h, l->files.items[i].bytes);
-        hash_number(h, l->files.items[i].changed_ns);
-        hash_number(h, l->files.items[i].format);
-    }
-    hash_number(h, l->columns.caption_count);
-    hash_number(h, l->columns.count);
-    for (size_t slot = 0; slot < l->columns.count; slot++)
-        hash_text(h, l->columns.names[slot]);
-    hash_number(h, cfg->hash_column ? cfg->hash_kind : 0);
-    hash_number(h, cfg->language_count);
-    for (size_t i = 0; i < cfg->language_count; i++)
-        hash_text(h, cfg->languages[i]);
-    hash_number(h, cfg->need_caption);
-    hash_number(h, cfg->row_bytes_most);
-    *out = wit_hasher_digest(h);
-    wit_hasher_destroy(h);
-    return 0;
-}
-
-size_t wit_crawler_list_files(const struct wit_crawler_list *l) {
-    return l->files.count;
-}
-
-uint64_t wit_crawler_list_unreadable(const struct wit_crawler_list *l) {
-    return l->unreadable;
 }

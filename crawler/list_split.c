@@ -77,6 +77,12 @@ static bool row_step(struct list_split *s, char c) {
     return false;
 }
 
+/* At this line end, was a row that began before in quotes too? Of the last byte that it looked at
+ * only an LF tells: a CR may have ended it. */
+static bool was_quoted_at(const struct list_split *s, char c) {
+    return c == '\n' ? s->at < s->open_to : c == '\r' && s->at + 1 < s->open_to;
+}
+
 static enum list_split_found row_look(struct list_split *s, struct wit_str window, bool ended) {
     while (s->at < window.len) {
         char c = window.data[s->at];
@@ -86,7 +92,7 @@ static enum list_split_found row_look(struct list_split *s, struct wit_str windo
             s->at++;
             return LIST_SPLIT_RECORD;
         }
-        if (c == '\n' && s->at < s->open_to) {
+        if (s->state == ROW_QUOTED && was_quoted_at(s, c)) {
             s->at = s->open_to;
             s->state = s->open_state;
             if (s->state == ROW_AFTER_CR)

@@ -53,7 +53,7 @@ struct wit_crawler_feed_item {
 struct wit_crawler_feed_position {
     uint64_t rows; /* read so far: what people count in this input */
     size_t len;
-    uint8_t bytes[64]; /* whatever the feed needs to go on */
+    uint8_t bytes[1024]; /* whatever the feed needs to go on */
 };
 
 /* Candidates that come from elsewhere than pages, such as lists (wit_crawler_list.h). The crawl

@@ -107,16 +107,26 @@ void wit_crawler_list_close(struct wit_crawler_list *list); /* NULL is fine */
 int wit_crawler_list_next(struct wit_crawler_list *list, struct wit_crawler_list_row *row,
                           struct wit_error *err);
 
+struct wit_crawler_list_place {
+    uint64_t file;   /* index into the files, in their order */
+    uint64_t offset; /* bytes, decompressed (of parquet: rows); 0: the file is not begun */
+    uint64_t line;   /* of the next row */
+};
+/* Files that could not be read to their end, and are remembered: at one more reading stops. */
+#define WIT_CRAWLER_LIST_LEFT 32u
 /* Behind the row that was given last: what a later run seeks. */
 struct wit_crawler_list_position {
-    uint64_t file;   /* index into the files, in their order */
-    uint64_t offset; /* bytes, decompressed; 0: the file is not begun */
-    uint64_t line;   /* of the next row */
-    uint64_t rows;   /* given so far, over all files */
+    struct wit_crawler_list_place next; /* behind it, or where the list goes on after `left` */
+    uint64_t rows;                      /* given so far, over all files */
+    /* Where files were left that could not be read to their end. */
+    struct wit_crawler_list_place left[WIT_CRAWLER_LIST_LEFT];
+    size_t left_count;
 };
 struct wit_crawler_list_position wit_crawler_list_tell(const struct wit_crawler_list *list);
-/* Go on there; before the first row only. A position of other files gives nonsense, not harm:
- * compare identities first. WIT_EINVAL: rows were read already. */
+/* Go on there; before the first row only. Files that were left are tried again first, each from
+ * where it was left; what still can't be read is told to `complain` and counted again. A position
+ * of other files gives nonsense, not harm: compare identities first. WIT_EINVAL: rows were read
+ * already. */
 int wit_crawler_list_seek(struct wit_crawler_list *list, const struct wit_crawler_list_position *to,
                           struct wit_error *err);
 /* Of names, sizes and times of change of the files and of every setting that decides what a row is. WIT_ENOMEM. */

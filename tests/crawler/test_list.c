@@ -275,6 +275,11 @@ static void an_open_quote_costs_its_line_only(void **state) {
            "http://a/3,three",
            "!2 bad_row\nhttp://a/2|two\nhttp://a/3|three\n");
     complaint_has("a.csv:2: a quoted field has no end\n");
+    /* which ends as rows end in this file */
+    EXPECT(&captioned, "b.csv", "url,caption\rhttp://a/1,\"open\rhttp://a/2,two\r\rhttp://a/3,3\r",
+           "!2 bad_row\nhttp://a/2|two\nhttp://a/3|3\n");
+    EXPECT(&captioned, "c.csv", "url,caption\r\nhttp://a/1,\"open\r\nhttp://a/2,two\r\n",
+           "!2 bad_row\nhttp://a/2|two\n");
 }
 
 static void tsv_has_the_same_quotes(void **state) {
@@ -464,13 +469,16 @@ static void open_quotes_cost_their_lines_once(void **state) {
     char path[WIT_PATH_MAX];
     const char *const paths[] = { path_of("quotes.csv", path) };
     struct wit_crawler_list_config cfg = { .paths = paths, .path_count = 1 };
-    must(wit_buf_append_cstr(&text, "url,caption\n"));
-    for (int i = 0; i < LINES; i++)
-        must(wit_buf_append_cstr(&text, "\"ab\"c,\"\n"));
-    must(wit_buf_append_cstr(&text, "http://a/,good\n"));
-    put("quotes.csv", wit_buf_view(&text));
-    for (int small = 0; small < 2; small++) { /* the end of the file, or of what a row may have */
-        cfg.row_bytes_most = small ? 1 << 16 : 0;
+    for (int way = 0; way < 4; way++) {
+        const char *end = way & 1 ? "\r" : "\n";
+        wit_buf_reset(&text);
+        must(wit_buf_printf(&text, "url,caption%s", end));
+        for (int i = 0; i < LINES; i++)
+            must(wit_buf_printf(&text, "\"ab\"c,\"%s", end));
+        must(wit_buf_printf(&text, "http://a/,good%s", end));
+        put("quotes.csv", wit_buf_view(&text));
+        /* the end of the file, or of what a row may have */
+        cfg.row_bytes_most = way & 2 ? 1 << 16 : 0;
         struct wit_crawler_list *list = NULL;
         must(wit_crawler_list_open(&cfg, &list, &err));
         const uint64_t began_ms = wit_clock_ms();
@@ -524,6 +532,11 @@ static void broken_files_are_left_and_named(void **state) {
     wit_buf_finish(&got);
 }
 
+static struct wit_crawler_list_position end_of(struct wit_crawler_list *list, struct wit_buf *got) {
+    transcribe(list, got);
+    return wit_crawler_list_tell(list);
+}
+
 static void a_file_that_is_not_there_is_not_done(void **state) {
     struct wit_crawler_list_row row;
     struct wit_hash128 before, after;
@@ -549,6 +562,98 @@ static void a_file_that_is_not_there_is_not_done(void **state) {
     list = list_open(&cfg);
     must(wit_crawler_list_identity(list, &after, &err));
     assert_false(wit_hash128_eq(before, after));
+    wit_crawler_list_close(list);
+}
+
+/* What could not be read to its end is tried again from there, and only that; meanwhile the list
+ * has one position more. */
+static void a_file_that_breaks_off_is_tried_again(void **state) {
+    struct wit_buf packed = WIT_BUF_INIT(1 << 20), rows = WIT_BUF_INIT(1 << 20),
+                   got = WIT_BUF_INIT(1 << 20);
+    char path[3][WIT_PATH_MAX];
+    const char *paths[] = { path_of("1.txt.gz", path[0]), path_of("2.txt.gz", path[1]),
+                            path_of("3.txt", path[2]) };
+    struct wit_crawler_list_row row;
+    uint64_t random = 1;
+    for (int i = 0; i < 3000; i++)
+        must(wit_buf_printf(&rows, "http://a/%d-%" PRIx64 "\n", i,
+                            random = random * 6364136223846793005u + 1442695040888963407u));
+    gzip_append(wit_buf_view(&rows), &packed);
+    const struct wit_str half = wit_str_slice(wit_buf_view(&packed), 0, packed.len / 2);
+    put("1.txt.gz", half);
+    put("2.txt.gz", half);
+    put("3.txt", WIT_STR("http://b/1\nhttp://b/2\n"));
+    struct wit_crawler_list_config cfg = { .paths = paths, .path_count = 3 };
+    struct wit_crawler_list *list = list_open(&cfg);
+    const struct wit_crawler_list_position broken = end_of(list, &got);
+    assert_int_equal(wit_crawler_list_unreadable(list), 2);
+    assert_int_equal(broken.left_count, 2);
+    assert_int_equal(broken.left[1].file, 1);
+    assert_true(broken.left[0].offset > 1000 && broken.left[0].line > 100);
+    assert_int_equal(broken.next.file, 3);
+    assert_int_equal(broken.rows, 2 * (broken.left[0].line - 1) + 2);
+    wit_crawler_list_close(list);
+
+    put("1.txt.gz", wit_buf_view(&packed)); /* as a disk that failed and does no more */
+    list = list_open(&cfg);
+    must(wit_crawler_list_seek(list, &broken, &err));
+    assert_int_equal(wit_crawler_list_next(list, &row, &err), 1);
+    assert_int_equal(row.line, broken.left[0].line);
+    const struct wit_crawler_list_position within = wit_crawler_list_tell(list);
+    assert_int_equal(within.left_count, 2);
+    assert_true(within.left[0].offset > broken.left[0].offset);
+    assert_int_equal(within.next.file, 3);
+    wit_crawler_list_close(list);
+
+    list = list_open(&cfg); /* killed there, and gone on */
+    must(wit_crawler_list_seek(list, &within, &err));
+    wit_buf_reset(&got);
+    const struct wit_crawler_list_position mended = end_of(list, &got);
+    assert_int_equal(wit_crawler_list_unreadable(list), 1);
+    complaint_has("2.txt.gz");
+    assert_int_equal(mended.left_count, 1);
+    assert_memory_equal(&mended.left[0], &broken.left[1], sizeof mended.left[0]);
+    assert_int_equal(mended.rows, 3000 + broken.left[0].line - 1 + 2);
+    assert_true(wit_str_ends_with(wit_buf_view(&rows), wit_buf_view(&got)));
+    wit_crawler_list_close(list);
+    wit_buf_finish(&packed);
+    wit_buf_finish(&rows);
+    wit_buf_finish(&got);
+}
+
+/* Only so many can be remembered: rather than forget one the list is read no further. */
+static void too_many_broken_files_hold_the_list(void **state) {
+    enum { FILES = WIT_CRAWLER_LIST_LEFT + 5 };
+    static char path[FILES][WIT_PATH_MAX];
+    const char *paths[FILES];
+    char name[32];
+    struct wit_crawler_list_row row;
+    for (size_t i = 0; i < FILES; i++) {
+        snprintf(name, sizeof name, "none-%zu.txt", i);
+        paths[i] = path_of(name, path[i]);
+    }
+    paths[FILES - 1] = path_of("there.txt", path[FILES - 1]);
+    put("there.txt", WIT_STR("http://a/\n"));
+    struct wit_crawler_list_config cfg = { .paths = paths, .path_count = FILES };
+    struct wit_crawler_list *list = list_open(&cfg);
+    assert_int_equal(wit_crawler_list_next(list, &row, &err), 0);
+    assert_int_equal(wit_crawler_list_next(list, &row, &err), 0);
+    complaint_has("33 files could not be read to their end: reading stops here");
+    const struct wit_crawler_list_position at = wit_crawler_list_tell(list);
+    assert_int_equal(at.left_count, WIT_CRAWLER_LIST_LEFT);
+    assert_int_equal(at.next.file, WIT_CRAWLER_LIST_LEFT);
+    wit_crawler_list_close(list);
+    for (size_t i = 0; i + 1 < FILES; i++) {
+        snprintf(name, sizeof name, "none-%zu.txt", i);
+        put(name, WIT_STR("http://b/\n"));
+    }
+    list = list_open(&cfg);
+    must(wit_crawler_list_seek(list, &at, &err));
+    for (size_t i = 0; i < FILES; i++)
+        assert_int_equal(wit_crawler_list_next(list, &row, &err), 1);
+    assert_int_equal(wit_crawler_list_next(list, &row, &err), 0);
+    assert_int_equal(wit_crawler_list_tell(list).left_count, 0);
+    assert_int_equal(wit_crawler_list_unreadable(list), 0);
     wit_crawler_list_close(list);
 }
 
@@ -853,6 +958,8 @@ int main(void) {
         cmocka_unit_test(broken_files_are_left_and_named),
         cmocka_unit_test(open_quotes_cost_their_lines_once),
         cmocka_unit_test(a_file_that_is_not_there_is_not_done),
+        cmocka_unit_test(a_file_that_breaks_off_is_tried_again),
+        cmocka_unit_test(too_many_broken_files_hold_the_list),
         cmocka_unit_test(folders_give_their_files_in_order),
         cmocka_unit_test(wrong_settings_are_named),
         cmocka_unit_test(another_list_has_another_identity),

@@ -120,16 +120,17 @@ static void test_rows_are_those_of_jsonl(void **state) {
 static void test_seek(void **state) {
     static const uint64_t skips[] = { 1, 169, 170, 171, 1024, 2890, 2999, 3000 };
     for (size_t i = 0; i < WIT_COUNT_OF(skips); i++) {
-        struct wit_crawler_list_position at = { .file = 0 };
+        struct wit_crawler_list_position at = { .rows = 0 };
         uint64_t count;
         struct wit_hash128 want = rows_hash("snappy.parquet", NULL, skips[i], &at, &count);
-        assert_int_equal(at.offset, skips[i]);
-        assert_int_equal(at.line, skips[i] + 1);
+        assert_int_equal(at.next.offset, skips[i]);
+        assert_int_equal(at.next.line, skips[i] + 1);
         struct wit_hash128 got = rows_hash("snappy.parquet", &at, 0, NULL, &count);
         assert_int_equal(count, ROWS - skips[i]);
         assert_true(wit_hash128_eq(got, want));
     }
-    struct wit_crawler_list_position behind = { .offset = ROWS + 1, .line = 1, .rows = 1 };
+    struct wit_crawler_list_position behind = { .next = { .offset = ROWS + 1, .line = 1 },
+                                                .rows = 1 };
     uint64_t count;
     complaints = 0;
     (void)rows_hash("snappy.parquet", &behind, 0, NULL, &count);
