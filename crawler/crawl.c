@@ -356,7 +356,7 @@ int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_rep
                        .url = WIT_URL_INIT,
                        .text = WIT_BUF_INIT(WIT_URL_MAX_BYTES),
                        .refusals = REFUSAL_LOG_INIT };
-    int st = crawl_config_check(cfg, err);
+    int st = wit_crawler_config_check(cfg, err);
     if (st < 0)
         return st;
     page_rights_init(&c.rights);

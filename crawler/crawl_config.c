@@ -1,6 +1,7 @@
 /* crawl_config.c: the settings of a crawl: what they are without a word, and what they may not be.
  */
 #include "crawl_state.h"
+#include "retry_reasons.h"
 
 struct wit_crawler_config wit_crawler_config_default(void) {
     return (struct wit_crawler_config){
@@ -45,7 +46,7 @@ static bool is_header_text(const char *s) {
     return true;
 }
 
-int crawl_config_check(const struct wit_crawler_config *cfg, struct wit_error *err) {
+int wit_crawler_config_check(const struct wit_crawler_config *cfg, struct wit_error *err) {
     if (!cfg->dir || !*cfg->dir)
         return wit_error_set(err, WIT_EINVAL, "a crawl needs a directory");
     if (!is_product_token(cfg->user_agent))
@@ -74,5 +75,6 @@ int crawl_config_check(const struct wit_crawler_config *cfg, struct wit_error *e
     if (cfg->max_image_bytes > WIT_SHARDS_MAX_IMAGE_BYTES)
         return wit_error_set(err, WIT_EINVAL, "an image has at most %zu bytes, not %zu",
                              WIT_SHARDS_MAX_IMAGE_BYTES, cfg->max_image_bytes);
-    return wit_image_reencode_config_check(&cfg->images, err);
+    int st = cfg->retry_failed ? retry_reasons_check(cfg->retry_failed, err) : 0;
+    return st < 0 ? st : wit_image_reencode_config_check(&cfg->images, err);
 }

@@ -4,6 +4,7 @@
  */
 #include "crawl_rights.h"
 #include "crawl_state.h"
+#include "retry_reasons.h"
 #include "url_traps.h"
 
 enum {
@@ -389,29 +390,12 @@ int crawl_seeds_add(struct crawl *c, struct wit_error *err) {
 
 /* ---- asking again ---------------------------------------------------------------------------- */
 
-static bool retry_wants(const char *wanted, struct wit_str reason) {
-    char name[64];
-    if (strcmp(wanted, "all") == 0)
-        return true;
-    if (strcmp(wanted, "may-heal") == 0) {
-        snprintf(name, sizeof name, "%.*s", WIT_STR_FMT(reason));
-        return wit_net_reason_heals(name) || strcmp(name, "robots_unreachable") == 0 ||
-               strcmp(name, "host_gave_up") == 0 || strcmp(name, "host_rests") == 0;
-    }
-    for (const char *end; *wanted; wanted = *end ? end + 1 : end) {
-        end = wanted + strcspn(wanted, ",");
-        if (wit_str_eq(reason, wit_str_of(wanted, (size_t)(end - wanted))))
-            return true;
-    }
-    return false;
-}
-
 /* A line of an earlier run: what has been read or stored since, or was asked for again already, is
  * no refusal any more and stays as it is. */
 static int refused_again(void *user, const struct refusal_line *line, struct wit_error *err) {
     struct crawl *c = user;
     int st;
-    if (!retry_wants(c->cfg->retry_failed, line->reason))
+    if (!retry_reasons_want(c->cfg->retry_failed, line->reason))
         return 0;
     if (line->subject == WIT_CRAWLER_IMAGE) {
         st = wit_shards_collector_forget_refusal(c->collector, line->url, err);

@@ -60,10 +60,6 @@ struct crawl {
     bool goes_on;     /* after an earlier run */
 };
 
-/* ---- crawl_config.c ---- */
-
-int crawl_config_check(const struct wit_crawler_config *cfg, struct wit_error *err);
-
 /* ---- crawl.c ---- */
 
 int crawl_no_memory(struct wit_error *err);

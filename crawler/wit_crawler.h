@@ -152,7 +152,8 @@ struct wit_crawler_config {
 
     /* Ask again for what earlier runs refused: "may-heal" (timeouts, lost connections, 408, 429,
      * 5xx, robots.txt that could not be had, domains that were given up), "all", or reasons by
-     * name, parted by commas. NULL: refusals are final. */
+     * name, several parted by commas. What is none of these is WIT_EINVAL. NULL: refusals are
+     * final. */
     const char *retry_failed;
 
     /* Who we are: "<user_agent>/<version> (+<contact>)" is sent, and robots.txt is asked for
@@ -237,6 +238,9 @@ struct wit_crawler_config {
  * 1000, 1,000,000 pages of a domain, 1,000 barren ones, 4 MiB pages, 32 MiB images, 128 MiB held,
  * 30 s, 2 retries after 2 s, 6 rests, 5 minutes, commits every 2 s. */
 struct wit_crawler_config wit_crawler_config_default(void);
+/* What is wrong with the settings that can be said before anything is begun: WIT_EINVAL with a
+ * sentence. wit_crawler_run asks too. */
+int wit_crawler_config_check(const struct wit_crawler_config *cfg, struct wit_error *err);
 
 /* ---- running -------------------------------------------------------------------------------- */
 

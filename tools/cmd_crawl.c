@@ -304,7 +304,7 @@ static int options_parse(int argc, char **argv, struct options *o, struct wit_er
     cfg->ip_delay_ms = (uint32_t)ip_delay;
     cfg->max_rate = (uint32_t)rate;
     cfg->max_barren_pages = (uint32_t)barren;
-    if (crawl_images_complete(&o->run.images, cfg, err) < 0)
+    if (crawl_images_complete(&o->run.images, cfg, err) < 0 || crawl_run_check(&o->run, err) < 0)
         return cli_usage_error("crawl", "%s", err->text);
     return CLI_DONE;
 }

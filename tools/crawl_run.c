@@ -312,15 +312,7 @@ static void outcome_tell(struct crawl_run *run, const struct wit_crawler_report 
     }
 }
 
-int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_crawler_report *report,
-              struct wit_error *err) {
-    if (run->complaints > COMPLAINTS_SHOWN)
-        fprintf(stderr, "wit %s: %" PRIu64 " seeds are left out\n", run->command, run->complaints);
-    run->cfg.feed = run->list.feed ? run->list.feed : run->archive.feed;
-    if (run->seeds.count == 0 && !run->cfg.feed)
-        return wit_error_set(err, WIT_EINVAL, "there is no seed to begin with");
-    if (run->seeds.count == 0 && run->list.list && wit_crawler_list_files(run->list.list) == 0)
-        return wit_error_set(err, WIT_EINVAL, "there is no list to read");
+int crawl_run_check(struct crawl_run *run, struct wit_error *err) {
     run->cfg.seeds = run->seeds.items;
     run->cfg.seed_count = run->seeds.count;
     run->cfg.scope = run->scope.items;
@@ -331,6 +323,21 @@ int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_cra
     run->cfg.allow_net_count = run->allow.count;
     run->cfg.obey_agents = run->agents.items;
     run->cfg.obey_agent_count = run->agents.count;
+    return wit_crawler_config_check(&run->cfg, err);
+}
+
+int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_crawler_report *report,
+              struct wit_error *err) {
+    if (run->complaints > COMPLAINTS_SHOWN)
+        fprintf(stderr, "wit %s: %" PRIu64 " seeds are left out\n", run->command, run->complaints);
+    run->cfg.feed = run->list.feed ? run->list.feed : run->archive.feed;
+    if (run->seeds.count == 0 && !run->cfg.feed)
+        return wit_error_set(err, WIT_EINVAL, "there is no seed to begin with");
+    if (run->seeds.count == 0 && run->list.list && wit_crawler_list_files(run->list.list) == 0)
+        return wit_error_set(err, WIT_EINVAL, "there is no list to read");
+    int st = crawl_run_check(run, err);
+    if (st < 0)
+        return st;
     run->cfg.interrupt = cli_interrupt_flag();
     run->cfg.judge = judge;
     run->cfg.progress = progress_show;
@@ -340,7 +347,7 @@ int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_cra
         wit_log_warn("crawl", "no contact is set (--contact URL, or contact in a job): sites that "
                               "mind this crawl can only block it");
     files_raise();
-    int st = run->metrics_address ? metrics_start(run->metrics_address, &run->metrics, err) : 0;
+    st = run->metrics_address ? metrics_start(run->metrics_address, &run->metrics, err) : 0;
     if (st < 0)
         return st;
     wit_progress_start(&run->progress, "crawl", "urls", 0, run->json);

@@ -52,6 +52,9 @@ int crawl_run_host(struct crawl_run *run, const char *name, uint64_t delay_ms, u
 /* Product tokens parted by commas; "ai" stands for those of wit_crawler_ai_agents. */
 int crawl_run_obey_agents(struct crawl_run *run, const char *names, struct wit_error *err);
 
+/* Give the settings their lists and look at them, as crawl_run does: WIT_EINVAL with a sentence. */
+int crawl_run_check(struct crawl_run *run, struct wit_error *err);
+
 /* Crawl with the selection as judge. WIT_EINVAL: no seed is left and no list named. Where no page
  * or a list could not be read, that is said on stderr and `partial` is set. */
 int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_crawler_report *report,

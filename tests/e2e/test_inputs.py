@@ -1,0 +1,97 @@
+"""What the commands say of inputs and settings that are not right, and with which status they end.
+Image URLs on a loopback server of Python's standard library."""
+
+import gzip
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import threading
+import unittest
+
+WIT = os.environ["WIT"]
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108020000009077"
+    "53de0000000c4944415408d763f8cfc000000301010018dd8db00000000049454e44ae426082")
+
+
+class Site(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        image = self.path.startswith("/i/")
+        page = self.path == "/page"
+        body = PNG + self.path.encode() if image else b"<img src=/i/p alt=words>" if page else b""
+        self.server.asked.append(self.path)
+        self.send_response(200 if body else 404)
+        if page:
+            self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+class InputsTest(unittest.TestCase):
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="wit-inputs-"))
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+        self.server.asked = []
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.addCleanup(self.server.server_close)
+        self.addCleanup(self.server.shutdown)
+        self.at = f"http://127.0.0.1:{self.server.server_port}"
+
+    def wit(self, *args, **more):
+        return subprocess.run([WIT, *map(str, args)], capture_output=True, text=True, timeout=120,
+                              stdin=subprocess.DEVNULL, **more)
+
+    def crawl(self, *args, code=0, out="out", **more):
+        done = self.wit("crawl", "--out", self.dir / out, "--allow-net", "127.0.0.0/8", "--host",
+                        "127.0.0.1:0:4", "--contact", "https://example.org/bot", "--json", *args,
+                        **more)
+        self.assertEqual(done.returncode, code, done.stderr)
+        done.report = json.loads(done.stdout) if done.stdout else None
+        return done
+
+    def urls(self, first, last):
+        return "".join(f"{self.at}/i/{n}\n" for n in range(first, last)).encode()
+
+    # ---- what can't be read
+
+    def test_a_list_that_breaks_off_is_tried_again(self):
+        whole = gzip.compress(self.urls(0, 400))
+        broken, good = self.dir / "broken.txt.gz", self.dir / "good.txt"
+        broken.write_bytes(whole[:len(whole) // 2])
+        good.write_bytes(self.urls(5000, 5003))
+        lists = ["--list", broken, "--list", good]
+        first = self.crawl(*lists, code=3)
+        self.assertIn("broken.txt.gz is left out, or what is left of it", first.stderr)
+        again = self.crawl(*lists, code=3)  # it is still not done
+        self.assertIn("broken.txt.gz is left out, or what is left of it", again.stderr)
+        self.assertEqual(again.report["rows"], first.report["rows"])
+        self.assertEqual(again.report["candidates"], first.report["candidates"])
+        broken.write_bytes(whole)
+        self.assertEqual(self.crawl(*lists).report["images"], 403)
+
+    # ---- settings
+
+    def test_what_is_no_reason_to_retry_is_named(self):
+        (self.dir / "l.txt").write_bytes(self.urls(0, 1))
+        done = self.crawl("--list", self.dir / "l.txt", "--retry-failed=timeout,bogus", code=2)
+        self.assertIn("'bogus'", done.stderr)
+        self.assertFalse((self.dir / "out").exists())
+        for option, value in (("--user-agent", "a b"), ("--contact", "a\nb"),
+                              ("--scope", "nothing")):
+            self.crawl("--list", self.dir / "l.txt", option, value,
+                       code=2)
+
+
+if __name__ == "__main__":
+    unittest.main()
