@@ -29,7 +29,8 @@ static const char help[] =
     "  --json              the closing table as a JSON object, progress as JSON lines\n"
     "  --help              this page\n"
     "\n"
-    "exit: 0 done | 1 failed | 2 bad usage | 3 done, but a seed, or any page, could not be read\n"
+    "exit: 0 done | 1 failed | 2 bad usage, or a job that is wrong\n"
+    "      3 done, but a seed, a list or an archive, or any page, could not be read\n"
     "      130 interrupted: the same command goes on\n";
 
 enum stage { STAGE_CRAWL, STAGE_SEAL, STAGE_TRAIN };
@@ -42,6 +43,7 @@ struct build {
     struct job *job;
     enum stage last, done; /* the last to run; the last that ran */
     bool has_last, has_done, json;
+    bool is_wrong;              /* what failed is what the job says: bad usage */
     uint64_t reactors, threads; /* UINT64_MAX: as the job says */
 
     uint64_t entries;
@@ -258,6 +260,12 @@ static void numbers_take(struct build *b, const struct job_crawl *job) {
     cfg->retries = (uint32_t)job_uint(job->retries, cfg->retries);
 }
 
+/* Is it the job that is wrong, or the world? */
+static int settings_failed(struct build *b, int st) {
+    b->is_wrong |= st == WIT_EINVAL || st == WIT_EFORMAT;
+    return st;
+}
+
 static int stage_crawl(struct build *b, struct wit_error *err) {
     const struct job_crawl *job = b->job->crawl;
     struct wit_crawler_config *cfg = &b->crawl.cfg;
@@ -278,9 +286,13 @@ static int stage_crawl(struct build *b, struct wit_error *err) {
         st = archives_open(b, job, err);
     if (st >= 0 && job->images)
         st = images_take(b, job->images, err);
-    if (st < 0)
+    if (st >= 0)
+        st = crawl_run_check(&b->crawl, err);
+    if (st < 0) {
         wit_error_wrap(err, "%s: crawl", b->job_path);
-    return st < 0 ? st : crawl_run(&b->crawl, &b->selection, &b->crawled, err);
+        return settings_failed(b, st);
+    }
+    return crawl_run(&b->crawl, &b->selection, &b->crawled, err);
 }
 
 /* ---- seal ----------------------------------------------------------------------------------- */
@@ -291,6 +303,12 @@ static unsigned threads_of(const struct build *b, const uint64_t *of_job) {
 
 static int stage_seal(struct build *b, struct wit_error *err) {
     const struct job_shards *job = b->job->shards;
+    if (b->crawled.images == 0) /* a dataset of nothing would look like one */
+        return wit_error_set(err, WIT_ENOTFOUND,
+                             "there is nothing to seal: %" PRIu64 " rows and %" PRIu64
+                             " pages were read, with %" PRIu64
+                             " candidates, and no image is stored",
+                             b->crawled.rows, b->crawled.pages, b->crawled.candidates);
     struct wit_shards_seal_config cfg = wit_shards_seal_config_default();
     cfg.threads = threads_of(b, job ? job->threads : NULL);
     if (job) {
@@ -550,8 +568,9 @@ static int stages_run(struct build *b, struct wit_error *err) {
         st = paths_make(b, err);
     if (st >= 0 && b->last == STAGE_TRAIN)
         st = train_check(b, err);
-    if (st >= 0)
-        st = stage_allowlist(b, err);
+    if (st < 0)
+        return settings_failed(b, st);
+    st = stage_allowlist(b, err);
     for (int stage = STAGE_CRAWL; stage <= (int)b->last && st >= 0; stage++) {
         st = stages[stage](b, err);
         if (st >= 0) {
@@ -576,6 +595,8 @@ int cmd_build(int argc, char **argv) {
         code = table_write(&b);
     if (failed)
         code = cli_fail("build", &err);
+    if (failed && b.is_wrong)
+        code = CLI_USAGE;
     if (code == CLI_DONE && b.crawl.partial)
         code = CLI_PARTIAL;
     wit_crawler_report_finish(&b.crawled);

@@ -1,5 +1,6 @@
 /* cmd_crawl_archive.c: `wit crawl archive`: what WARC and WAT files hold. */
 #include "cmd_crawl_verbs.h"
+#include "crawl_archive.h"
 
 #include "wit_crawler_warc.h"
 #include "wit_shards.h"
@@ -15,7 +16,8 @@ static const char help[] =
     "records are named on standard error.\n\n"
     "  --user-agent NAME   product token that directives may be addressed to (default witbot)\n"
     "  --help              this page\n\n"
-    "exit: 0 done | 1 failed | 2 bad usage | 3 done, but a record was broken\n";
+    "exit: 0 done | 1 failed | 2 bad usage | 3 done, but a file could not be opened, or a\n"
+    "      record was broken\n";
 
 /* One object: a candidate, or the reason of a page without any. */
 static int line_write(struct wit_buf *out, const struct wit_crawler_archive_page *p,
@@ -55,12 +57,12 @@ static int page_write(struct wit_buf *out, const struct wit_crawler_archive_page
                   : 0;
 }
 
-static int pages_write(const struct wit_crawler_archive_config *cfg) {
+static int pages_write(const struct wit_crawler_archive_config *cfg, int code) {
     struct wit_error err = WIT_ERROR_INIT;
     struct wit_buf line = WIT_BUF_INIT(LINE_MAX_BYTES);
     struct wit_crawler_archive *a = NULL;
     struct wit_crawler_archive_page page;
-    int code = CLI_DONE, st = wit_crawler_archive_open(cfg, &a, &err);
+    int st = wit_crawler_archive_open(cfg, &a, &err);
     while (st >= 0 && !ferror(stdout) && (st = wit_crawler_archive_next(a, &page, &err)) > 0) {
         if (page.fault) {
             fprintf(stderr, "wit crawl archive: %s\n", page.fault);
@@ -81,6 +83,7 @@ int cmd_crawl_archive(int argc, char **argv) {
                                              { "help", no_argument, NULL, 'h' },
                                              { NULL, 0, NULL, 0 } };
     struct wit_crawler_archive_config cfg = wit_crawler_archive_config_default();
+    struct wit_error err = WIT_ERROR_INIT;
     optind = 1;
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         switch (c) {
@@ -95,7 +98,11 @@ int cmd_crawl_archive(int argc, char **argv) {
     }
     if (optind == argc)
         return cli_usage_error("crawl", "archive needs a WARC or WAT file");
-    cfg.paths = (const char *const *)argv + optind;
+    const char **paths = (const char **)argv + optind;
     cfg.path_count = (size_t)(argc - optind);
-    return pages_write(&cfg);
+    int st = crawl_archive_find("crawl archive", paths, &cfg.path_count, &err);
+    cfg.paths = paths;
+    if (st < 0)
+        return cli_fail("crawl archive", &err);
+    return pages_write(&cfg, st > 0 ? CLI_PARTIAL : CLI_DONE);
 }

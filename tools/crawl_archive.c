@@ -40,20 +40,30 @@ static void on_complaint(void *user, const char *sentence) {
         fprintf(stderr, "wit %s: further broken records are only counted\n", a->command);
 }
 
-static int path_check(const char *path, struct wit_error *err) {
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return wit_error_errno(err, errno, "cannot open '%s'", path);
-    fclose(f);
-    return 0;
+int crawl_archive_find(const char *command, const char **paths, size_t *count,
+                       struct wit_error *err) {
+    size_t named = *count, kept = 0;
+    for (size_t i = 0; i < named; i++) {
+        FILE *f = fopen(paths[i], "rb");
+        if (f) {
+            fclose(f);
+            paths[kept++] = paths[i];
+        } else {
+            fprintf(stderr, "wit %s: archive '%s' is left out: %s\n", command, paths[i],
+                    strerror(errno));
+        }
+    }
+    *count = kept;
+    if (named && kept == 0)
+        return wit_error_set(err, WIT_ENOTFOUND, "none of the archives could be opened");
+    return kept < named;
 }
 
 int crawl_archive_open(struct crawl_archive *a, const struct wit_crawler_config *crawl,
                        struct wit_error *err) {
     struct wit_crawler_archive_config cfg = wit_crawler_archive_config_default();
-    int st = 0;
-    for (size_t i = 0; i < a->count && st >= 0; i++)
-        st = path_check(a->paths[i], err);
+    int st = crawl_archive_find(a->command, a->paths, &a->count, err);
+    a->left_out = st > 0;
     if (st < 0 || a->count == 0)
         return st;
     cfg.paths = a->paths;
@@ -67,5 +77,5 @@ int crawl_archive_open(struct crawl_archive *a, const struct wit_crawler_config 
 }
 
 bool crawl_archive_is_partial(const struct crawl_archive *a) {
-    return a->complaints > 0;
+    return a->complaints > 0 || a->left_out;
 }

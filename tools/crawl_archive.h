@@ -11,6 +11,7 @@ struct crawl_archive {
     struct wit_crawler_archive *archive;
     struct wit_crawler_feed *feed;
     uint64_t complaints;
+    bool left_out; /* a file could not be opened */
 };
 
 void crawl_archive_init(struct crawl_archive *a, const char *command);
@@ -18,11 +19,15 @@ void crawl_archive_finish(struct crawl_archive *a);
 
 /* The name must outlive the archive. */
 int crawl_archive_add(struct crawl_archive *a, const char *path, struct wit_error *err);
-/* Open what was named, for a crawl with these settings: a->feed stays NULL where no file was. A
- * file that cannot be opened is a failure now and not in the middle: WIT_ENOTFOUND, WIT_EIO. */
+/* Of paths those that can be opened, in their order; the others are named on stderr. 1: some were
+ * left out; WIT_ENOTFOUND: all were. */
+int crawl_archive_find(const char *command, const char **paths, size_t *count,
+                       struct wit_error *err);
+/* Open what was named, for a crawl with these settings: a->feed stays NULL where no file was. What
+ * can't be opened is left out now and not in the middle; WIT_ENOTFOUND: none can. */
 int crawl_archive_open(struct crawl_archive *a, const struct wit_crawler_config *crawl,
                        struct wit_error *err);
-/* Was a record broken? Each was named on stderr. */
+/* Was a record broken, or a file left out? Each was named on stderr. */
 bool crawl_archive_is_partial(const struct crawl_archive *a);
 
 #endif

@@ -355,9 +355,12 @@ int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_cra
     wit_progress_finish(&run->progress, "");
     metrics_stop(run->metrics);
     run->metrics = NULL;
-    run->partial |= crawl_list_is_partial(&run->list) || crawl_archive_is_partial(&run->archive);
+    bool list_left = crawl_list_is_partial(&run->list);
+    run->partial |= list_left || crawl_archive_is_partial(&run->archive);
     if (st >= 0)
         outcome_tell(run, report);
+    if (st >= 0 && list_left && report->rows == 0 && run->seeds.count == 0)
+        return wit_error_set(err, WIT_ENOTFOUND, "none of the lists could be read");
     return st;
 }
 

@@ -174,7 +174,7 @@ static void lists_are_named_by_options(void **state) {
     command_put("b.txt", WIT_STR("http://127.0.0.1:1/b\n"));
     expect("--list absent.txt --list b.txt --out d2" LIST_RUN, 3, NULL,
            "wit crawl: list absent.txt is left out");
-    expect("--list a.csv --out d3" LIST_RUN, 3, NULL,
+    expect("--list a.csv --out d3" LIST_RUN, 1, NULL,
            "its first row names no column 'url', but URL, TEXT, id");
     expect("--list b.txt --list-format jsonl --out d4" LIST_RUN, 3, NULL, "b.txt:1: the row");
     /* what can't be meant */
@@ -228,7 +228,7 @@ static void a_job_takes_lists(void **state) {
     assert_non_null(strstr(out.data, "\"candidates\":1,"));
     assert_non_null(strstr(out.data, "\"reason\":\"no_caption\",\"count\":1}"));
     command_put("job.yaml", WIT_STR("crawl: {list: {files: [a.csv], keep_cols: [url]}}\n"));
-    assert_int_equal(command_run("build job.yaml --out x"), 1);
+    assert_int_equal(command_run("build job.yaml --out x"), 2);
     command_get("err", &out);
     assert_non_null(strstr(out.data, "job.yaml: crawl: a kept column can't have the reserved"));
     wit_buf_finish(&out);

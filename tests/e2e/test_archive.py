@@ -213,7 +213,7 @@ crawl:
     def test_what_cannot_be_an_input_is_said(self):
         done = self.run_wit(*self.command("none", "--warc", self.dir / "absent.warc"))
         self.assertEqual(done.returncode, 1)
-        self.assertIn("absent.warc", done.stderr)
+        self.assertIn("absent.warc' is left out: No such file", done.stderr)
         self.assertFalse((self.dir / "none").exists())
         done = self.run_wit(*self.command("none", "--warc", __file__, "--list", __file__))
         self.assertEqual(done.returncode, 2)

@@ -236,7 +236,7 @@ class BuildTest(unittest.TestCase):
                             ("[", "bad.yaml")):
             (self.dir / "bad.yaml").write_text(text)
             p = self.run_wit("build", self.dir / "bad.yaml", "--out", self.dir / "bad")
-            self.assertEqual(p.returncode, 1, text)
+            self.assertEqual(p.returncode, 2, text)
             self.assertIn(words, p.stderr, text)
         p = self.run_wit("build", self.dir / "absent.yaml", "--out", self.dir / "bad")
         self.assertEqual(p.returncode, 1)

@@ -80,6 +80,42 @@ class InputsTest(unittest.TestCase):
         broken.write_bytes(whole)
         self.assertEqual(self.crawl(*lists).report["images"], 403)
 
+    def test_what_is_missing_is_left_out_and_what_is_left_counts(self):
+        """One rule for seeds, lists and archives: 3, and 1 where nothing could be read."""
+        (self.dir / "seeds.txt").write_text(f"{self.at}/page\n")
+        (self.dir / "list.txt").write_bytes(self.urls(0, 2))
+        (self.dir / "p.warc").write_bytes(
+            b"WARC/1.0\r\nWARC-Type: resource\r\nWARC-Record-ID: <urn:x:1>\r\n"
+            b"WARC-Date: 2026-01-01T00:00:00Z\r\nContent-Type: text/html\r\n"
+            b"WARC-Target-URI: http://h.test/\r\nContent-Length: 6\r\n\r\nnothing\r\n\r\n"
+            .replace(b"nothing", b"<p>ok<"))
+        for option, there in (("--seeds", "seeds.txt"), ("--list", "list.txt"),
+                              ("--warc", "p.warc")):
+            absent = self.dir / f"absent-{there}"
+            done = self.crawl(option, absent, code=1, out=f"none{option}")
+            self.assertRegex(done.stderr, rf"absent-{there}'? is left out")
+            self.assertIsNone(done.report)
+            done = self.crawl(option, absent, option, self.dir / there, code=3, out=option[2:])
+            self.assertRegex(done.stderr, rf"absent-{there}'? is left out")
+            self.assertEqual(done.report["rows"] + done.report["pages"],
+                             {"--seeds": 1, "--list": 2, "--warc": 1}[option])
+        both = self.wit("crawl", "archive", self.dir / "absent", self.dir / "p.warc")
+        self.assertEqual(both.returncode, 3)
+        self.assertEqual(self.wit("crawl", "archive", self.dir / "absent").returncode, 1)
+
+    def test_a_build_of_nothing_is_no_dataset(self):
+        (self.dir / "empty.txt").write_text("# nothing\n")
+        (self.dir / "gone.txt").write_text(f"{self.at}/none\n")
+        for name, code in (("empty.txt", 1), ("gone.txt", 1), ("absent.txt", 1)):
+            job = self.dir / "job.yaml"
+            job.write_text(f"crawl: {{list: {{files: [{name}]}}, allow_net: [127.0.0.0/8], "
+                           f"delay_ms: 0, contact: x}}\n")
+            done = self.wit("build", job, "--out", self.dir / name[:-4])
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn("none of the lists" if name == "absent.txt" else "nothing to seal",
+                          done.stderr)
+            self.assertFalse((self.dir / name[:-4] / "dataset.json").exists())
+
     # ---- settings
 
     def test_what_is_no_reason_to_retry_is_named(self):
