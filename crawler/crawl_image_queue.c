@@ -7,6 +7,7 @@
  */
 #include "blocked_log.h"
 #include "crawl_state.h"
+#include "stored_note.h"
 
 #include <stdlib.h>
 
@@ -137,8 +138,9 @@ int crawl_image_done(struct crawl *c, struct crawl_task *t, struct wit_error *er
             .headers = wit_buf_view(&t->headers),
             .rights = wit_buf_view(&t->rights),
         };
-        c->run_images++;
-        st = wit_shards_collector_add_image(c->collector, &image, err);
+        st = c->run_images++ == 0 ? stored_note_add(c->cfg, err) : 0;
+        if (st >= 0)
+            st = wit_shards_collector_add_image(c->collector, &image, err);
     } else if (!crawl_is_ours(t)) {
         st = image_refused(c, t, err);
     }

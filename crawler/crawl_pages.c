@@ -190,19 +190,16 @@ static bool origin_is_in_scope(const struct crawl *c) {
 
 /* A robots.txt speaks for its origin: where that has no page for us, its sitemaps have none. */
 int crawl_sitemaps_add(struct crawl *c, struct crawl_task *t, struct wit_error *err) {
-    struct wit_str lines = wit_buf_view(&t->location);
+    struct wit_str lines = wit_buf_view(&t->location), line;
     struct wit_url origin = WIT_URL_INIT;
     int st = url_read(c, wit_buf_view(&t->url), NULL, err);
     if (st > 0)
         st = origin_is_in_scope(c);
     if (st > 0)
         st = wit_url_copy(&origin, &c->url) < 0 ? crawl_no_memory(err) : 1;
-    for (size_t at = 0; st > 0 && at < lines.len;) {
-        ptrdiff_t end = wit_str_find_byte(lines, '\n', at);
-        size_t to = end < 0 ? lines.len : (size_t)end;
-        int added = sitemap_add(c, wit_str_slice(lines, at, to), &origin, err);
+    for (size_t at = 0; st > 0 && wit_str_line_next(lines, &at, &line);) {
+        int added = sitemap_add(c, line, &origin, err);
         st = added < 0 ? added : st;
-        at = to + 1;
     }
     wit_url_finish(&origin);
     crawl_task_destroy(t);

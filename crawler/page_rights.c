@@ -26,15 +26,11 @@ void page_rights_finish(struct page_rights *r) {
 
 /* Is "name: value" a line of text already? */
 static bool has_line(struct wit_str text, struct wit_str name, struct wit_str value) {
-    for (size_t at = 0; at < text.len;) {
-        ptrdiff_t found = wit_str_find_byte(text, '\n', at);
-        size_t end = found < 0 ? text.len : (size_t)found;
-        struct wit_str line = wit_str_slice(text, at, end);
+    struct wit_str line;
+    for (size_t at = 0; wit_str_line_next(text, &at, &line);)
         if (line.len == name.len + 2 + value.len && wit_str_starts_with(line, name) &&
             wit_str_eq(wit_str_slice(line, name.len + 2, line.len), value))
             return true;
-        at = end + 1;
-    }
     return false;
 }
 
@@ -53,14 +49,11 @@ static int line_put(struct page_rights *r, struct wit_buf *out, struct wit_str n
 /* Lines that are some already. */
 static int lines_put(struct page_rights *r, struct wit_buf *out, struct wit_str lines,
                      uint64_t *left_out) {
+    struct wit_str line;
     unsigned count = 0;
     int st = 0;
-    for (size_t at = 0; at < lines.len && st >= 0;) {
-        ptrdiff_t found = wit_str_find_byte(lines, '\n', at);
-        size_t end = found < 0 ? lines.len : (size_t)found;
-        struct wit_str line = wit_str_slice(lines, at, end);
+    for (size_t at = 0; st >= 0 && wit_str_line_next(lines, &at, &line);) {
         ptrdiff_t colon = wit_str_find(line, WIT_STR(": "), 0);
-        at = end + 1;
         if (colon < 0)
             continue;
         if (++count > LINES_MOST)

@@ -289,6 +289,15 @@ void wit_crawler_report_finish(struct wit_crawler_report *report);
 int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_report *report,
                     struct wit_error *err);
 
+/**
+ * Images stay as an earlier run stored them, whatever the settings are now: how these settings
+ * store them, in words ("at most 256 px (keep_ratio), jpeg of quality 95"), appended to `ours`, and
+ * the other ways of earlier runs on cfg->dir, parted by "; ", to `others`.
+ * @return how many others; WIT_EIO, WIT_ENOMEM ...
+ */
+int wit_crawler_stored(const struct wit_crawler_config *cfg, struct wit_buf *ours,
+                       struct wit_buf *others, struct wit_error *err);
+
 /* ---- looking at a crawl, and holding it ------------------------------------------------------ */
 
 /**

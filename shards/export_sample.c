@@ -47,16 +47,6 @@ int export_caption(const struct wit_shards_sample *sample, enum wit_shards_expor
 
 /* ---- origins -------------------------------------------------------------------------------- */
 
-static bool next_line(struct wit_str lines, size_t *at, struct wit_str *line) {
-    if (*at >= lines.len)
-        return false;
-    ptrdiff_t end = wit_str_find_byte(lines, '\n', *at);
-    size_t to = end < 0 ? lines.len : (size_t)end;
-    *line = wit_str_slice(lines, *at, to);
-    *at = to + 1;
-    return true;
-}
-
 /* The entry of the first caption in "seen", or NULL. */
 static const struct wit_json *first_caption_in(const struct wit_json *line) {
     const struct wit_json *seen = wit_json_get(line, "seen");
@@ -74,7 +64,7 @@ static const struct wit_json *first_caption_in(const struct wit_json *line) {
 static int place_find(struct export_facts *f, struct wit_error *err) {
     struct wit_str text;
     const struct wit_json *entry = NULL;
-    for (size_t at = 0; !entry && next_line(f->origins, &at, &text);) {
+    for (size_t at = 0; !entry && wit_str_line_next(f->origins, &at, &text);) {
         struct wit_json *line = NULL;
         int st = wit_json_parse(text, "an origin", &line, err);
         if (st < 0)
@@ -195,7 +185,7 @@ static void put_origins(struct wit_json_writer *w, struct wit_str origins) {
     struct wit_str line;
     wit_json_key(w, "origin");
     wit_json_array_begin(w);
-    for (size_t at = 0; next_line(origins, &at, &line);)
+    for (size_t at = 0; wit_str_line_next(origins, &at, &line);)
         wit_json_put_raw(w, line);
     wit_json_array_end(w);
 }

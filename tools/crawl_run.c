@@ -312,6 +312,22 @@ static void outcome_tell(struct crawl_run *run, const struct wit_crawler_report 
     }
 }
 
+/* Images are fetched once: other settings don't reach those that are there. */
+static int stored_tell(const struct crawl_run *run, struct wit_error *err) {
+    struct wit_buf ours = WIT_BUF_INIT(1 << 10), others = WIT_BUF_INIT(16 << 10);
+    int st = wit_crawler_stored(&run->cfg, &ours, &others, err);
+    if (st > 0)
+        fprintf(stderr,
+                "wit %s: %s holds images that were stored otherwise (%.*s); they stay so, and only "
+                "images that are new are stored as this run says (%.*s). To have all of them so, "
+                "crawl into another folder\n",
+                run->command, run->cfg.dir, WIT_STR_FMT(wit_buf_view(&others)),
+                WIT_STR_FMT(wit_buf_view(&ours)));
+    wit_buf_finish(&ours);
+    wit_buf_finish(&others);
+    return st < 0 ? st : 0;
+}
+
 int crawl_run_check(struct crawl_run *run, struct wit_error *err) {
     run->cfg.seeds = run->seeds.items;
     run->cfg.seed_count = run->seeds.count;
@@ -347,6 +363,9 @@ int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_cra
         wit_log_warn("crawl", "no contact is set (--contact URL, or contact in a job): sites that "
                               "mind this crawl can only block it");
     files_raise();
+    st = stored_tell(run, err);
+    if (st < 0)
+        return st;
     st = run->metrics_address ? metrics_start(run->metrics_address, &run->metrics, err) : 0;
     if (st < 0)
         return st;

@@ -91,6 +91,16 @@ ptrdiff_t wit_str_find_byte(struct wit_str s, char c, size_t from) {
     return at ? at - s.data : -1;
 }
 
+bool wit_str_line_next(struct wit_str text, size_t *at, struct wit_str *line) {
+    if (*at >= text.len)
+        return false;
+    ptrdiff_t end = wit_str_find_byte(text, '\n', *at);
+    size_t to = end < 0 ? text.len : (size_t)end;
+    *line = wit_str_slice(text, *at, to);
+    *at = to + 1;
+    return true;
+}
+
 static bool is_ascii_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
 }

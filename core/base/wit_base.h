@@ -189,6 +189,8 @@ bool wit_str_starts_with(struct wit_str s, struct wit_str prefix);
 bool wit_str_ends_with(struct wit_str s, struct wit_str suffix);
 ptrdiff_t wit_str_find(struct wit_str s, struct wit_str needle, size_t from); /* -1: absent */
 ptrdiff_t wit_str_find_byte(struct wit_str s, char c, size_t from);           /* -1: absent */
+/* The next line of a text, without its LF; false behind the last. Start with *at = 0. */
+bool wit_str_line_next(struct wit_str text, size_t *at, struct wit_str *line);
 struct wit_str wit_str_trim(struct wit_str s); /* ASCII whitespace (HTML's five) off both ends */
 
 /* Decimal digits only, no sign or spaces. WIT_EFORMAT or WIT_ELIMIT (overflow). */

@@ -20,6 +20,10 @@ int wit_image_resize_mode_parse(struct wit_str name, enum wit_image_resize_mode 
     return WIT_EINVAL;
 }
 
+const char *wit_image_resize_mode_name(enum wit_image_resize_mode mode) {
+    return (size_t)mode < WIT_COUNT_OF(mode_names) ? mode_names[mode] : "unknown";
+}
+
 struct wit_image_reencode_config wit_image_reencode_config_default(void) {
     return (struct wit_image_reencode_config){
         .mode = WIT_IMAGE_KEEP_SIZE,

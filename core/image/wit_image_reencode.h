@@ -31,6 +31,7 @@ enum wit_image_resize_mode {
 };
 /* "no", "keep_ratio", "keep_ratio_largest", "border", "center_crop". WIT_EINVAL. */
 int wit_image_resize_mode_parse(struct wit_str name, enum wit_image_resize_mode *out);
+const char *wit_image_resize_mode_name(enum wit_image_resize_mode mode);
 
 struct wit_image_reencode_config {
     enum wit_image_resize_mode mode;

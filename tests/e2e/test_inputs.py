@@ -118,6 +118,24 @@ class InputsTest(unittest.TestCase):
 
     # ---- settings
 
+    def test_images_that_were_stored_otherwise_are_spoken_of(self):
+        urls = self.dir / "l.txt"
+        urls.write_bytes(self.urls(0, 3))
+        self.assertNotIn("stored otherwise", self.crawl("--list", urls).stderr)
+        self.assertNotIn("stored otherwise", self.crawl("--list", urls).stderr)
+        resize = ["--resize", "64", "--resize-mode", "keep_ratio", "--resize-only-if-bigger"]
+        said = self.crawl("--list", urls, *resize).stderr  # nothing new: nothing is stored so
+        self.assertIn("stored otherwise (as fetched); they stay so", said)
+        self.assertIn("at most 64 px (keep_ratio), jpeg of quality 95", said)
+        self.assertNotIn("at most", self.crawl("--list", urls).stderr)
+        urls.write_bytes(self.urls(0, 4))
+        done = self.crawl("--list", urls, *resize)
+        self.assertEqual((done.report["images"], len(set(self.server.asked))), (4, 6))
+        said = self.crawl("--list", urls).stderr
+        self.assertIn("stored otherwise (at most 64 px (keep_ratio), jpeg of quality 95)", said)
+        self.assertEqual((self.dir / "out" / "crawl" / "stored").read_text(),
+                         "as fetched\nat most 64 px (keep_ratio), jpeg of quality 95\n")
+
     def test_what_is_no_reason_to_retry_is_named(self):
         (self.dir / "l.txt").write_bytes(self.urls(0, 1))
         done = self.crawl("--list", self.dir / "l.txt", "--retry-failed=timeout,bogus", code=2)
