@@ -160,9 +160,14 @@ typedef int (*wit_shards_outcome_fn)(void *user, const struct wit_shards_candida
                                      const struct wit_shards_outcome *outcome,
                                      struct wit_error *err);
 /**
- * Every committed candidate in log order with what came of its image. fn returns 0 to go on;
- * another value stops and is returned. Views last for the call.
- * @return 0; WIT_EEXIST (a collector is open on DIR), WIT_ENOTFOUND (no DIR/collect), WIT_ECORRUPT
+ * Every committed candidate with what came of its image, in log order, each once: one that equals
+ * an earlier one in URL, text, source, page and extra was read twice and is left out (told by
+ * 64-bit hashes; 12 to 24 bytes of memory for each candidate). Only reads, also while another
+ * process collects there: then the candidates are those of the last commit when it began, and an
+ * outcome is that of this commit or a later one. fn returns 0 to go on; another value stops and is
+ * returned. Views last for the call.
+ * @return 0; WIT_ENOTFOUND (no DIR/collect), WIT_ECORRUPT, WIT_EAGAIN (commits come faster than
+ *         it can be read), WIT_ENOMEM
  */
 int wit_shards_outcomes_each(const char *dir, wit_shards_outcome_fn fn, void *user,
                              struct wit_error *err);

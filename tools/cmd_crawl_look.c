@@ -167,9 +167,10 @@ static const char outcomes_help[] =
     "key,\n"
     "status (success, failed_to_download, failed_to_resize, pending), error_message, width, "
     "height,\n"
-    "original_width, original_height, page, source, extra (kept columns of a list, as JSON). Not\n"
-    "while a crawl runs there.\n\n"
-    "  --format F   tsv (with a header line; default), jsonl, or parquet (builds with Arrow)\n"
+    "original_width, original_height, page, source, extra (kept columns of a list, as JSON). What\n"
+    "was read twice stands once. Beside a running crawl it is what the last commit has.\n\n"
+    "  --format F   tsv (with a header line; cells that hold tabs or line ends in quotes, as\n"
+    "               pandas reads them; default), jsonl, or parquet (builds with Arrow)\n"
     "  --out F      the parquet file; needed for it\n"
     "  --help       this page\n\n"
     "exit: 0 done | 1 failed | 2 bad usage | 130 interrupted\n";
@@ -214,14 +215,23 @@ static const char *status_of(const struct wit_shards_outcome *o) {
     return bytes ? "failed_to_resize" : "failed_to_download";
 }
 
-/* A cell ends at a tab and a row at a line end. */
+/* As pandas.read_csv(sep="\t") and Python's csv read it: what holds a tab or a line end, or begins
+ * with a quote, stands in quotes, and quotes in it are doubled. */
 static void cell_put(struct wit_buf *out, struct wit_str text) {
-    size_t at = out->len;
-    if (wit_buf_append_str(out, text) < 0)
+    bool quoted = text.len && text.data[0] == '"';
+    for (size_t i = 0; i < text.len && !quoted; i++)
+        quoted = text.data[i] == '\t' || text.data[i] == '\n' || text.data[i] == '\r';
+    if (!quoted) {
+        wit_buf_append_str(out, text);
         return;
-    for (; at < out->len; at++)
-        if (out->data[at] == '\t' || out->data[at] == '\n' || out->data[at] == '\r')
-            out->data[at] = ' ';
+    }
+    wit_buf_append_byte(out, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '"')
+            wit_buf_append_byte(out, '"');
+        wit_buf_append_byte(out, text.data[i]);
+    }
+    wit_buf_append_byte(out, '"');
 }
 
 static void row_tsv(struct wit_buf *out, const struct wit_shards_candidate *cand,
@@ -241,7 +251,7 @@ static void row_tsv(struct wit_buf *out, const struct wit_shards_candidate *cand
     wit_buf_append_byte(out, '\t');
     cell_put(out, cand->page);
     wit_buf_printf(out, "\t%s\t", wit_shards_source_name(cand->source));
-    cell_put(out, cand->extra); /* JSON has no tab or line end but escaped ones */
+    cell_put(out, cand->extra);
 }
 
 static void size_put(struct wit_json_writer *w, const char *key, uint32_t size_px) {

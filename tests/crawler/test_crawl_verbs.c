@@ -199,7 +199,7 @@ static void outcomes_have_the_kept_columns(void **state) {
     expect("outcomes side", 0,
            "url\tcaption\tkey\tstatus\terror_message\twidth\theight\toriginal_width\t"
            "original_height\tpage\tsource\textra\n"
-           "http://127.0.0.1:1/a\ta b\t\tfailed_to_download\tconnect_refused\t\t\t\t\t\tlist\t"
+           "http://127.0.0.1:1/a\t\"a\tb\"\t\tfailed_to_download\tconnect_refused\t\t\t\t\t\tlist\t"
            "{\"id\":\"7\"}\n",
            "");
     expect("outcomes side --format jsonl", 0,

@@ -1,6 +1,7 @@
 """What the commands say of inputs and settings that are not right, and with which status they end.
 Image URLs on a loopback server of Python's standard library."""
 
+import csv
 import gzip
 import http.server
 import json
@@ -115,6 +116,39 @@ class InputsTest(unittest.TestCase):
             self.assertIn("none of the lists" if name == "absent.txt" else "nothing to seal",
                           done.stderr)
             self.assertFalse((self.dir / name[:-4] / "dataset.json").exists())
+
+    # ---- the side table
+
+    def test_outcomes_survive_their_cells_and_stand_once(self):
+        captions = ["a\ttab", "two\nlines", "crlf\r\nin it", '"quoted" first', 'a "quote" inside',
+                    "plain", "\rcr"]
+        rows = [{"url": f"{self.at}/i/{i}", "caption": c, "id": c} for i, c in enumerate(captions)]
+        jsonl = self.dir / "l.jsonl"
+        jsonl.write_text("".join(json.dumps(r) + "\n" for r in rows))
+        options = ["--list", jsonl, "--caption-col", "caption", "--keep-cols", "id"]
+        self.crawl(*options)
+        jsonl.write_text(jsonl.read_text() + json.dumps({"url": f"{self.at}/i/0", "caption": "new",
+                                                         "id": "n"}) + "\n")
+        self.assertEqual(self.crawl(*options).report["candidates"], 2 * len(rows) + 1)
+        table = self.dir / "outcomes.tsv"
+        with open(table, "wb") as f:
+            subprocess.run([WIT, "crawl", "outcomes", str(self.dir / "out")], stdout=f, check=True,
+                           timeout=60)
+        with open(table, newline="") as f:
+            read = list(csv.DictReader(f, delimiter="\t"))
+        self.assertEqual([r["caption"] for r in read], captions + ["new"])
+        self.assertEqual([json.loads(r["extra"])["id"] for r in read], captions + ["n"])
+        try:
+            import pandas
+        except ImportError:
+            pandas = None
+        if pandas:
+            frame = pandas.read_csv(table, sep="\t", keep_default_na=False)
+            self.assertEqual(list(frame["caption"]), captions + ["new"])
+        self.crawl("--list", table, "--caption-col", "caption", out="again")  # and wit itself
+        again = self.wit("crawl", "outcomes", self.dir / "again", "--format", "jsonl").stdout
+        self.assertEqual([json.loads(line)["caption"] for line in again.splitlines()],
+                         captions + ["new"])
 
     # ---- settings
 
