@@ -36,6 +36,9 @@ struct wit_shards_collector {
 /* ---- the index ------------------------------------------------------------------------------ */
 
 int collect_index_fail(struct wit_error *err, int rc, const char *dir, const char *what) {
+    char path[WIT_PATH_MAX];
+    if (rc == EIO && collect_path(path, dir, "index.lmdb", NULL) >= 0)
+        rc = wit_write_errno(rc, path);
     if (rc > 0)
         return wit_error_errno(err, rc, "cannot %s the index %s/collect/index.lmdb", what, dir);
     int status = rc == MDB_MAP_FULL ? WIT_ENOSPC : WIT_ECORRUPT;

@@ -33,7 +33,8 @@ struct writer {
 
 static int mdb_fail(const struct writer *w, int rc, const char *what) {
     if (rc > 0)
-        return wit_error_errno(w->err, rc, "cannot %s %s", what, w->temporary);
+        return wit_error_errno(w->err, wit_write_errno(rc, w->temporary), "cannot %s %s", what,
+                               w->temporary);
     return wit_error_set(w->err, WIT_EINTERNAL, "cannot %s %s: %s", what, w->temporary,
                          mdb_strerror(rc));
 }
@@ -123,7 +124,8 @@ static int trim(struct writer *w, int fd, uint64_t bytes, uint32_t page_bytes) {
     for (off_t page = 0; page < 2; page++) {
         ssize_t n = pwrite(fd, size, sizeof size, page * (off_t)page_bytes + META_MAP_SIZE_AT);
         if (n != (ssize_t)sizeof size)
-            return wit_error_errno(w->err, n < 0 ? errno : EIO, "cannot write %s", w->temporary);
+            return wit_error_errno(w->err, wit_write_errno(n < 0 ? errno : EIO, w->temporary),
+                                   "cannot write %s", w->temporary);
     }
     return 0;
 }

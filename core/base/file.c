@@ -168,6 +168,22 @@ int wit_file_write_atomic(const char *path, struct wit_str data, struct wit_erro
     return st;
 }
 
+int wit_write_errno(int cause, const char *path) {
+    static const char zeros[64 * 1024];
+    char probe[WIT_PATH_MAX];
+    if (cause != EIO || snprintf(probe, sizeof probe, "%s.probe", path) >= (int)sizeof probe)
+        return cause;
+    int fd = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno == ENOSPC || errno == EDQUOT ? errno : cause;
+    struct wit_error err = WIT_ERROR_INIT;
+    if (wit_fd_write_all(fd, zeros, sizeof zeros, probe, &err) < 0 && err.status == WIT_ENOSPC)
+        cause = ENOSPC;
+    close(fd);
+    unlink(probe);
+    return cause;
+}
+
 int wit_file_size(const char *path, uint64_t *bytes, struct wit_error *err) {
     struct stat info;
     if (stat(path, &info) < 0)

@@ -416,6 +416,10 @@ int wit_file_read(const char *path, struct wit_buf *buf, struct wit_error *err);
  * link to a file stays one: its target is replaced. A device or a pipe is written through, neither
  * atomic nor synced; a directory is WIT_EIO. */
 int wit_file_write_atomic(const char *path, struct wit_str data, struct wit_error *err);
+/* What an errno of a write to `path` means: EIO is ENOSPC if another 64 KiB have no room there
+ * either, which is tried. A full disk cuts the write before the first that fails, and LMDB calls
+ * that EIO. */
+int wit_write_errno(int cause, const char *path);
 int wit_file_size(const char *path, uint64_t *bytes, struct wit_error *err);
 bool wit_file_exists(const char *path);
 /* Full write or read at an offset, restarting after EINTR. Short read -> WIT_ECORRUPT. `name` is

@@ -150,6 +150,31 @@ class InputsTest(unittest.TestCase):
         self.assertEqual([json.loads(line)["caption"] for line in again.splitlines()],
                          captions + ["new"])
 
+    # ---- a full disk
+
+    def test_a_disk_that_cuts_a_write_short_is_full(self):
+        """LMDB calls a short write an I/O error."""
+        preload = os.environ.get("WIT_FULL_DISK")
+        if not preload:
+            self.skipTest("WIT_FULL_DISK names no library to preload")
+        (self.dir / "l.txt").write_bytes(self.urls(0, 200))
+        self.crawl("--list", self.dir / "l.txt")
+        ends = set()
+        for kib in range(1, 100, 7):
+            env = dict(os.environ, LD_PRELOAD=preload, WIT_DISK_BYTES=str(1024 * kib + 100),
+                       WIT_DISK_SHORT="1")
+            done = self.wit("shards", "seal", self.dir / "out", env=env)
+            ends.add(done.returncode)
+            if done.returncode:
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("No space left on device", done.stderr)
+                self.assertEqual([p.name for p in (self.dir / "out").rglob("*.probe")], [])
+            shutil.rmtree(self.dir / "out" / "shards", ignore_errors=True)
+            (self.dir / "out" / "dataset.json").unlink(missing_ok=True)
+        self.assertIn(1, ends)
+        self.wit("shards", "seal", self.dir / "out")
+        self.assertEqual(self.wit("shards", "verify", self.dir / "out").returncode, 0)
+
     # ---- settings
 
     def test_images_that_were_stored_otherwise_are_spoken_of(self):
