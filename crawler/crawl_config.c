@@ -76,5 +76,7 @@ int wit_crawler_config_check(const struct wit_crawler_config *cfg, struct wit_er
         return wit_error_set(err, WIT_EINVAL, "an image has at most %zu bytes, not %zu",
                              WIT_SHARDS_MAX_IMAGE_BYTES, cfg->max_image_bytes);
     int st = cfg->retry_failed ? retry_reasons_check(cfg->retry_failed, err) : 0;
+    if (st >= 0 && cfg->dns_servers)
+        st = wit_net_dns_check(cfg->dns_servers, err);
     return st < 0 ? st : wit_image_reencode_config_check(&cfg->images, err);
 }

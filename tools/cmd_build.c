@@ -279,6 +279,9 @@ static int stage_crawl(struct build *b, struct wit_error *err) {
     if (job->user_agent)
         cfg->user_agent = job->user_agent;
     cfg->contact = job->contact;
+    cfg->dns_servers = job->dns;
+    cfg->retry_failed = job->retry_failed;
+    b->crawl.metrics_address = job->metrics;
     int st = crawl_lists(b, job, err);
     if (st >= 0 && job->list)
         st = list_open(b, job->list, err);

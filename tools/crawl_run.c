@@ -339,7 +339,8 @@ int crawl_run_check(struct crawl_run *run, struct wit_error *err) {
     run->cfg.allow_net_count = run->allow.count;
     run->cfg.obey_agents = run->agents.items;
     run->cfg.obey_agent_count = run->agents.count;
-    return wit_crawler_config_check(&run->cfg, err);
+    int st = run->metrics_address ? metrics_check(run->metrics_address, err) : 0;
+    return st < 0 ? st : wit_crawler_config_check(&run->cfg, err);
 }
 
 int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_crawler_report *report,

@@ -1,7 +1,10 @@
-/* job.c: libcyaml's schema of the job file. The only place that knows libcyaml. */
+/* job.c: libcyaml's schema of the job file. With job_complaint.c the only place that knows
+ * libcyaml.
+ */
 #include "job.h"
 
-#include <cyaml/cyaml.h>
+#include "job_complaint.h"
+
 #include <stdlib.h>
 
 static const cyaml_schema_value_t string_schema = {
@@ -78,6 +81,9 @@ static const cyaml_schema_field_t crawl_fields[] = {
     OPTIONAL_STRINGS("ignore", struct job_crawl, ignore),
     OPTIONAL_STRING("user_agent", struct job_crawl, user_agent),
     OPTIONAL_STRING("contact", struct job_crawl, contact),
+    OPTIONAL_STRING("dns", struct job_crawl, dns),
+    OPTIONAL_STRING("metrics", struct job_crawl, metrics),
+    OPTIONAL_STRING("retry_failed", struct job_crawl, retry_failed),
     OPTIONAL_UINT("reactors", struct job_crawl, reactors),
     OPTIONAL_UINT("delay_ms", struct job_crawl, delay_ms),
     OPTIONAL_UINT("concurrency", struct job_crawl, concurrency),
@@ -141,38 +147,9 @@ static const cyaml_schema_value_t job_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct job, job_fields),
 };
 
-/* libcyaml tells what is wrong through its log: the first error line and the path to it. */
-struct complaint {
-    char text[400];
-    size_t len;
-};
-
-static void note_complaint(cyaml_log_t level, void *ctx, const char *fmt, va_list args) {
-    struct complaint *c = ctx;
-    if (level < CYAML_LOG_ERROR || c->len >= sizeof c->text - 2)
-        return;
-    char line[200];
-    int n = vsnprintf(line, sizeof line, fmt, args);
-    size_t len = n < 0 ? 0 : strnlen(line, sizeof line);
-    struct wit_str text = wit_str_trim(wit_str_of(line, len));
-    if (wit_str_starts_with(text, WIT_STR("Load: ")))
-        text = wit_str_slice(text, 6, text.len);
-    if (wit_str_eq(text, WIT_STR("Backtrace:")))
-        return;
-    if (c->len) {
-        memcpy(c->text + c->len, "; ", 3);
-        c->len += 2;
-    }
-    size_t room = sizeof c->text - 1 - c->len;
-    size_t take = text.len < room ? text.len : room;
-    memcpy(c->text + c->len, text.data, take);
-    c->len += take;
-    c->text[c->len] = '\0';
-}
-
-static cyaml_config_t config_of(struct complaint *complaint) {
+static cyaml_config_t config_of(struct job_complaint *complaint) {
     return (cyaml_config_t){
-        .log_fn = note_complaint,
+        .log_fn = job_complaint_note,
         .log_ctx = complaint,
         .mem_fn = cyaml_mem,
         .log_level = CYAML_LOG_ERROR,
@@ -192,10 +169,10 @@ static int ranges_check(const struct range *ranges, size_t count, const char *na
     for (size_t i = 0; i < count; i++) {
         const struct range *r = &ranges[i];
         if (r->value && (*r->value < r->least || *r->value > r->most))
-            return wit_error_set(err, WIT_EFORMAT,
-                                 "%s: %s must be a whole number from %llu to %llu, not %lld", name,
-                                 r->key, (unsigned long long)r->least, (unsigned long long)r->most,
-                                 (long long)*r->value);
+            return wit_error_set(
+                err, WIT_EFORMAT,
+                "%s: key '%s': it must be a whole number from %llu to %llu, not %lld", name, r->key,
+                (unsigned long long)r->least, (unsigned long long)r->most, (long long)*r->value);
     }
     return 0;
 }
@@ -212,36 +189,36 @@ static int numbers_check(const struct job *job, const char *name, struct wit_err
     const struct job_shards *shards = job->shards ? job->shards : &no_shards;
     const struct job_train *train = job->train ? job->train : &no_train;
     const struct range ranges[] = {
-        { "crawl: reactors", crawl->reactors, 1, 256 },
-        { "crawl: delay_ms", crawl->delay_ms, 0, DAY_MS },
-        { "crawl: concurrency", crawl->concurrency, 1, 1024 },
-        { "crawl: max_pages", crawl->max_pages, 1, ANY },
-        { "crawl: max_depth", crawl->max_depth, 0, 65535 },
-        { "crawl: max_in_flight", crawl->max_in_flight, 1, 65536 },
-        { "crawl: max_pages_per_domain", crawl->max_pages_per_domain, 0, ANY },
-        { "crawl: max_barren_pages", crawl->max_barren_pages, 0, UINT32_MAX },
-        { "crawl: ip_delay_ms", crawl->ip_delay_ms, 0, 3600000 },
-        { "crawl: max_rate", crawl->max_rate, 0, 1000000 },
-        { "crawl: max_bandwidth", crawl->max_bandwidth, 0, ANY },
-        { "crawl: max_rests", crawl->max_rests, 0, 1000 },
-        { "crawl: retries", crawl->retries, 0, 100 },
-        { "filter: size", filter->size, 1, 4000000 },
-        { "filter: per_query", filter->per_query, 1, ANY },
-        { "filter: seed", filter->seed, 0, ANY },
-        { "shards: shard_bytes", shards->shard_bytes, 1 << 16, (uint64_t)1 << 40 },
-        { "shards: bits", shards->bits, 0, 16 },
-        { "shards: threads", shards->threads, 0, 1024 },
-        { "train: batch", train->batch, 2, 1 << 20 },
-        { "train: steps", train->steps, 1, ANY },
-        { "train: warmup", train->warmup, 0, ANY },
-        { "train: seed", train->seed, 0, ANY },
-        { "train: threads", train->threads, 0, 1024 },
+        { "crawl.reactors", crawl->reactors, 1, 256 },
+        { "crawl.delay_ms", crawl->delay_ms, 0, DAY_MS },
+        { "crawl.concurrency", crawl->concurrency, 1, 1024 },
+        { "crawl.max_pages", crawl->max_pages, 1, ANY },
+        { "crawl.max_depth", crawl->max_depth, 0, 65535 },
+        { "crawl.max_in_flight", crawl->max_in_flight, 1, 65536 },
+        { "crawl.max_pages_per_domain", crawl->max_pages_per_domain, 0, ANY },
+        { "crawl.max_barren_pages", crawl->max_barren_pages, 0, UINT32_MAX },
+        { "crawl.ip_delay_ms", crawl->ip_delay_ms, 0, 3600000 },
+        { "crawl.max_rate", crawl->max_rate, 0, 1000000 },
+        { "crawl.max_bandwidth", crawl->max_bandwidth, 0, ANY },
+        { "crawl.max_rests", crawl->max_rests, 0, 1000 },
+        { "crawl.retries", crawl->retries, 0, 100 },
+        { "filter.size", filter->size, 1, 4000000 },
+        { "filter.per_query", filter->per_query, 1, ANY },
+        { "filter.seed", filter->seed, 0, ANY },
+        { "shards.shard_bytes", shards->shard_bytes, 1 << 16, (uint64_t)1 << 40 },
+        { "shards.bits", shards->bits, 0, 16 },
+        { "shards.threads", shards->threads, 0, 1024 },
+        { "train.batch", train->batch, 2, 1 << 20 },
+        { "train.steps", train->steps, 1, ANY },
+        { "train.warmup", train->warmup, 0, ANY },
+        { "train.seed", train->seed, 0, ANY },
+        { "train.threads", train->threads, 0, 1024 },
     };
     int st = ranges_check(ranges, WIT_COUNT_OF(ranges), name, err);
     for (unsigned i = 0; i < crawl->hosts_count && st >= 0; i++) {
         const struct range host[] = {
-            { "crawl: hosts: delay_ms", crawl->hosts[i].delay_ms, 0, DAY_MS },
-            { "crawl: hosts: concurrency", crawl->hosts[i].concurrency, 1, 65536 },
+            { "crawl.hosts.delay_ms", crawl->hosts[i].delay_ms, 0, DAY_MS },
+            { "crawl.hosts.concurrency", crawl->hosts[i].concurrency, 1, 65536 },
         };
         st = ranges_check(host, WIT_COUNT_OF(host), name, err);
     }
@@ -272,7 +249,7 @@ static int job_check(const struct job *job, const char *name, struct wit_error *
 }
 
 int job_parse(struct wit_str yaml, const char *name, struct job **out, struct wit_error *err) {
-    struct complaint complaint = { .text = "" };
+    struct job_complaint complaint = { .what = "" };
     cyaml_config_t config = config_of(&complaint);
     struct job *job = NULL;
     if (yaml.len == 0 || yaml.len > JOB_MAX_BYTES)
@@ -281,9 +258,7 @@ int job_parse(struct wit_str yaml, const char *name, struct job **out, struct wi
     cyaml_err_t failed = cyaml_load_data((const uint8_t *)yaml.data, yaml.len, &config, &job_schema,
                                          (cyaml_data_t **)&job, NULL);
     if (failed != CYAML_OK)
-        return wit_error_set(err, failed == CYAML_ERR_OOM ? WIT_ENOMEM : WIT_EFORMAT, "%s: %s%s%s",
-                             name, cyaml_strerror(failed), complaint.len ? ": " : "",
-                             complaint.text);
+        return job_complaint_tell(&complaint, failed, name, yaml, err);
     if (!job)
         return wit_error_set(err, WIT_EFORMAT, "%s: the job file is empty", name);
     int st = job_check(job, name, err);
@@ -304,7 +279,7 @@ int job_load(const char *path, struct job **out, struct wit_error *err) {
 }
 
 void job_destroy(struct job *job) {
-    struct complaint ignored = { .text = "" };
+    struct job_complaint ignored = { .what = "" };
     cyaml_config_t config = config_of(&ignored);
     if (job)
         cyaml_free(&config, &job_schema, job, 0);

@@ -61,6 +61,7 @@ struct job_crawl {
     struct job_host *hosts;
     unsigned hosts_count;
     char *user_agent, *contact;
+    char *dns, *metrics, *retry_failed; /* as --dns, --metrics, --retry-failed=... */
     uint64_t *reactors, *delay_ms, *concurrency, *max_pages, *max_depth, *max_in_flight;
     bool *sitemaps, *rounds;
     uint64_t *max_pages_per_domain, *max_barren_pages;

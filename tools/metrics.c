@@ -70,6 +70,11 @@ static int address_parse(const char *text, struct sockaddr_storage *out, struct 
     return 0;
 }
 
+int metrics_check(const char *address, struct wit_error *err) {
+    struct sockaddr_storage at;
+    return address_parse(address, &at, err);
+}
+
 int metrics_start(const char *address, struct metrics **out, struct wit_error *err) {
     struct sockaddr_storage at;
     int st = address_parse(address, &at, err);

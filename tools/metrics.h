@@ -9,8 +9,10 @@
 
 struct metrics;
 
-/* Serve http://<address>/metrics; address is "127.0.0.1:9100" or "[::1]:9100", port 0 takes a free
- * one. WIT_EINVAL (no address with a port), WIT_EIO (cannot listen there), WIT_ENOMEM. */
+/* Is it "127.0.0.1:9100" or "[::1]:9100"? WIT_EINVAL. */
+int metrics_check(const char *address, struct wit_error *err);
+/* Serve http://<address>/metrics; port 0 takes a free one. WIT_EINVAL, WIT_EIO (cannot listen
+ * there), WIT_ENOMEM. */
 int metrics_start(const char *address, struct metrics **out, struct wit_error *err);
 uint16_t metrics_port(const struct metrics *m);
 void metrics_set(struct metrics *m, struct wit_str text); /* copied; any thread */

@@ -336,6 +336,21 @@ int net_dns_create(uv_loop_t *loop, const struct wit_net_config *cfg, struct net
     return 0;
 }
 
+int wit_net_dns_check(const char *servers, struct wit_error *err) {
+    ares_channel channel = NULL;
+    int rc = ares_init(&channel);
+    if (rc != ARES_SUCCESS)
+        return wit_error_set(err, WIT_EIO, "cannot start c-ares: %s", ares_strerror(rc));
+    rc = ares_set_servers_ports_csv(channel, servers);
+    ares_destroy(channel);
+    if (rc == ARES_SUCCESS)
+        return 0;
+    return wit_error_set(err, WIT_EINVAL,
+                         "name servers are addresses parted by commas, such as 192.0.2.53:53, not "
+                         "'%s'",
+                         servers);
+}
+
 static void on_timer_closed(uv_handle_t *handle) {
     free(handle->data);
 }

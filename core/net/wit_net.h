@@ -62,6 +62,9 @@ int wit_net_cidr_parse(struct wit_str text, struct wit_net_cidr *out, struct wit
 const char *wit_net_address_refused(const struct wit_net_address *a, const struct wit_net_cidr *allow,
                                     size_t allow_count);
 
+/* Can these be name servers (struct wit_net_config)? WIT_EINVAL with a sentence. */
+int wit_net_dns_check(const char *servers, struct wit_error *err);
+
 /* ---- the client ----------------------------------------------------------------------------- */
 
 struct wit_net; /* opaque */

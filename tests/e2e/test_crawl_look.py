@@ -147,7 +147,7 @@ class CrawlLookTest(unittest.TestCase):
         self.assertEqual(self.wit("crawl", "outcomes", self.dir, "--format", "x").returncode, 2)
         done = subprocess.run(self.command("m", "--metrics", "somewhere"), capture_output=True,
                               text=True, timeout=60)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertIn("is not an address with a port", done.stderr)
 
 

@@ -175,6 +175,29 @@ class InputsTest(unittest.TestCase):
         self.wit("shards", "seal", self.dir / "out")
         self.assertEqual(self.wit("shards", "verify", self.dir / "out").returncode, 0)
 
+    # ---- jobs
+
+    def test_a_job_has_what_the_options_have(self):
+        (self.dir / "l.txt").write_bytes(self.urls(0, 1) + f"{self.at}/none\n".encode())
+        job = self.dir / "job.yaml"
+        text = ("crawl:\n  list: {files: [l.txt]}\n  allow_net: [127.0.0.0/8]\n  delay_ms: 0\n"
+                "  contact: x\n")
+        job.write_text(text)
+        build = ["build", job, "--out", self.dir / "built", "--json", "--stop-after", "crawl"]
+        self.assertEqual(self.wit(*build).returncode, 0)
+        self.assertEqual(self.wit(*build).returncode, 0)
+        self.assertEqual(self.server.asked.count("/none"), 1)
+        job.write_text(text + "  retry_failed: http_404\n")
+        self.assertEqual(self.wit(*build).returncode, 0)
+        self.assertEqual(self.server.asked.count("/none"), 2)
+        for line, words in (("retry_failed: soon", "'soon'"), ("dns: nowhere", "nowhere"),
+                            ("metrics: nowhere", "nowhere"), ("delays: 3", "line 6: key "
+                                                              "'crawl.delays': there is no such")):
+            job.write_text(text + f"  {line}\n")
+            done = self.wit(*build)
+            self.assertEqual(done.returncode, 2, f"{line}: {done.stderr}")
+            self.assertIn(words, done.stderr)
+
     # ---- settings
 
     def test_images_that_were_stored_otherwise_are_spoken_of(self):

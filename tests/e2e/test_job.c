@@ -100,6 +100,18 @@ static void a_job_may_say_how_fast(void **state) {
     assert_non_null(strstr(err.text, "max_rate"));
 }
 
+static void a_job_may_name_servers_and_ask_again(void **state) {
+    struct job *job = NULL;
+    assert_int_equal(job_parse(WIT_STR("crawl: {seeds: [a], dns: '127.0.0.1:53', metrics: "
+                                       "'127.0.0.1:9100', retry_failed: may-heal}\n"),
+                               "j", &job, NULL),
+                     0);
+    assert_string_equal(job->crawl->dns, "127.0.0.1:53");
+    assert_string_equal(job->crawl->metrics, "127.0.0.1:9100");
+    assert_string_equal(job->crawl->retry_failed, "may-heal");
+    job_destroy(job);
+}
+
 static void sitemaps_can_be_turned_off(void **state) {
     static const struct {
         const char *yaml;
@@ -137,6 +149,32 @@ static void mistakes_get_a_sentence(void **state) {
         { "crawl: {list: {}}", "files" },
         { "crawl: {list: {files: []}}", "files" },
         { "crawl: {seeds: [a], hosts: [{delay_ms: 1}]}", "host" },
+        /* where it is and what, in our words */
+        { "crawl:\n  seeds: [a]\n  sedes: 1\n",
+          "job.yaml: line 3: key 'crawl.sedes': there is no such key" },
+        { "out: x\n", "job.yaml: line 1: key 'crawl': it is missing" },
+        { "crawl:\n  seeds: [a]\n  delay_ms: soon\n",
+          "job.yaml: line 3: key 'crawl.delay_ms': 'soon' is no whole number" },
+        { "crawl: {seeds: [a]}\ntrain:\n  lr: fast\n",
+          "job.yaml: line 3: key 'train.lr': 'fast' is no number" },
+        { "crawl: {seeds: a}", "key 'crawl.seeds': a sequence such as [a, b] is wanted, not a "
+                               "single value" },
+        { "crawl: {seeds: [a], contact: [b]}", "key 'crawl.contact': a text is wanted, not a "
+                                               "sequence" },
+        { "crawl: {seeds: [a], images: yes}",
+          "key 'crawl.images': a mapping such as {key: value} is wanted" },
+        { "[", "job.yaml: a mapping such as {key: value} is wanted, not a sequence" },
+        { "crawl: {list: {}}", "key 'crawl.list.files': it is missing" },
+        { "crawl: {list: {files: []}}", "key 'crawl.list.files': it has no entry" },
+        { "crawl: {seeds: [a], hosts: [{delay_ms: 1}]}", "key 'crawl.hosts.host': it is missing" },
+        { "crawl: {seeds: [a]}\ncrawl: {seeds: [b]}\n", "key 'crawl': it stands there twice" },
+        { "crawl: {seeds: ['']}", "key 'crawl.seeds': it is empty" },
+        { "crawl: {seeds: &x [a], scope: *x}", "anchors and aliases are not read" },
+        { "crawl:\n  seeds: [a]\n\tb: 3\n", "it is no YAML from there on: " },
+        { "crawl: {seeds: [a], max_pages: 99999999999999999999999}",
+          "'99999999999999999999999' is no whole number" },
+        { "crawl: {seeds: [a], reactors: -1}",
+          "job.yaml: key 'crawl.reactors': it must be a whole number from 1 to 256, not -1" },
     };
     for (size_t i = 0; i < WIT_COUNT_OF(rows); i++) {
         struct job *job = NULL;
@@ -163,6 +201,7 @@ int main(void) {
         cmocka_unit_test(sitemaps_can_be_turned_off),
         cmocka_unit_test(a_job_may_say_how_fast),
         cmocka_unit_test(a_job_may_ask_for_smaller_images),
+        cmocka_unit_test(a_job_may_name_servers_and_ask_again),
         cmocka_unit_test(mistakes_get_a_sentence),
         cmocka_unit_test(the_name_of_a_missing_file_is_said),
     };
