@@ -5,6 +5,10 @@
 
 enum { TTY_INTERVAL_MS = 200, JSON_INTERVAL_MS = 1000 };
 
+static uint64_t interval_of(const struct wit_progress *p) {
+    return p->json ? JSON_INTERVAL_MS : p->tty ? TTY_INTERVAL_MS : WIT_PROGRESS_LINE_MS;
+}
+
 void wit_progress_start(struct wit_progress *p, const char *what, const char *unit, uint64_t total,
                         bool json) {
     *p = (struct wit_progress){ .what = what,
@@ -13,6 +17,8 @@ void wit_progress_start(struct wit_progress *p, const char *what, const char *un
                                 .json = json,
                                 .tty = !json && isatty(STDERR_FILENO) == 1,
                                 .start_ms = wit_clock_ms() };
+    if (!p->tty && !json) /* short jobs say nothing */
+        p->last_ms = p->start_ms;
 }
 
 static double rate_of(const struct wit_progress *p, uint64_t now_ms) {
@@ -67,7 +73,10 @@ static void print_line(struct wit_progress *p, uint64_t now_ms, const char *note
                       (double)(p->total - p->done) / rate);
     if (note && *note)
         snprintf(line + n, sizeof line - (size_t)n, ", %s", note);
-    fprintf(stderr, "\r\033[K%s", line);
+    if (p->tty)
+        fprintf(stderr, "\r\033[K%s", line);
+    else
+        fprintf(stderr, "%s\n", line);
     fflush(stderr);
     p->shown = true;
 }
@@ -76,13 +85,13 @@ void wit_progress_update(struct wit_progress *p, uint64_t done, uint64_t failed,
     uint64_t now_ms = wit_clock_ms();
     p->done = done;
     p->failed = failed;
-    if (p->tty && now_ms - p->last_ms >= TTY_INTERVAL_MS) {
-        p->last_ms = now_ms;
-        print_line(p, now_ms, note);
-    } else if (p->json && now_ms - p->last_ms >= JSON_INTERVAL_MS) {
-        p->last_ms = now_ms;
+    if (now_ms - p->last_ms < interval_of(p))
+        return;
+    p->last_ms = now_ms;
+    if (p->json)
         print_json(p, now_ms, note);
-    }
+    else
+        print_line(p, now_ms, note);
 }
 
 void wit_progress_finish(struct wit_progress *p, const char *note) {
@@ -91,6 +100,7 @@ void wit_progress_finish(struct wit_progress *p, const char *note) {
         print_json(p, now_ms, note);
     else if (p->shown) {
         print_line(p, now_ms, note);
-        fputc('\n', stderr);
+        if (p->tty)
+            fputc('\n', stderr);
     }
 }

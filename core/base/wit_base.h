@@ -466,8 +466,10 @@ void wit_counters_each(struct wit_counters *c, void (*fn)(void *user, const char
 
 /* ---- progress line --------------------------------------------------------------------------- */
 
-/* One line on stderr that rewrites itself on a terminal (at most 5 times a second), and is silent
- * elsewhere unless json is set (then one JSON object a second). One thread. */
+/* One line on stderr that rewrites itself on a terminal (at most 5 times a second); elsewhere a
+ * line every 30 s, so that a log tells how far a job is, or with json an object a second. One
+ * thread. */
+#define WIT_PROGRESS_LINE_MS 30000u
 struct wit_progress {
     const char *what;             /* "crawl" */
     const char *unit;             /* "pages" */

@@ -475,6 +475,58 @@ static void queue_hands_every_item_over_once(void **state) {
     wit_queue_destroy(q);
 }
 
+static void lines_end_with_lf_or_the_text(void **state) {
+    const struct wit_str text = WIT_STR("one\n\ntwo\r\nlast");
+    const char *const want[] = { "one", "", "two\r", "last" };
+    struct wit_str line;
+    size_t at = 0;
+    for (size_t i = 0; i < WIT_COUNT_OF(want); i++) {
+        assert_true(wit_str_line_next(text, &at, &line));
+        assert_true(wit_str_eq(line, wit_str_from(want[i])));
+    }
+    assert_false(wit_str_line_next(text, &at, &line));
+    at = 0;
+    assert_false(wit_str_line_next(WIT_STR(""), &at, &line));
+    assert_true(wit_str_line_next(WIT_STR("\n"), &at, &line));
+    assert_false(wit_str_line_next(WIT_STR("\n"), &at, &line));
+}
+
+/* Into a log, which is no terminal: a line every 30 s, none of a short job. */
+static void progress_in_a_log_is_a_line_now_and_then(void **state) {
+    FILE *log = tmpfile();
+    struct wit_progress p;
+    char text[512] = "";
+    int own = dup(STDERR_FILENO);
+    assert_non_null(log);
+    assert_true(own >= 0 && dup2(fileno(log), STDERR_FILENO) >= 0);
+    wit_progress_start(&p, "crawl", "urls", 100, false);
+    wit_progress_update(&p, 1, 0, "soon");
+    bool silent = lseek(STDERR_FILENO, 0, SEEK_END) == 0;
+    for (uint64_t n = 2; n < 6; n++) {
+        if (n % 2) { /* as if the time were over */
+            p.last_ms -= WIT_PROGRESS_LINE_MS;
+            p.start_ms -= WIT_PROGRESS_LINE_MS;
+        }
+        wit_progress_update(&p, n, 1, "3 hosts");
+    }
+    wit_progress_finish(&p, "");
+    dup2(own, STDERR_FILENO);
+    close(own);
+    rewind(log);
+    size_t len = fread(text, 1, sizeof text - 1, log);
+    fclose(log);
+    assert_true(silent);
+    text[len] = '\0';
+    unsigned lines = 0;
+    for (const char *c = text; *c; c++) {
+        lines += *c == '\n';
+        assert_true(*c != '\r' && *c != '\033');
+    }
+    assert_int_equal(lines, 3); /* two, and the last one */
+    assert_int_equal(strncmp(text, "crawl: 3/100 urls, ", 19), 0);
+    assert_non_null(strstr(text, ", 3 hosts\ncrawl: 5/100 urls, "));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_sentence_keeps_context),
@@ -483,6 +535,8 @@ int main(void) {
         cmocka_unit_test(arena_is_bounded_and_aligned),
         cmocka_unit_test(small_arenas_are_small),
         cmocka_unit_test(strings_compare_and_search),
+        cmocka_unit_test(lines_end_with_lf_or_the_text),
+        cmocka_unit_test(progress_in_a_log_is_a_line_now_and_then),
         cmocka_unit_test(numbers_are_parsed_whole),
         cmocka_unit_test(hash_is_xxh3_128_in_canonical_order),
         cmocka_unit_test(hash_sums_wrap_at_128_bits),
