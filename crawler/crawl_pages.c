@@ -370,6 +370,23 @@ int crawl_frontier_begin(struct crawl *c, struct wit_error *err) {
     return 0;
 }
 
+static int again_note(struct crawl *c, enum wit_crawler_subject subject, struct wit_str url,
+                      uint32_t depth, struct wit_error *err) {
+    const struct refusal_line line = {
+        .subject = subject, .url = url, .depth = depth, .reason = WIT_STR(REFUSAL_AGAIN)
+    };
+    return refusal_log_add(&c->refusals, &line, err);
+}
+
+/* A page that may have been refused: then the log says that it is no more. */
+static int page_again(struct crawl *c, const struct frontier_page *page, struct wit_error *err) {
+    uint64_t refused = frontier_totals(c->frontier).refused;
+    int st = frontier_add_again(c->frontier, page, err);
+    if (st >= 0 && frontier_totals(c->frontier).refused < refused)
+        st = again_note(c, WIT_CRAWLER_PAGE, page->url, page->depth, err);
+    return st;
+}
+
 int crawl_seeds_add(struct crawl *c, struct wit_error *err) {
     int st = 0;
     for (size_t i = 0; i < c->cfg->seed_count && st >= 0; i++) {
@@ -380,7 +397,7 @@ int crawl_seeds_add(struct crawl *c, struct wit_error *err) {
             .url = wit_url_href(&c->url),
             .domain = wit_domain_registrable(wit_url_host(&c->url)),
         };
-        st = frontier_add_again(c->frontier, &page, err);
+        st = page_again(c, &page, err);
     }
     return st < 0 ? st : 0;
 }
@@ -392,10 +409,13 @@ int crawl_seeds_add(struct crawl *c, struct wit_error *err) {
 static int refused_again(void *user, const struct refusal_line *line, struct wit_error *err) {
     struct crawl *c = user;
     int st;
-    if (!retry_reasons_want(c->cfg->retry_failed, line->reason))
+    if ((line->subject != WIT_CRAWLER_IMAGE && line->subject != WIT_CRAWLER_PAGE) ||
+        !retry_reasons_want(c->cfg->retry_failed, line->reason))
         return 0;
     if (line->subject == WIT_CRAWLER_IMAGE) {
         st = wit_shards_collector_forget_refusal(c->collector, line->url, err);
+        if (st > 0)
+            st = again_note(c, line->subject, line->url, 0, err);
     } else {
         st = wit_url_parse(&c->url, line->url, NULL, NULL);
         if (st < 0)
@@ -406,7 +426,7 @@ static int refused_again(void *user, const struct refusal_line *line, struct wit
             .depth = line->depth,
             .sitemap_only = !is_in_scope(c),
         };
-        st = frontier_add_again(c->frontier, &page, err);
+        st = page_again(c, &page, err);
     }
     return st < 0 ? st : 0;
 }

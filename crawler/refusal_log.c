@@ -8,12 +8,19 @@
 enum { LINES_WRITTEN_AT_BYTES = 1 << 20 };
 #define LINES_MOST_BYTES ((size_t)4 << 20) /* a line is at most a URL, each byte as \\u00XX */
 
-int refusal_log_open(struct refusal_log *log, const char *dir, struct wit_error *err) {
+int refusal_log_path(struct refusal_log *log, const char *dir, struct wit_error *err) {
     char folder[WIT_PATH_MAX];
-    log->lines = (struct wit_buf)WIT_BUF_INIT(LINES_MOST_BYTES);
     if (wit_path_join(folder, dir, "crawl") < 0 ||
         wit_path_join(log->path, folder, "refused.jsonl") < 0)
         return wit_error_set(err, WIT_ELIMIT, "path is too long: %s", dir);
+    return 0;
+}
+
+int refusal_log_open(struct refusal_log *log, const char *dir, struct wit_error *err) {
+    log->lines = (struct wit_buf)WIT_BUF_INIT(LINES_MOST_BYTES);
+    int st = refusal_log_path(log, dir, err);
+    if (st < 0)
+        return st;
     log->fd = open(log->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (log->fd < 0)
         return wit_error_errno(err, errno, "cannot open %s", log->path);
@@ -69,6 +76,15 @@ void refusal_log_close(struct refusal_log *log) {
 
 /* ---- reading back --------------------------------------------------------------------------- */
 
+static int subject_find(struct wit_str name, enum wit_crawler_subject *out) {
+    for (int s = WIT_CRAWLER_PAGE; s <= WIT_CRAWLER_DOMAIN; s++)
+        if (wit_str_eq(name, wit_str_from(wit_crawler_subject_name((enum wit_crawler_subject)s)))) {
+            *out = (enum wit_crawler_subject)s;
+            return 0;
+        }
+    return WIT_EFORMAT;
+}
+
 /* WIT_EFORMAT: not a line of ours, or half of one. The views are the tree's. */
 static int line_parse(const struct wit_json *root, struct refusal_line *out) {
     struct wit_str subject;
@@ -78,9 +94,7 @@ static int line_parse(const struct wit_json *root, struct refusal_line *out) {
         wit_json_string(wit_json_get(root, "url"), &out->url) < 0 ||
         wit_json_string(wit_json_get(root, "reason"), &out->reason) < 0)
         return WIT_EFORMAT;
-    if (wit_str_eq(subject, wit_str_from(wit_crawler_subject_name(WIT_CRAWLER_PAGE))))
-        out->subject = WIT_CRAWLER_PAGE;
-    else if (!wit_str_eq(subject, wit_str_from(wit_crawler_subject_name(WIT_CRAWLER_IMAGE))))
+    if (subject_find(subject, &out->subject) < 0)
         return WIT_EFORMAT;
     if (wit_json_int(wit_json_get(root, "depth"), &depth) == 0 && depth > 0 && depth <= UINT32_MAX)
         out->depth = (uint32_t)depth;

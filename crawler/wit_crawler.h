@@ -308,6 +308,20 @@ int wit_crawler_stored(const struct wit_crawler_config *cfg, struct wit_buf *our
  */
 int wit_crawler_status(const char *dir, struct wit_buf *out, struct wit_error *err);
 
+/* What is refused and named in DIR/crawl/refused.jsonl. */
+struct wit_crawler_refused {
+    enum wit_crawler_subject subject;
+    struct wit_str url, reason; /* url: of a row "urls.csv:12", of a candidate or domain its page */
+};
+/* Each refusal that stands, in the order in which they came: of one URL the last; those that are
+ * asked for again, and what came of them is no refusal, are left out. Also while a crawl runs
+ * there. Takes 24 to 48 bytes of memory for each URL. fn returns 0 to go on; another value stops
+ * and is returned. WIT_ENOTFOUND (no crawl there), WIT_EIO, WIT_ENOMEM. */
+int wit_crawler_refused_each(const char *dir,
+                             int (*fn)(void *user, const struct wit_crawler_refused *refused,
+                                       struct wit_error *err),
+                             void *user, struct wit_error *err);
+
 /* Hold the crawl on DIR, a running one or the next: it starts no request until it is let go on.
  * What is on its way arrives. WIT_ENOTFOUND (no crawl there), WIT_EIO. */
 int wit_crawler_pause(const char *dir, bool paused, struct wit_error *err);

@@ -10,7 +10,7 @@ static const char *const help[] = {
     "usage: wit crawl --seeds FILE... --out DIR [options]\n"
     "       wit crawl --list FILE... --out DIR [options]\n"
     "       wit crawl --warc FILE... --wat FILE... --out DIR [options]\n"
-    "       wit crawl status | pause | resume | outcomes DIR\n"
+    "       wit crawl status | pause | resume | outcomes | refused DIR\n"
     "       wit crawl url | robots | extract | archive ...   (see wit crawl url --help)\n"
     "\n"
     "Follow links from the seeds within the scope, obey robots.txt, take pairs of image and words\n"

@@ -387,3 +387,53 @@ int cmd_crawl_outcomes(int argc, char **argv) {
     int written = cli_write_stdout("crawl outcomes", wit_str_of(NULL, 0));
     return st < 0 ? cli_fail("crawl outcomes", &err) : written;
 }
+
+/* ---- refused ----------------------------------------------------------------------------------
+ */
+
+static const char refused_help[] =
+    "usage: wit crawl refused DIR\n\n"
+    "What was refused and still is, a JSON object a line: subject (page, image, candidate, row,\n"
+    "domain), url, reason. crawl/refused.jsonl has all that ever was; here what was asked for\n"
+    "again counts as it ended. Also while a crawl runs there.\n\n"
+    "  --help       this page\n\n"
+    "exit: 0 done | 1 failed, or no crawl there | 2 bad usage | 130 interrupted\n";
+
+static int on_refused(void *user, const struct wit_crawler_refused *refused,
+                      struct wit_error *err) {
+    struct wit_buf *line = user;
+    struct wit_json_writer w;
+    if (cli_interrupted())
+        return wit_error_set(err, WIT_ECANCELED, "interrupted");
+    wit_buf_reset(line);
+    wit_json_writer_init(&w, line);
+    wit_json_object_begin(&w);
+    wit_json_key(&w, "subject");
+    wit_json_put_cstr(&w, wit_crawler_subject_name(refused->subject));
+    wit_json_key(&w, "url");
+    wit_json_put_str(&w, refused->url);
+    wit_json_key(&w, "reason");
+    wit_json_put_str(&w, refused->reason);
+    wit_json_object_end(&w);
+    int st = wit_json_writer_finish(&w);
+    if (st >= 0)
+        st = wit_buf_append_byte(line, '\n');
+    if (st < 0)
+        return wit_error_set(err, st, "cannot print a refusal: %s", wit_status_meaning(st));
+    fwrite(line->data, 1, line->len, stdout);
+    return ferror(stdout) ? 1 : 0; /* the flush at the end says why */
+}
+
+int cmd_crawl_refused(int argc, char **argv) {
+    struct look_options o = { .verb = "refused", .help = refused_help };
+    struct wit_error err = WIT_ERROR_INIT;
+    struct wit_buf line = WIT_BUF_INIT(ROW_MOST_BYTES);
+    int code = look_parse(argc, argv, &o);
+    if (code != CLI_DONE || o.helped)
+        return code;
+    cli_catch_interrupts();
+    int st = wit_crawler_refused_each(o.dir, on_refused, &line, &err);
+    wit_buf_finish(&line);
+    int written = cli_write_stdout("crawl refused", wit_str_of(NULL, 0));
+    return st < 0 ? cli_fail("crawl refused", &err) : written;
+}

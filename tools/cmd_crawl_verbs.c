@@ -19,7 +19,8 @@ cli_command_fn cmd_crawl_verb_find(const char *name) {
     } verbs[] = { { "url", cmd_crawl_url },           { "robots", cmd_crawl_robots },
                   { "extract", cmd_crawl_extract },   { "status", cmd_crawl_status },
                   { "pause", cmd_crawl_pause },       { "resume", cmd_crawl_resume },
-                  { "outcomes", cmd_crawl_outcomes }, { "archive", cmd_crawl_archive } };
+                  { "outcomes", cmd_crawl_outcomes }, { "archive", cmd_crawl_archive },
+                  { "refused", cmd_crawl_refused } };
     for (size_t i = 0; i < WIT_COUNT_OF(verbs) && name; i++)
         if (strcmp(verbs[i].name, name) == 0)
             return verbs[i].run;

@@ -14,6 +14,7 @@ int cmd_crawl_status(int argc, char **argv);
 int cmd_crawl_pause(int argc, char **argv);
 int cmd_crawl_resume(int argc, char **argv);
 int cmd_crawl_outcomes(int argc, char **argv);
+int cmd_crawl_refused(int argc, char **argv);
 
 /* The function of a verb, or NULL when `name` (NULL allowed) is none of these. */
 cli_command_fn cmd_crawl_verb_find(const char *name);

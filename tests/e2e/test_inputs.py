@@ -26,8 +26,12 @@ class Site(http.server.BaseHTTPRequestHandler):
         image = self.path.startswith("/i/")
         page = self.path == "/page"
         body = PNG + self.path.encode() if image else b"<img src=/i/p alt=words>" if page else b""
+        if self.path == "/later":
+            page, body = True, b"nothing"
         self.server.asked.append(self.path)
-        self.send_response(200 if body else 404)
+        if self.path in self.server.busy:
+            body = b""
+        self.send_response(500 if self.path in self.server.busy else 200 if body else 404)
         if page:
             self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(len(body)))
@@ -43,7 +47,7 @@ class InputsTest(unittest.TestCase):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="wit-inputs-"))
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
-        self.server.asked = []
+        self.server.asked, self.server.busy = [], set()
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.addCleanup(self.server.server_close)
         self.addCleanup(self.server.shutdown)
@@ -149,6 +153,35 @@ class InputsTest(unittest.TestCase):
         again = self.wit("crawl", "outcomes", self.dir / "again", "--format", "jsonl").stdout
         self.assertEqual([json.loads(line)["caption"] for line in again.splitlines()],
                          captions + ["new"])
+
+    # ---- what is refused
+
+    def refused(self):
+        done = self.wit("crawl", "refused", self.dir / "out")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return sorted((r["subject"], r["url"].replace(self.at, ""), r["reason"])
+                      for r in map(json.loads, done.stdout.splitlines()))
+
+    def test_what_healed_is_refused_no_more(self):
+        (self.dir / "seeds").write_text(f"{self.at}/page\n{self.at}/later\n{self.at}/never\n")
+        (self.dir / "l.txt").write_text(f"{self.at}/i/1\n{self.at}/none\nx\n{self.at}/i/2\n")
+        args = ["--seeds", self.dir / "seeds", "--list", self.dir / "l.txt", "--retries", "0"]
+        self.assertEqual(self.wit("crawl", "refused", self.dir / "out").returncode, 1)
+        self.server.busy = {"/later", "/i/1", "/i/p"}
+        self.crawl(*args)
+        row = ("row", f"{self.dir}/l.txt:3", "bad_url")
+        never, none = ("page", "/never", "http_404"), ("image", "/none", "http_404")
+        busy = [("image", "/i/1", "http_500"), ("image", "/i/p", "http_500"),
+                ("page", "/later", "http_500")]
+        self.assertEqual(self.refused(), sorted([*busy, never, none, row]))
+        self.server.busy = {"/i/1"}
+        self.crawl(*args, "--retry-failed")
+        self.assertEqual(self.refused(), sorted([busy[0], never, none, row]))
+        self.server.busy = set()
+        self.crawl(*args, "--retry-failed=http_500")
+        self.assertEqual(self.refused(), sorted([never, none, row]))
+        lines = (self.dir / "out" / "crawl" / "refused.jsonl").read_text()
+        self.assertEqual(lines.count(f"{self.at}/i/1"), 4)
 
     # ---- a full disk
 
