@@ -183,6 +183,28 @@ class InputsTest(unittest.TestCase):
         lines = (self.dir / "out" / "crawl" / "refused.jsonl").read_text()
         self.assertEqual(lines.count(f"{self.at}/i/1"), 4)
 
+    # ---- what may be deleted
+
+    def test_a_dataset_needs_nothing_beside_its_shards(self):
+        (self.dir / "l.txt").write_bytes(self.urls(0, 5))
+        out = self.dir / "out"
+        self.crawl("--list", self.dir / "l.txt")
+        self.assertEqual(self.wit("shards", "seal", out).returncode, 0)
+        shutil.rmtree(out / "collect")
+        done = self.crawl("--list", self.dir / "l.txt", code=1)
+        self.assertIn("frontier.lmdb", done.stderr)
+        shutil.rmtree(out / "collect")  # made by that try
+        shutil.rmtree(out / "crawl")
+        self.assertEqual(self.wit("shards", "verify", out).returncode, 0)
+        self.assertEqual(self.wit("shards", "export", out, "--to", "files", "--out",
+                                  self.dir / "files").returncode, 0)
+        self.assertEqual(self.wit("shards", "seal", out).returncode, 1)
+        self.assertEqual(self.wit("shards", "verify", out).returncode, 0)
+        (self.dir / "l.txt").write_bytes(self.urls(5, 7))  # what the manual warns of
+        self.crawl("--list", self.dir / "l.txt")
+        self.assertEqual(self.wit("shards", "seal", out).returncode, 0)
+        self.assertEqual(json.loads((out / "dataset.json").read_text())["samples"], 2)
+
     # ---- a full disk
 
     def test_a_disk_that_cuts_a_write_short_is_full(self):
