@@ -2,6 +2,7 @@
 #include "crawl_site.h"
 
 #include <stdlib.h>
+#include <zlib.h>
 
 static struct wit_error err;
 
@@ -24,19 +25,33 @@ struct wit_str site_png(void) {
     return wit_str_of(png, sizeof png);
 }
 
-/* The text with {I} and {C} filled in. */
+/* The text with {P}, {I} and {C} filled in. */
 static struct wit_str fill(const struct site *s, const char *text, struct wit_buf *out) {
     wit_buf_reset(out);
     for (; text && *text; text++) {
-        if (strncmp(text, "{I}", 3) == 0 || strncmp(text, "{C}", 3) == 0) {
-            assert_int_equal(wit_buf_append_cstr(out, text[1] == 'I' ? s->images : s->canary), 0);
-            text += 2;
-        } else {
-            assert_int_equal(wit_buf_append_byte(out, *text), 0);
-        }
+        const char *host = strncmp(text, "{P}", 3) == 0   ? s->pages
+                           : strncmp(text, "{I}", 3) == 0 ? s->images
+                           : strncmp(text, "{C}", 3) == 0 ? s->canary
+                                                          : NULL;
+        must(host ? wit_buf_append_cstr(out, host) : wit_buf_append_byte(out, *text));
+        text += host ? 2 : 0;
     }
-    assert_int_equal(wit_buf_terminate(out), 0);
+    must(wit_buf_terminate(out));
     return wit_buf_view(out);
+}
+
+static void gzip(struct wit_buf *b) {
+    struct wit_buf packed = WIT_BUF_INIT(1 << 20);
+    z_stream z = { .next_in = (Bytef *)b->data, .avail_in = (uInt)b->len };
+    must(wit_buf_reserve(&packed, b->len + 1000));
+    z.next_out = (Bytef *)packed.data;
+    z.avail_out = (uInt)packed.cap;
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    packed.len = z.total_out;
+    deflateEnd(&z);
+    wit_buf_finish(b);
+    *b = packed;
 }
 
 static void handle(void *user, const struct test_request *req, struct test_reply *reply) {
@@ -70,11 +85,12 @@ static void site_start(struct site *s, const char *ip, const struct answer *answ
     s->answers = answers;
     s->count = count;
     for (size_t i = 0; i < WIT_COUNT_OF(s->bodies); i++)
-        s->bodies[i] = s->locations[i] = (struct wit_buf)WIT_BUF_INIT(1 << 16);
+        s->bodies[i] = s->locations[i] = (struct wit_buf)WIT_BUF_INIT(SITE_BODY_MOST_BYTES);
     s->server = test_server_start(ip, handle, s);
 }
 
-void site_fill(struct site *s, const char *images, const char *canary) {
+void site_fill(struct site *s, const char *pages, const char *images, const char *canary) {
+    snprintf(s->pages, sizeof s->pages, "%s", pages);
     snprintf(s->images, sizeof s->images, "%s", images);
     snprintf(s->canary, sizeof s->canary, "%s", canary);
     for (size_t i = 0; i < s->count; i++) {
@@ -91,6 +107,8 @@ void site_fill(struct site *s, const char *images, const char *canary) {
         } else {
             fill(s, a->body, &s->bodies[i]);
         }
+        if (a->gzip)
+            gzip(&s->bodies[i]);
     }
 }
 
@@ -105,18 +123,19 @@ static void site_stop(struct site *s) {
 
 void world_start(struct world *w, const struct answer *pages, size_t page_count,
                  const struct answer *images, size_t image_count) {
-    char images_at[64], canary_at[64];
+    char pages_at[64], images_at[64], canary_at[64];
     memset(w, 0, sizeof *w);
     scratch_make(w->dir);
     site_start(&w->pages, "127.0.0.1", pages, page_count);
     site_start(&w->images, "127.0.0.2", images, image_count);
     site_start(&w->canary, "127.0.0.3", NULL, 0);
+    snprintf(pages_at, sizeof pages_at, "http://127.0.0.1:%u", test_server_port(w->pages.server));
     snprintf(images_at, sizeof images_at, "http://127.0.0.2:%u",
              test_server_port(w->images.server));
     snprintf(canary_at, sizeof canary_at, "http://127.0.0.3:%u",
              test_server_port(w->canary.server));
-    site_fill(&w->pages, images_at, canary_at);
-    site_fill(&w->images, images_at, canary_at);
+    site_fill(&w->pages, pages_at, images_at, canary_at);
+    site_fill(&w->images, pages_at, images_at, canary_at);
     snprintf(w->scope, sizeof w->scope, "http://127.0.0.1:%u/", test_server_port(w->pages.server));
     snprintf(w->seed, sizeof w->seed, "%sstart", w->scope);
     w->seed_str = wit_str_from(w->seed);

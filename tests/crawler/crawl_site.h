@@ -18,15 +18,18 @@
 
 #define HTML "text/html; charset=utf-8"
 
+enum { SITE_BODY_MOST_BYTES = 8 << 20 };
+
 struct answer {
     const char *path;
     int status;
     const char *headers;
     const char *type;
-    const char *body; /* {I} the image host, {C} the canary */
+    const char *body; /* {P} the page host, {I} the image host, {C} the canary */
     int fails;        /* so many times it hangs up first */
     int busy;         /* so many times it says 429 first */
     uint32_t wait_ms;
+    bool gzip; /* the body is packed */
 };
 
 struct site {
@@ -34,7 +37,7 @@ struct site {
     size_t count;
     struct test_server *server;
     atomic_int asked[64];
-    char images[64], canary[64];
+    char pages[64], images[64], canary[64]; /* "http://127.0.0.1:8080" */
     struct wit_buf bodies[64], locations[64];
 };
 
@@ -44,7 +47,7 @@ struct world {
     struct wit_crawler_host hosts[2];
     struct wit_crawler_config cfg;
     struct wit_crawler_report report;
-    char dir[WIT_PATH_MAX], seed[128], scope[64];
+    char dir[WIT_PATH_MAX], seed[160], scope[128];
     struct wit_str seed_str, scope_str;
     unsigned wanted;
     struct held *held;
@@ -55,7 +58,7 @@ struct wit_str site_png(void);
 
 /* Bodies, once every port is known. "png:x" is a PNG with x behind its end, "golden:NAME" a file of
  * tests/golden/image/images. */
-void site_fill(struct site *s, const char *images, const char *canary);
+void site_fill(struct site *s, const char *pages, const char *images, const char *canary);
 size_t asked(struct site *s, const char *path); /* how often */
 
 /* Settings for a crawl of these pages, which may lead to these images; seed is /start. */

@@ -289,7 +289,7 @@ static void images_beyond_the_ceiling_wait_in_the_log(void **state) {
     pages[0].body = body.data;
     for (size_t i = 0; i < WIT_COUNT_OF(w.pages.bodies); i++)
         w.pages.bodies[i].max = 4 << 20;
-    site_fill(&w.pages, "http://127.0.0.2:1", "");
+    site_fill(&w.pages, "", "http://127.0.0.2:1", "");
     w.cfg.progress = note_most;
     w.cfg.retries = 0;
     w.cfg.hosts = &all_at_once;
