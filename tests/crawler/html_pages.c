@@ -39,8 +39,8 @@ void html_pages_put_pairs(const struct wit_crawler_page *page, struct wit_buf *o
         const struct wit_crawler_pair *p = &page->pairs[i];
         put_line(out,
                  (struct wit_str[]){ wit_str_from(wit_shards_source_name(p->source)), p->url,
-                                     p->text, p->page },
-                 p->page.len ? 4 : 3);
+                                     p->text, p->page, p->license },
+                 p->license.len ? 5 : p->page.len ? 4 : 3);
     }
 }
 

@@ -1,7 +1,7 @@
 /*
  * html_pages.h: a page through the extractor, in pieces if so wished, and what came out as text
  * that can be compared: "alt|http://host/a.jpg|words" for a pair (and "|page" where it stands on
- * another one), and so on.
+ * another one, "|licence" where it has one of its own), and so on.
  */
 #ifndef HTML_PAGES_H
 #define HTML_PAGES_H

@@ -3,44 +3,11 @@
  * whole, byte by byte and cut at random, and must give the same. Replay with
  * WIT_TEST_SEED=<printed seed>.
  */
+#include "extract_testing.h"
 #include "html_extract.h"
-#include "html_pages.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
 
 #define PAGE "http://example.com/dir/page.html?q"
 #define DIR "http://example.com/dir/"
-
-static struct wit_crawler_extractor *x;
-static struct wit_random rng;
-static struct wit_buf got = WIT_BUF_INIT(HTML_PAGES_MAX_BYTES);
-
-static int setup(void **state) {
-    const char *given = getenv("WIT_TEST_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 10) : wit_clock_ns();
-    print_message("WIT_TEST_SEED=%llu\n", (unsigned long long)seed);
-    wit_random_init(&rng, seed, 0, 0);
-    x = wit_crawler_extractor_create();
-    return x ? 0 : -1;
-}
-
-static int teardown(void **state) {
-    wit_crawler_extractor_destroy(x);
-    wit_buf_finish(&got);
-    return 0;
-}
-
-static size_t one_byte(void *user) {
-    return 1;
-}
-
-static size_t some_bytes(void *user) {
-    return (size_t)wit_random_below(&rng, 700);
-}
 
 /* The page in three cuttings, by the machine alone and by every fast path, which all agree; views
  * live until the next call. */
@@ -74,12 +41,6 @@ static struct wit_crawler_page extract(struct wit_str html) {
                                                            .charset = WIT_STR("utf-8"),
                                                            .agent = WIT_STR("witbot") },
                         html);
-}
-
-static void expect_got(struct wit_str html, const char *want) {
-    assert_int_equal(wit_buf_terminate(&got), 0);
-    if (strcmp(got.data, want) != 0)
-        fail_msg("'%.*s'\n-- got\n%s-- wanted\n%s", WIT_STR_FMT(html), got.data, want);
 }
 
 static void expect_pairs(const char *html, const char *want) {
