@@ -165,7 +165,8 @@ class WarcTest(unittest.TestCase):
                          [{"subject": "row", "reason": "http_404", "count": 50}])
         self.assertEqual(logged(self.dir / "killed"), self.found)
         again = self.crawl("killed", "--warc", self.dir / "k.warc.gz")  # nothing is left to do
-        of_a_run = {"fetched_bytes": 0, "robots_txt": {}, "tdmrep_json": {}}
+        of_a_run = {"fetched_bytes": 0, "robots_txt": {}, "tdmrep_json": {}, "late_p50_ms": 0,
+                    "late_p99_ms": 0, "late_most_ms": 0}
         self.assertEqual({**again, **of_a_run}, {**report, **of_a_run})
 
     def test_a_job_takes_archives(self):
