@@ -1,5 +1,5 @@
 /* dataset.c: a dataset open for reading. Shards are opened at their first use. */
-#include "shard_file.h"
+#include "dataset.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -107,9 +107,16 @@ void wit_shards_shard_info(const struct wit_shards_dataset *ds, size_t shard,
     };
 }
 
-/* A reference to the shard, opened now if need be: the caller's to unref. */
-static int file_use(struct wit_shards_dataset *ds, size_t shard, struct shard_file **out,
-                    struct wit_error *err) {
+const char *dataset_dir(const struct wit_shards_dataset *ds) {
+    return ds->dir;
+}
+
+const struct manifest *dataset_manifest(const struct wit_shards_dataset *ds) {
+    return &ds->manifest;
+}
+
+int dataset_file(struct wit_shards_dataset *ds, size_t shard, struct shard_file **out,
+                 struct wit_error *err) {
     int st = 0;
     if (shard >= ds->manifest.count)
         return wit_error_set(err, WIT_EINVAL, "%s has no shard %zu", ds->dir, shard);
@@ -117,6 +124,8 @@ static int file_use(struct wit_shards_dataset *ds, size_t shard, struct shard_fi
     pthread_mutex_lock(&ds->lock);
     if (!ds->files[shard])
         st = shard_file_open(ds->dir, s->file, s, ds->manifest.shard_bits, &ds->files[shard], err);
+    if (st == WIT_ENOTFOUND) /* it was there when the dataset was opened */
+        wit_error_wrap(err, "%s was sealed or compacted anew meanwhile, open it again", ds->dir);
     if (st >= 0)
         *out = shard_file_ref(ds->files[shard]);
     pthread_mutex_unlock(&ds->lock);
@@ -126,7 +135,7 @@ static int file_use(struct wit_shards_dataset *ds, size_t shard, struct shard_fi
 int wit_shards_read(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
                     struct wit_buf *buf, struct wit_shards_sample *out, struct wit_error *err) {
     struct shard_file *f = NULL;
-    int st = file_use(ds, shard, &f, err);
+    int st = dataset_file(ds, shard, &f, err);
     if (st < 0)
         return st;
     st = shard_file_read(f, index, !ds->skip_hashes, buf, out, err);
@@ -137,7 +146,7 @@ int wit_shards_read(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
 int wit_shards_key(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
                    struct wit_hash128 *out, struct wit_error *err) {
     struct shard_file *f = NULL;
-    int st = file_use(ds, shard, &f, err);
+    int st = dataset_file(ds, shard, &f, err);
     if (st < 0)
         return st;
     if (!shard_file_key(f, index, out))
@@ -147,8 +156,7 @@ int wit_shards_key(struct wit_shards_dataset *ds, size_t shard, uint64_t index,
     return st;
 }
 
-/* The first shard of a prefix, or of a later one. */
-static size_t prefix_begin(const struct wit_shards_dataset *ds, uint32_t prefix) {
+size_t dataset_prefix_begin(const struct wit_shards_dataset *ds, uint32_t prefix) {
     size_t from = 0, to = ds->manifest.count;
     while (from < to) {
         size_t mid = from + (to - from) / 2;
@@ -164,10 +172,10 @@ int wit_shards_find(struct wit_shards_dataset *ds, struct wit_hash128 key, size_
                     uint64_t *index, struct wit_error *err) {
     char hex[WIT_HASH128_HEX];
     uint32_t prefix = manifest_prefix(key, ds->manifest.shard_bits);
-    for (size_t i = prefix_begin(ds, prefix);
+    for (size_t i = dataset_prefix_begin(ds, prefix);
          i < ds->manifest.count && ds->manifest.shards[i].prefix == prefix; i++) {
         struct shard_file *f = NULL;
-        int st = file_use(ds, i, &f, err);
+        int st = dataset_file(ds, i, &f, err);
         if (st < 0)
             return st;
         int64_t at = shard_file_find(f, key);
@@ -189,7 +197,7 @@ int wit_shards_origin(struct wit_shards_dataset *ds, struct wit_hash128 key, str
     size_t shard;
     int st = wit_shards_find(ds, key, &shard, &index, err);
     if (st >= 0)
-        st = file_use(ds, shard, &f, err);
+        st = dataset_file(ds, shard, &f, err);
     if (st < 0)
         return st;
     st = shard_file_origin(f, key, out, err);
@@ -200,7 +208,7 @@ int wit_shards_origin(struct wit_shards_dataset *ds, struct wit_hash128 key, str
 void wit_shards_prefetch(struct wit_shards_dataset *ds, size_t shard, uint64_t from,
                          uint64_t count) {
     struct shard_file *f = NULL;
-    if (file_use(ds, shard, &f, NULL) < 0)
+    if (dataset_file(ds, shard, &f, NULL) < 0)
         return; /* a hint: reading will say what is wrong */
     shard_file_prefetch(f, from, count);
     shard_file_unref(f);

@@ -116,7 +116,23 @@ static void put_lineage(struct wit_json_writer *w, const struct manifest *m) {
     put_count(w, "duplicate_images", m->duplicate_images);
     put_count(w, "collisions", m->collisions);
     put_count(w, "captions_cut", m->captions_cut);
+    if (m->made_by.len) {
+        wit_json_key(w, "made_by");
+        wit_json_put_raw(w, m->made_by);
+    }
+    if (m->parents.len) {
+        wit_json_key(w, "parents");
+        wit_json_put_raw(w, m->parents);
+    }
     wit_json_object_end(w);
+}
+
+static void put_value(struct wit_json_writer *w, const char *name, struct wit_str value) {
+    wit_json_key(w, name);
+    if (value.len)
+        wit_json_put_raw(w, value); /* checked when it was read or given */
+    else
+        wit_json_put_null(w);
 }
 
 int manifest_encode(const struct manifest *m, struct wit_buf *out) {
@@ -150,16 +166,69 @@ int manifest_encode(const struct manifest *m, struct wit_buf *out) {
     wit_json_put_str(&w, m->tool);
     put_lineage(&w, m);
     line_break(&w);
-    wit_json_key(&w, "recipe");
-    if (m->recipe.len)
-        wit_json_put_raw(&w, m->recipe); /* checked by the sealer */
-    else
-        wit_json_put_null(&w);
+    put_value(&w, "recipe", m->recipe);
     int st = wit_json_writer_finish(&w);
     if (st < 0)
         return st;
     wit_hash128_to_hex(wit_hash128_of(out->data + start, out->len - start), hex);
     return wit_buf_printf(out, HASH_LEAD "%s" HASH_END, hex);
+}
+
+/* ---- parents -------------------------------------------------------------------------------- */
+
+/* A list of parents again, without those that lie deeper than `deep` lists. */
+static void put_parents(struct wit_json_writer *w, const struct wit_json *parents, unsigned deep) {
+    wit_json_array_begin(w);
+    for (size_t i = 0; i < wit_json_size(parents); i++) {
+        const struct wit_json *parent = wit_json_at(parents, i);
+        wit_json_object_begin(w);
+        for (void *it = wit_json_first(parent); it; it = wit_json_next(parent, it)) {
+            const struct wit_json *value = wit_json_iter_value(it);
+            bool is_parents = strcmp(wit_json_iter_key(it), "parents") == 0;
+            if (is_parents && deep <= 1)
+                continue;
+            wit_json_key(w, wit_json_iter_key(it));
+            if (is_parents)
+                put_parents(w, value, deep - 1);
+            else
+                wit_json_put_value(w, value);
+        }
+        wit_json_object_end(w);
+    }
+    wit_json_array_end(w);
+}
+
+int manifest_parent_encode(const struct manifest *m, struct wit_buf *out, struct wit_error *err) {
+    struct wit_json_writer w;
+    struct wit_json *parents = NULL;
+    if (m->parents.len) {
+        int st = wit_json_parse(m->parents, "parents", &parents, err);
+        if (st < 0)
+            return st;
+    }
+    wit_json_writer_init(&w, out);
+    wit_json_object_begin(&w);
+    put_hash(&w, "hash", m->hash);
+    put_count(&w, "samples", m->samples);
+    put_count(&w, "pairs", m->pairs);
+    put_count(&w, "image_bytes", m->image_bytes);
+    put_hash(&w, "collect", m->collect);
+    wit_json_key(&w, "sealed_at_s");
+    wit_json_put_int(&w, m->sealed_at_s);
+    put_count(&w, "dropped_pairs", m->dropped_pairs);
+    wit_json_key(&w, "wit");
+    wit_json_put_str(&w, m->tool);
+    put_value(&w, "recipe", m->recipe);
+    if (m->made_by.len)
+        put_value(&w, "made_by", m->made_by);
+    if (parents) {
+        wit_json_key(&w, "parents");
+        put_parents(&w, parents, MANIFEST_PARENTS_DEEP - 1);
+    }
+    wit_json_object_end(&w);
+    wit_json_destroy(parents);
+    int st = wit_json_writer_finish(&w);
+    return st < 0 ? wit_error_set(err, st, "no room for a parent of a dataset") : 0;
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -262,6 +331,55 @@ static int shard_get(const struct wit_json *v, struct manifest *m, size_t index,
     return 0;
 }
 
+/* Keep a value of the parsed text; the text lives as long as the manifest. */
+static int value_keep(struct manifest *m, const struct wit_json *v, struct wit_str *out,
+                      struct wit_error *err) {
+    struct wit_buf text = WIT_BUF_INIT(MANIFEST_MAX_BYTES);
+    struct wit_json_writer w;
+    if (!v || wit_json_type_of(v) == WIT_JSON_NULL)
+        return 0;
+    wit_json_writer_init(&w, &text);
+    wit_json_put_value(&w, v);
+    int st = wit_json_writer_finish(&w);
+    const char *copy = st < 0 ? NULL : wit_arena_copy(m->texts, text.data, text.len);
+    if (copy)
+        *out = wit_str_of(copy, text.len);
+    wit_buf_finish(&text);
+    return copy ? 0 : wit_error_set(err, st < 0 ? st : WIT_ENOMEM, "no memory for dataset.json");
+}
+
+static int parents_check(const struct wit_json *v, unsigned deep, struct wit_error *err) {
+    if (wit_json_type_of(v) != WIT_JSON_ARRAY || wit_json_size(v) == 0)
+        return wit_error_set(err, WIT_ECORRUPT, "dataset.json: 'parents' is no list of datasets");
+    if (deep > MANIFEST_PARENTS_DEEP)
+        return wit_error_set(err, WIT_ECORRUPT, "dataset.json: 'parents' lie deeper than %d",
+                             MANIFEST_PARENTS_DEEP);
+    int st = 0;
+    for (size_t i = 0; i < wit_json_size(v) && st >= 0; i++) {
+        struct members o = { .object = wit_json_at(v, i), .where = "a parent's " };
+        const struct wit_json *more = wit_json_get(o.object, "parents");
+        (void)get_hash(&o, "hash");
+        (void)get_count(&o, "samples", INT64_MAX);
+        (void)get_count(&o, "pairs", INT64_MAX);
+        (void)get_count(&o, "image_bytes", INT64_MAX);
+        st = members_check(&o, err);
+        if (st >= 0 && more)
+            st = parents_check(more, deep + 1, err);
+    }
+    return st;
+}
+
+static int ancestry_get(const struct wit_json *lineage, struct manifest *m, struct wit_error *err) {
+    const struct wit_json *parents = wit_json_get(lineage, "parents");
+    const struct wit_json *made_by = wit_json_get(lineage, "made_by");
+    if (made_by && wit_json_type_of(made_by) != WIT_JSON_OBJECT)
+        return wit_error_set(err, WIT_ECORRUPT, "dataset.json: lineage's 'made_by' is no object");
+    int st = parents ? parents_check(parents, 1, err) : 0;
+    if (st >= 0)
+        st = value_keep(m, parents, &m->parents, err);
+    return st < 0 ? st : value_keep(m, made_by, &m->made_by, err);
+}
+
 static int lineage_get(const struct wit_json *v, struct manifest *m, struct wit_error *err) {
     struct members o = { .object = v, .where = "lineage's " };
     m->collect = get_hash(&o, "collect");
@@ -272,7 +390,8 @@ static int lineage_get(const struct wit_json *v, struct manifest *m, struct wit_
     m->duplicate_images = get_count(&o, "duplicate_images", INT64_MAX);
     m->collisions = get_count(&o, "collisions", INT64_MAX);
     m->captions_cut = get_count(&o, "captions_cut", INT64_MAX);
-    return members_check(&o, err);
+    int st = members_check(&o, err);
+    return st < 0 ? st : ancestry_get(v, m, err);
 }
 
 static int version_check(const struct wit_json *root, struct wit_error *err) {
@@ -308,8 +427,7 @@ static int totals_check(const struct manifest *said, struct wit_error *err) {
 
 static int root_get(const struct wit_json *root, struct manifest *m, struct wit_error *err) {
     struct members o = { .object = root, .where = "" };
-    const struct wit_json *recipe = wit_json_get(root, "recipe");
-    m->has_recipe = recipe && wit_json_type_of(recipe) != WIT_JSON_NULL;
+    struct wit_str tool;
     m->hash = get_hash(&o, "hash");
     m->sum = get_hash(&o, "sum");
     m->samples = get_count(&o, "samples", INT64_MAX);
@@ -329,13 +447,25 @@ static int root_get(const struct wit_json *root, struct manifest *m, struct wit_
         st = shard_get(wit_json_at(shards, i), m, i, err);
         m->count = i + 1;
     }
-    return st < 0 ? st : lineage_get(wit_json_get(root, "lineage"), m, err);
+    if (st >= 0)
+        st = lineage_get(wit_json_get(root, "lineage"), m, err);
+    if (st >= 0)
+        st = value_keep(m, wit_json_get(root, "recipe"), &m->recipe, err);
+    m->has_recipe = m->recipe.len > 0;
+    if (st >= 0 && wit_json_string(wit_json_get(root, "wit"), &tool) >= 0 && tool.len) {
+        const char *copy = wit_arena_copy(m->texts, tool.data, tool.len);
+        if (!copy)
+            return wit_error_set(err, WIT_ENOMEM, "no memory for dataset.json");
+        m->tool = wit_str_of(copy, tool.len);
+    }
+    return st;
 }
 
 int manifest_decode(struct wit_str text, struct manifest *out, struct wit_error *err) {
-    struct manifest m = { .shard_bits = 0 };
+    struct manifest m = { .texts = wit_arena_create(2 * MANIFEST_MAX_BYTES) };
     struct wit_json *root = NULL;
-    int st = hash_check(text, err);
+    int st = m.texts ? hash_check(text, err)
+                     : wit_error_set(err, WIT_ENOMEM, "no memory for dataset.json");
     if (st >= 0)
         st = wit_json_parse(text, "dataset.json", &root, err);
     if (st >= 0)
@@ -369,5 +499,6 @@ int manifest_load(const char *dir, struct manifest *out, struct wit_error *err) 
 
 void manifest_finish(struct manifest *m) {
     free(m->shards);
+    wit_arena_destroy(m->texts);
     *m = (struct manifest){ .shard_bits = 0 };
 }

@@ -7,7 +7,10 @@
 #include "wit_shards.h"
 
 #define MANIFEST_MAX_BYTES ((size_t)256 << 20)
-enum { MANIFEST_FILE_MAX = 64 };
+enum {
+    MANIFEST_FILE_MAX = 64,
+    MANIFEST_PARENTS_DEEP = 32 /* parents of parents ...: what is older is left out */
+};
 
 struct manifest_shard {
     char file[MANIFEST_FILE_MAX]; /* <prefix>-<run>-<16 digits of plan>.lmdb */
@@ -28,9 +31,13 @@ struct manifest {
     int shard_bits;
     struct manifest_shard *shards; /* by (prefix, run); a key is in one of its prefix at most */
     size_t count;
-    struct wit_str recipe; /* for encoding only: borrowed, a JSON value or empty */
-    struct wit_str tool;   /* likewise: program and version */
-    bool has_recipe;       /* when decoded: it isn't null */
+    /* JSON values or empty; borrowed for encoding, the manifest's own when decoded */
+    struct wit_str recipe;
+    struct wit_str parents; /* list: the datasets that it was made from, without a collection */
+    struct wit_str made_by; /* object: what made it from them */
+    struct wit_str tool;    /* program and version: text */
+    struct wit_arena *texts;
+    bool has_recipe; /* when decoded: it isn't null */
     /* lineage: what it was made from and what that left out */
     struct wit_hash128 collect, inputs;
     uint32_t next_run;
@@ -54,6 +61,8 @@ int manifest_shard_path(char out[WIT_PATH_MAX], const char *dir, const char *fil
                         struct wit_error *err);
 /* Append the text of dataset.json. WIT_ELIMIT, WIT_ENOMEM. */
 int manifest_encode(const struct manifest *m, struct wit_buf *out);
+/* Append the entry of a dataset in its child's list of parents, as one JSON object. */
+int manifest_parent_encode(const struct manifest *m, struct wit_buf *out, struct wit_error *err);
 /* Parse and check it: hash of the text, names, prefixes, sums, totals. */
 int manifest_decode(struct wit_str text, struct manifest *out, struct wit_error *err);
 /* The manifest of a dataset. WIT_ENOTFOUND: there is none. */

@@ -31,7 +31,7 @@ enum { RECORD_FLAGS = WIT_SHARDS_TRANSCODED | WIT_SHARDS_RESIZED };
 
 /* The front hash sits in the header itself; its own eight bytes and those behind it are left out.
  */
-enum { FRONT_HASH_AT = 48, RESERVED_AT = 56 };
+enum { IMAGE_HASH_AT = 32, FRONT_HASH_AT = 48, RESERVED_AT = 56 };
 
 /* Of the header up to the hash and of the text fields, bound to the key: neither a flipped bit nor
  * a record under another's key goes unseen. */
@@ -134,14 +134,16 @@ static int captions_check(struct wit_str value, size_t end, uint32_t count, stru
     return 0;
 }
 
-int record_decode(struct wit_str value, struct wit_shards_sample *out, struct wit_error *err) {
-    if (value.len < RECORD_HEADER_BYTES || value.len > WIT_SHARDS_MAX_RECORD_BYTES)
-        return wit_error_set(err, WIT_ECORRUPT, "a record of %zu bytes", value.len);
-    const uint8_t *h = (const uint8_t *)value.data;
-    uint32_t count = wit_load_le32(h + 16);
+int record_front_length(struct wit_str header, uint64_t value_bytes, size_t *out,
+                        struct wit_error *err) {
+    if (header.len < RECORD_HEADER_BYTES || value_bytes < header.len ||
+        value_bytes > WIT_SHARDS_MAX_RECORD_BYTES)
+        return wit_error_set(err, WIT_ECORRUPT, "a record of %llu bytes",
+                             (unsigned long long)value_bytes);
+    const uint8_t *h = (const uint8_t *)header.data;
     size_t fields = wit_load_le32(h + 20);
     uint64_t image_bytes = wit_load_le64(h + 24);
-    size_t body = value.len - RECORD_HEADER_BYTES;
+    uint64_t body = value_bytes - RECORD_HEADER_BYTES;
     if (h[0] != RECORD_VERSION)
         return wit_error_set(err, WIT_ECORRUPT, "record version %u, expected %d", h[0],
                              RECORD_VERSION);
@@ -150,11 +152,19 @@ int record_decode(struct wit_str value, struct wit_shards_sample *out, struct wi
         return wit_error_set(err, WIT_ECORRUPT, "reserved bits of a record are set");
     if (fields > body || image_bytes != body - fields)
         return wit_error_set(err, WIT_ECORRUPT,
-                             "record lengths do not add up: 64 + %zu + %llu is not %zu", fields,
-                             (unsigned long long)image_bytes, value.len);
+                             "record lengths do not add up: 64 + %zu + %llu is not %llu", fields,
+                             (unsigned long long)image_bytes, (unsigned long long)value_bytes);
+    *out = RECORD_HEADER_BYTES + fields;
+    return 0;
+}
+
+/* Everything of a record but its image bytes: `front` ends where they begin. */
+static int front_take(struct wit_str front, struct wit_shards_sample *out, struct wit_error *err) {
+    const uint8_t *h = (const uint8_t *)front.data;
+    uint32_t count = wit_load_le32(h + 16);
     if (count == 0 || count > WIT_SHARDS_MAX_CAPTIONS)
         return wit_error_set(err, WIT_ECORRUPT, "a record with %u captions", count);
-    int st = captions_check(value, RECORD_HEADER_BYTES + fields, count, err);
+    int st = captions_check(front, front.len, count, err);
     if (st < 0)
         return st;
     out->info = (struct wit_image_info){
@@ -168,10 +178,67 @@ int record_decode(struct wit_str value, struct wit_shards_sample *out, struct wi
         .height = wit_load_le32(h + 12),
     };
     out->changed = h[1];
-    out->image = wit_str_slice(value, RECORD_HEADER_BYTES + fields, value.len);
-    out->value = value;
+    out->value = front;
     out->caption_count = count;
     return 0;
+}
+
+int record_decode(struct wit_str value, struct wit_shards_sample *out, struct wit_error *err) {
+    size_t front;
+    struct wit_str header =
+        wit_str_slice(value, 0, value.len < RECORD_HEADER_BYTES ? value.len : RECORD_HEADER_BYTES);
+    int st = record_front_length(header, value.len, &front, err);
+    if (st >= 0)
+        st = front_take(wit_str_slice(value, 0, front), out, err);
+    if (st < 0)
+        return st;
+    out->image = wit_str_slice(value, front, value.len);
+    out->value = value;
+    return 0;
+}
+
+static int front_verify(struct wit_hash128 key, struct wit_str front, struct wit_error *err) {
+    const uint8_t *h = (const uint8_t *)front.data;
+    if (front_hash(key, h, front.len) == wit_load_le64(h + FRONT_HASH_AT))
+        return 0;
+    return wit_error_set(err, WIT_ECORRUPT, "header and captions do not match their hash and key");
+}
+
+int record_front_decode(struct wit_hash128 key, struct wit_str front, uint64_t value_bytes,
+                        struct record_front *out, struct wit_error *err) {
+    struct record_front f = { .sample = { .key = key } };
+    size_t length;
+    int st = record_front_length(wit_str_slice(front, 0, RECORD_HEADER_BYTES), value_bytes, &length,
+                                 err);
+    assert(st < 0 || length == front.len);
+    if (st >= 0)
+        st = front_take(front, &f.sample, err);
+    if (st >= 0)
+        st = front_verify(key, front, err);
+    if (st < 0)
+        return st;
+    f.image = (struct record_image){
+        .info = f.sample.info,
+        .bytes = (size_t)(value_bytes - front.len),
+        .hash = wit_hash128_from_bytes((const uint8_t *)front.data + IMAGE_HASH_AT),
+        .changed = f.sample.changed,
+    };
+    *out = f;
+    return 0;
+}
+
+static int image_verify(struct wit_hash128 key, struct wit_hash128 said, uint8_t changed,
+                        struct wit_str image, struct wit_error *err) {
+    if (!wit_hash128_eq(said, wit_hash128_of(image.data, image.len)))
+        return wit_error_set(err, WIT_ECORRUPT, "the image bytes do not match their hash");
+    if (!changed && !wit_hash128_eq(said, key))
+        return wit_error_set(err, WIT_ECORRUPT, "the key is not the hash of the image bytes");
+    return 0;
+}
+
+int record_body_verify(const struct record_front *front, struct wit_str body,
+                       struct wit_error *err) {
+    return image_verify(front->sample.key, front->image.hash, front->image.changed, body, err);
 }
 
 struct wit_hash128 record_sample_hash(struct wit_hash128 key, struct wit_str value) {
@@ -183,15 +250,13 @@ struct wit_hash128 record_sample_hash(struct wit_hash128 key, struct wit_str val
 
 int record_verify(struct wit_shards_sample *sample, struct wit_error *err) {
     const uint8_t *h = (const uint8_t *)sample->value.data;
-    if (front_hash(sample->key, h, sample->value.len - sample->image.len) !=
-        wit_load_le64(h + FRONT_HASH_AT))
-        return wit_error_set(err, WIT_ECORRUPT,
-                             "header and captions do not match their hash and key");
-    struct wit_hash128 said = wit_hash128_from_bytes(h + 32);
-    if (!wit_hash128_eq(said, wit_hash128_of(sample->image.data, sample->image.len)))
-        return wit_error_set(err, WIT_ECORRUPT, "the image bytes do not match their hash");
-    if (!(h[1] & RECORD_FLAGS) && !wit_hash128_eq(said, sample->key))
-        return wit_error_set(err, WIT_ECORRUPT, "the key is not the hash of the image bytes");
+    size_t front = sample->value.len - sample->image.len;
+    int st = front_verify(sample->key, wit_str_slice(sample->value, 0, front), err);
+    if (st >= 0)
+        st = image_verify(sample->key, wit_hash128_from_bytes(h + IMAGE_HASH_AT), h[1],
+                          sample->image, err);
+    if (st < 0)
+        return st;
     sample->hash = record_sample_hash(sample->key, sample->value);
     return 0;
 }

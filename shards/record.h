@@ -36,6 +36,23 @@ struct record_image {
 int record_front_encode(struct wit_hash128 key, const struct record_image *image,
                         const struct record_caption *captions, uint32_t count, struct wit_buf *buf);
 
+/* A record without its image bytes. */
+struct record_front {
+    struct wit_shards_sample sample; /* hash is zero, image empty; value: header and text fields */
+    struct record_image image;
+};
+
+/* Bytes of header and text fields of a value of `value_bytes`, from its first RECORD_HEADER_BYTES.
+ * WIT_ECORRUPT with the fault. */
+int record_front_length(struct wit_str header, uint64_t value_bytes, size_t *out,
+                        struct wit_error *err);
+/* Check header and text fields, as record_decode does, and their hash under the key. */
+int record_front_decode(struct wit_hash128 key, struct wit_str front, uint64_t value_bytes,
+                        struct record_front *out, struct wit_error *err);
+/* Are these the image bytes that the front tells of? WIT_ECORRUPT. */
+int record_body_verify(const struct record_front *front, struct wit_str body,
+                       struct wit_error *err);
+
 /* Check every length, tag and order and fill everything but key and hash of `out` with views.
  * WIT_ECORRUPT with the fault. Nothing is hashed here. */
 int record_decode(struct wit_str value, struct wit_shards_sample *out, struct wit_error *err);

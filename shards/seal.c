@@ -357,6 +357,12 @@ int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
         st = collect_commit_load(dir, &s.join.commit, err);
     if (st >= 0)
         st = old_load(&s, err);
+    if (st >= 0 && s.old.parents.len)
+        st = wit_error_set(err, WIT_EEXIST,
+                           "%s/dataset.json was made from other datasets, not from %s/collect, and "
+                           "a seal would replace it: collect and seal in a folder of its own, then "
+                           "merge",
+                           dir, dir);
     if (st >= 0 && cfg->guard_recipe && s.old.has_recipe && cfg->recipe.len == 0)
         st = wit_error_set(err, WIT_EEXIST,
                            "%s/dataset.json was sealed with a recipe, which chose its pairs: the "

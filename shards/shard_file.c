@@ -1,6 +1,5 @@
 /* shard_file.c: a sealed shard, read by offset. */
 #include "shard_file.h"
-#include "record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HASH_CHUNK_BYTES = 1 << 20 };
+enum { HASH_CHUNK_BYTES = 1 << 20, FRONT_GUESS_BYTES = 1024 };
 #define ORIGIN_MAX_BYTES                                                                           \
     ((size_t)512 << 20) /* 16 MiB and one line of the longest fields, escaped */
 
@@ -21,6 +20,7 @@ struct shard_file {
     struct walker *walker;
     struct walker_table samples; /* without the hidden ones */
     struct hidden_keys hidden;
+    uint64_t hidden_bytes;
     pthread_mutex_t origin_lock; /* guards walker, origin and origin_ready */
     struct walker_table origin;  /* read at the first question */
     bool origin_ready;
@@ -54,10 +54,12 @@ static int hidden_apply(struct shard_file *f, const char *dir, const struct mani
     uint64_t kept = 0, next = 0;
     int st = hidden_read(dir, shard, &f->hidden, err);
     for (uint64_t i = 0; st >= 0 && i < t->count; i++) {
-        if (next < f->hidden.count && wit_hash128_eq(f->hidden.keys[next], t->entries[i].key))
+        if (next < f->hidden.count && wit_hash128_eq(f->hidden.keys[next], t->entries[i].key)) {
+            f->hidden_bytes += t->entries[i].bytes;
             next++;
-        else
+        } else {
             t->entries[kept++] = t->entries[i];
+        }
     }
     if (st < 0)
         return st;
@@ -148,39 +150,66 @@ int64_t shard_file_find(const struct shard_file *f, struct wit_hash128 key) {
     return walker_table_find(&f->samples, key);
 }
 
-/* Append the value of an entry to buf: with the header of its overflow run, which is checked and
- * then dropped from the view. */
-static int value_read(const struct shard_file *f, const struct walker_entry *e, struct wit_buf *buf,
-                      struct wit_str *out, struct wit_error *err) {
+uint64_t shard_file_seek(const struct shard_file *f, struct wit_hash128 key) {
+    uint64_t from = 0, to = f->samples.count;
+    while (from < to) {
+        uint64_t mid = from + (to - from) / 2;
+        if (wit_hash128_cmp(f->samples.entries[mid].key, key) < 0)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from;
+}
+
+uint64_t shard_file_hidden_bytes(const struct shard_file *f) {
+    return f->hidden_bytes;
+}
+
+/* Append the first `bytes` bytes of the value of an entry to buf: with the header of its overflow
+ * run, which is checked and then dropped from the view. */
+static int value_read(const struct shard_file *f, const struct walker_entry *e, size_t bytes,
+                      struct wit_buf *buf, struct wit_str *out, struct wit_error *err) {
     size_t lead = e->overflow ? WALKER_PAGE_HEADER_BYTES : 0, start = buf->len;
-    int st = wit_buf_reserve(buf, lead + e->bytes + 1); /* never a reserve of 0 */
+    int st = wit_buf_reserve(buf, lead + bytes + 1); /* never a reserve of 0 */
     if (st < 0)
         return wit_error_set(err, st, "%s: a value of %" PRIu32 " bytes is over the buffer's %zu",
                              f->path, e->bytes, buf->max);
-    st = walker_source_read(&f->source, buf->data + start, lead + e->bytes, e->offset - lead, err);
+    st = walker_source_read(&f->source, buf->data + start, lead + bytes, e->offset - lead, err);
     if (st < 0)
         return st;
     if (lead &&
         !walker_overflow_fits((const uint8_t *)buf->data + start, e, walker_page_bytes(f->walker)))
         return wit_error_set(err, WIT_ECORRUPT, "%s: page %" PRIu64 " is not the start of a record",
                              f->path, e->offset / walker_page_bytes(f->walker));
-    buf->len = start + lead + e->bytes;
-    *out = wit_str_of(buf->data + start + lead, e->bytes);
+    buf->len = start + lead + bytes;
+    *out = wit_str_of(buf->data + start + lead, bytes);
     return 0;
 }
 
-int shard_file_read(const struct shard_file *f, uint64_t index, bool verify, struct wit_buf *buf,
-                    struct wit_shards_sample *out, struct wit_error *err) {
-    struct wit_shards_sample sample = { .caption_count = 0 };
-    struct wit_str value;
+/* The entry of a record that may be read. */
+static int entry_find(const struct shard_file *f, uint64_t index, const struct walker_entry **out,
+                      struct wit_error *err) {
     if (index >= f->samples.count)
         return wit_error_set(err, WIT_EINVAL, "%s has no record %" PRIu64, f->path, index);
     const struct walker_entry *e = &f->samples.entries[index];
     if (e->bytes > WIT_SHARDS_MAX_RECORD_BYTES)
         return wit_error_set(err, WIT_ECORRUPT, "%s: record %" PRIu64 " has %" PRIu32 " bytes",
                              f->path, index, e->bytes);
+    *out = e;
+    return 0;
+}
+
+int shard_file_read(const struct shard_file *f, uint64_t index, bool verify, struct wit_buf *buf,
+                    struct wit_shards_sample *out, struct wit_error *err) {
+    struct wit_shards_sample sample = { .caption_count = 0 };
+    const struct walker_entry *e = NULL;
+    struct wit_str value;
+    int st = entry_find(f, index, &e, err);
+    if (st < 0)
+        return st;
     wit_buf_reset(buf);
-    int st = value_read(f, e, buf, &value, err);
+    st = value_read(f, e, e->bytes, buf, &value, err);
     if (st < 0)
         return st;
     sample.key = e->key;
@@ -193,6 +222,52 @@ int shard_file_read(const struct shard_file *f, uint64_t index, bool verify, str
     }
     *out = sample;
     return 0;
+}
+
+int shard_file_front(const struct shard_file *f, uint64_t index, struct wit_buf *buf,
+                     struct record_front *out, struct wit_error *err) {
+    const struct walker_entry *e = NULL;
+    struct wit_str head;
+    size_t bytes;
+    int st = entry_find(f, index, &e, err);
+    if (st < 0)
+        return st;
+    wit_buf_reset(buf);
+    st = value_read(f, e, e->bytes < FRONT_GUESS_BYTES ? e->bytes : FRONT_GUESS_BYTES, buf, &head,
+                    err);
+    if (st < 0)
+        return st;
+    st = record_front_length(wit_str_slice(head, 0,
+                                           head.len < RECORD_HEADER_BYTES ? head.len
+                                                                          : RECORD_HEADER_BYTES),
+                             e->bytes, &bytes, err);
+    if (st >= 0 && bytes > head.len) { /* many words */
+        wit_buf_reset(buf);
+        st = value_read(f, e, bytes, buf, &head, err);
+        if (st < 0)
+            return st;
+    }
+    if (st >= 0)
+        st = record_front_decode(e->key, wit_str_slice(head, 0, bytes), e->bytes, out, err);
+    if (st < 0)
+        wit_error_wrap(err, "%s: record %" PRIu64, f->path, index);
+    return st;
+}
+
+int shard_file_body(const struct shard_file *f, uint64_t index, const struct record_front *front,
+                    void *out, struct wit_error *err) {
+    const struct walker_entry *e = NULL;
+    int st = entry_find(f, index, &e, err);
+    if (st < 0)
+        return st;
+    uint64_t skip = e->bytes - front->image.bytes;
+    st = walker_source_read(&f->source, out, front->image.bytes, e->offset + skip, err);
+    if (st < 0)
+        return st;
+    st = record_body_verify(front, wit_str_of(out, front->image.bytes), err);
+    if (st < 0)
+        wit_error_wrap(err, "%s: record %" PRIu64, f->path, index);
+    return st;
 }
 
 static int origin_load(struct shard_file *f, struct wit_error *err) {
@@ -213,7 +288,8 @@ int shard_file_origin(struct shard_file *f, struct wit_hash128 key, struct wit_b
     int64_t index = walker_table_find(&f->origin, key);
     if (index < 0)
         return wit_error_set(err, WIT_ENOTFOUND, "%s has no origin of that key", f->path);
-    st = value_read(f, &f->origin.entries[index], &value, &lines, err);
+    st = value_read(f, &f->origin.entries[index], f->origin.entries[index].bytes, &value, &lines,
+                    err);
     if (st >= 0 && (st = wit_buf_append_str(out, lines)) < 0)
         wit_error_set(err, st, "an origin of %zu bytes is over the buffer's ceiling", lines.len);
     wit_buf_finish(&value);
@@ -287,7 +363,7 @@ static void origins_measure(struct shard_file *f, struct measure *m) {
     for (uint64_t i = 0; i < f->origin.count; i++) {
         const struct walker_entry *e = &f->origin.entries[i];
         wit_buf_reset(&buf);
-        st = value_read(f, e, &buf, &lines, &m->err);
+        st = value_read(f, e, e->bytes, &buf, &lines, &m->err);
         bool is_sample =
             next < f->samples.count && wit_hash128_eq(e->key, f->samples.entries[next].key);
         next += is_sample;

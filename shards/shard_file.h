@@ -6,6 +6,7 @@
 #define SHARDS_SHARD_FILE_H
 
 #include "hidden.h"
+#include "record.h"
 #include "walker.h"
 
 /* Immutable after opening, but for the origin table (origin_lock). Any thread may read. */
@@ -28,6 +29,16 @@ bool shard_file_key(const struct shard_file *f, uint64_t index, struct wit_hash1
 int64_t shard_file_find(const struct shard_file *f, struct wit_hash128 key);
 int shard_file_read(const struct shard_file *f, uint64_t index, bool verify, struct wit_buf *buf,
                     struct wit_shards_sample *out, struct wit_error *err);
+/* A record without its image bytes, checked; buf is replaced by it and lends the views. */
+int shard_file_front(const struct shard_file *f, uint64_t index, struct wit_buf *buf,
+                     struct record_front *out, struct wit_error *err);
+/* The image bytes of a record into out, front->image.bytes long, checked. */
+int shard_file_body(const struct shard_file *f, uint64_t index, const struct record_front *front,
+                    void *out, struct wit_error *err);
+/* First record whose key is at least `key`; the number of records where there is none. */
+uint64_t shard_file_seek(const struct shard_file *f, struct wit_hash128 key);
+/* Bytes of the records that are hidden. */
+uint64_t shard_file_hidden_bytes(const struct shard_file *f);
 /* Append the origin lines of a key. WIT_ENOTFOUND. */
 int shard_file_origin(struct shard_file *f, struct wit_hash128 key, struct wit_buf *out,
                       struct wit_error *err);

@@ -214,9 +214,9 @@ struct wit_shards_seal_report {
  * Memory: about 112 bytes for each image in the logs, 32 for each candidate that has one, and the
  * texts of one prefix per thread (docs/formats/shard.md).
  * @return 0; WIT_ENOTFOUND (no DIR/collect, or no sample comes out of it where the dataset has
- *         some), WIT_EEXIST (a collector is open on DIR; guard_recipe), WIT_ENOSPC, WIT_ECORRUPT
- *         (names log and byte), WIT_ECANCELED, WIT_EINVAL (recipe is not JSON) ...; all leave the
- *         old dataset
+ *         some), WIT_EEXIST (a collector is open on DIR; guard_recipe; the dataset was made from
+ *         others, as by a merge), WIT_ENOSPC, WIT_ECORRUPT (names log and byte), WIT_ECANCELED,
+ * WIT_EINVAL (recipe is not JSON) ...; all leave the old dataset
  */
 int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
                     struct wit_shards_seal_report *report, struct wit_error *err);

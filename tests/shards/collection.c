@@ -48,6 +48,14 @@ static int put_image(const struct collection *c, unsigned url, struct wit_shards
     return wit_shards_collector_add_image(to, &f, err);
 }
 
+unsigned collection_step_url(const struct collection *c, unsigned i) {
+    struct wit_random rng;
+    if (i < c->urls)
+        return i;
+    wit_random_init(&rng, c->seed, 3, i - c->urls);
+    return (unsigned)wit_random_below(&rng, c->urls + c->urls / 4 + 1);
+}
+
 int collection_step(const struct collection *c, unsigned i, struct wit_shards_collector *to,
                     struct wit_error *err) {
     char url[64], text[96], page[64];
@@ -83,6 +91,26 @@ int collection_run(const struct collection *c, unsigned from, unsigned to, uint6
         st = wit_shards_collector_commit(collector, err);
     wit_shards_collector_close(collector);
     return st;
+}
+
+/*
+ * Two byte strings with one XXH3-128. In XXH3's long form a stripe multiplies the halves of
+ * (data ^ secret) lane by lane: where the low half is 0 the product is 0 whatever the high half is,
+ * and the data itself only enters a sum. Two such lanes can trade their high halves.
+ */
+void collide(uint8_t a[1200], uint8_t b[1200]) {
+    /* The first bytes of XXH3's fixed secret: for stripe 0, and 8 further on for stripe 1. */
+    static const uint8_t secret[16] = { 0xb8, 0xfe, 0x6c, 0x39, 0x23, 0xa4, 0x4b, 0xbe,
+                                        0x7c, 0x01, 0x81, 0x2c, 0xf7, 0x21, 0xad, 0x1c };
+    for (unsigned i = 0; i < 1200; i++)
+        a[i] = (uint8_t)(i * 7);
+    memcpy(a, secret, 4);
+    memcpy(a + 64, secret + 8, 4);
+    wit_store_le32(a + 4, 1000);
+    wit_store_le32(a + 64 + 4, 5000);
+    memcpy(b, a, 1200);
+    wit_store_le32(b + 4, 1001);
+    wit_store_le32(b + 64 + 4, 4999);
 }
 
 void scratch_make(char out[WIT_PATH_MAX]) {

@@ -275,26 +275,6 @@ static uint32_t count_captions(const char *dir, struct wit_hash128 key, struct w
     return sample.caption_count;
 }
 
-/*
- * Two byte strings with one XXH3-128. In XXH3's long form a stripe multiplies the halves of
- * (data ^ secret) lane by lane: where the low half is 0 the product is 0 whatever the high half is,
- * and the data itself only enters a sum. Two such lanes can trade their high halves.
- */
-static void collide(uint8_t a[1200], uint8_t b[1200]) {
-    /* The first bytes of XXH3's fixed secret: for stripe 0, and 8 further on for stripe 1. */
-    static const uint8_t secret[16] = { 0xb8, 0xfe, 0x6c, 0x39, 0x23, 0xa4, 0x4b, 0xbe,
-                                        0x7c, 0x01, 0x81, 0x2c, 0xf7, 0x21, 0xad, 0x1c };
-    for (unsigned i = 0; i < 1200; i++)
-        a[i] = (uint8_t)(i * 7);
-    memcpy(a, secret, 4);
-    memcpy(a + 64, secret + 8, 4);
-    wit_store_le32(a + 4, 1000);
-    wit_store_le32(a + 64 + 4, 5000);
-    memcpy(b, a, 1200);
-    wit_store_le32(b + 4, 1001);
-    wit_store_le32(b + 64 + 4, 4999);
-}
-
 static void test_two_images_under_one_key(void **state) {
     uint8_t a[1200], b[1200];
     collide(a, b);
