@@ -1,17 +1,10 @@
 /* merge.c: the union of sealed datasets. */
 #include "remake.h"
-#include "wit_shards_merge.h"
 #include "workplace.h"
 
 #include <stdlib.h>
 
 #define PARENTS_MAX_BYTES MANIFEST_MAX_BYTES
-
-struct wit_shards_remake_config wit_shards_remake_config_default(void) {
-    return (struct wit_shards_remake_config){ .shard_bytes =
-                                                  wit_shards_seal_config_default().shard_bytes,
-                                              .shard_bits = -1 };
-}
 
 /* A dataset that is merged; sorted, so that their order on a command line does not matter. */
 struct input {
@@ -133,21 +126,6 @@ static int shards_make(struct merge *m, const char *out, struct remade *remade,
     return st;
 }
 
-static void made_fill(const struct manifest *m, const struct remake_counts *counts, bool changed,
-                      struct wit_shards_remade *made) {
-    *made = (struct wit_shards_remade){
-        .samples = m->samples,
-        .pairs = m->pairs,
-        .image_bytes = m->image_bytes,
-        .shards = m->count,
-        .shared = counts->shared,
-        .collisions = counts->collisions,
-        .captions_cut = counts->captions_cut,
-        .changed = changed,
-        .hash = m->hash,
-    };
-}
-
 static int merge_make(struct merge *m, struct workplace *place, struct wit_shards_remade *made,
                       struct wit_error *err) {
     struct remade remade = { .count = 0 };
@@ -164,7 +142,7 @@ static int merge_make(struct merge *m, struct workplace *place, struct wit_shard
     manifest_total(&m->new);
     st = workplace_publish(place, &m->new, err);
     if (st >= 0)
-        made_fill(&m->new, &remade.counts, true, made);
+        remade_report(&m->new, &remade.counts, made);
     remade_finish(&remade);
     return st;
 }
@@ -172,14 +150,14 @@ static int merge_make(struct merge *m, struct workplace *place, struct wit_shard
 int wit_shards_merge(const char *const *dirs, size_t count, const char *out,
                      const struct wit_shards_remake_config *cfg, struct wit_shards_remade *made,
                      struct wit_error *err) {
-    static const struct remake_counts none;
     struct merge m = { .cfg = cfg, .parents = WIT_BUF_INIT(PARENTS_MAX_BYTES) };
-    struct workplace place = { .lock = -1 };
+    struct workplace place = WORKPLACE_INIT;
     struct manifest there = { .shard_bits = 0 };
-    if (count == 0 || cfg->shard_bits > WIT_SHARDS_MAX_BITS || cfg->shard_bytes == 0)
-        return wit_error_set(err, WIT_EINVAL, "%zu datasets into shards of %llu bytes, %d bits",
-                             count, (unsigned long long)cfg->shard_bytes, cfg->shard_bits);
-    int st = inputs_open(&m, dirs, count, err);
+    int st = count ? remake_config_check(cfg, err)
+                   : wit_error_set(err, WIT_EINVAL, "there are no datasets to merge");
+    if (st < 0)
+        return st;
+    st = inputs_open(&m, dirs, count, err);
     if (st < 0)
         goto out;
     bits_choose(&m);
@@ -187,7 +165,7 @@ int wit_shards_merge(const char *const *dirs, size_t count, const char *out,
     if (st >= 0)
         st = workplace_open(&place, out, m.new.inputs, &there, err);
     if (st > 0)
-        made_fill(&there, &none, false, made);
+        remade_report(&there, NULL, made);
     else if (st == 0)
         st = merge_make(&m, &place, made, err);
 out:

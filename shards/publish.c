@@ -1,8 +1,52 @@
 /* publish.c: the order in which a dataset replaces another one. */
 #include "publish.h"
+#include "collect.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
+
+/* A flock of the folder itself: nothing is left behind. */
+static int folder_lock(const char *dir, int *out, struct wit_error *err) {
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return wit_error_errno(err, errno, "cannot open directory %s", dir);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        *out = fd;
+        return 0;
+    }
+    int st = errno == EWOULDBLOCK
+                 ? wit_error_set(err, WIT_EEXIST, "another process makes the dataset in %s", dir)
+                 : wit_error_errno(err, errno, "cannot lock %s", dir);
+    close(fd);
+    return st;
+}
+
+int dataset_lock(const char *dir, struct dataset_lock *out, struct wit_error *err) {
+    struct dataset_lock lock = DATASET_LOCK_INIT;
+    char path[WIT_PATH_MAX];
+    int st = folder_lock(dir, &lock.folder, err);
+    if (st >= 0)
+        st = collect_path(path, dir, "index.lmdb", err);
+    if (st >= 0 && wit_file_exists(path))
+        st = lock.collect = collect_lock(dir, err);
+    if (st < 0) {
+        lock.collect = -1;
+        dataset_unlock(&lock);
+        return st;
+    }
+    *out = lock;
+    return 0;
+}
+
+void dataset_unlock(struct dataset_lock *lock) {
+    if (lock->folder >= 0)
+        close(lock->folder);
+    if (lock->collect >= 0)
+        close(lock->collect);
+    *lock = (struct dataset_lock)DATASET_LOCK_INIT;
+}
 
 static bool ends_with(const char *name, const char *end) {
     return wit_str_ends_with(wit_str_from(name), wit_str_from(end));

@@ -15,6 +15,17 @@
  */
 int dataset_publish(const char *dir, const struct manifest *m, struct wit_error *err);
 
+/* Who replaces a dataset keeps others out until it is done: other processes that make or change it,
+ * and those that collect where there is a collection. */
+struct dataset_lock {
+    int folder, collect; /* descriptors; -1 */
+};
+#define DATASET_LOCK_INIT                                                                          \
+    { -1, -1 }
+/* WIT_EEXIST: another process has it, err says which if it collects. WIT_ENOTFOUND, WIT_EIO. */
+int dataset_lock(const char *dir, struct dataset_lock *out, struct wit_error *err);
+void dataset_unlock(struct dataset_lock *lock);
+
 /* Remove what a killed program left half-written in shards/. */
 int dataset_halves_remove(const char *dir, struct wit_error *err);
 /* And every shard and list that the manifest does not name. */

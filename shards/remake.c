@@ -23,6 +23,36 @@ struct run {
     struct wit_error err;
 };
 
+struct wit_shards_remake_config wit_shards_remake_config_default(void) {
+    return (struct wit_shards_remake_config){ .shard_bytes =
+                                                  wit_shards_seal_config_default().shard_bytes,
+                                              .shard_bits = -1 };
+}
+
+int remake_config_check(const struct wit_shards_remake_config *cfg, struct wit_error *err) {
+    if (cfg->shard_bits <= WIT_SHARDS_MAX_BITS && cfg->shard_bytes > 0)
+        return 0;
+    return wit_error_set(err, WIT_EINVAL, "shards of %llu bytes, %d bits can't be",
+                         (unsigned long long)cfg->shard_bytes, cfg->shard_bits);
+}
+
+void remade_report(const struct manifest *m, const struct remake_counts *counts,
+                   struct wit_shards_remade *out) {
+    static const struct remake_counts none;
+    const struct remake_counts *c = counts ? counts : &none;
+    *out = (struct wit_shards_remade){
+        .samples = m->samples,
+        .pairs = m->pairs,
+        .image_bytes = m->image_bytes,
+        .shards = m->count,
+        .shared = c->shared,
+        .collisions = c->collisions,
+        .captions_cut = c->captions_cut,
+        .changed = counts != NULL,
+        .hash = m->hash,
+    };
+}
+
 int remake_bits(uint64_t image_bytes, uint64_t samples, uint64_t shard_bytes) {
     uint64_t bytes = image_bytes + samples * SAMPLE_OVERHEAD_BYTES;
     int bits = 0;

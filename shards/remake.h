@@ -7,6 +7,7 @@
 #define SHARDS_REMAKE_H
 
 #include "dataset.h"
+#include "wit_shards_merge.h"
 
 struct remake_counts {
     uint64_t duplicate_images; /* URLs of an image beside its first */
@@ -47,6 +48,12 @@ struct remade {
  */
 int remake_run(const struct remake *job, struct remade *out, struct wit_error *err);
 void remade_finish(struct remade *r);
+
+/* What a caller is told of the dataset that there is now. counts: NULL if nothing was made. */
+void remade_report(const struct manifest *m, const struct remake_counts *counts,
+                   struct wit_shards_remade *out);
+/* Settings that can't be. WIT_EINVAL. */
+int remake_config_check(const struct wit_shards_remake_config *cfg, struct wit_error *err);
 
 /* log2 of the number of prefixes for shards of about so many bytes: as a seal chooses. */
 int remake_bits(uint64_t image_bytes, uint64_t samples, uint64_t shard_bytes);

@@ -1,11 +1,7 @@
 /* workplace.c: whose folder it is, before anything is written to it. */
 #include "workplace.h"
-#include "publish.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define NOTE_MAX_BYTES ((size_t)4096)
@@ -26,17 +22,6 @@ int dataset_identity(const struct manifest *m, struct wit_hash128 *out, struct w
     *out = wit_hasher_digest(h);
     wit_hasher_destroy(h);
     return 0;
-}
-
-static int folder_lock(struct workplace *w, struct wit_error *err) {
-    w->lock = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (w->lock < 0)
-        return wit_error_errno(err, errno, "cannot open directory %s", w->dir);
-    if (flock(w->lock, LOCK_EX | LOCK_NB) == 0)
-        return 0;
-    if (errno == EWOULDBLOCK)
-        return wit_error_set(err, WIT_EEXIST, "another process makes a dataset in %s", w->dir);
-    return wit_error_errno(err, errno, "cannot lock %s", w->dir);
 }
 
 /* ---- the note ------------------------------------------------------------------------------- */
@@ -146,12 +131,12 @@ int workplace_open(struct workplace *w, const char *dir, struct wit_hash128 inpu
                    struct manifest *made, struct wit_error *err) {
     char shards[WIT_PATH_MAX];
     bool ours = false;
-    struct workplace place = { .lock = -1 };
+    struct workplace place = WORKPLACE_INIT;
     int st = snprintf(place.dir, sizeof place.dir, "%s", dir) < WIT_PATH_MAX
                  ? wit_dir_make(dir, err)
                  : wit_error_set(err, WIT_ELIMIT, "path is too long: %s", dir);
     if (st >= 0)
-        st = folder_lock(&place, err);
+        st = dataset_lock(dir, &place.lock, err);
     if (st >= 0)
         st = made_already(&place, inputs, made, &ours, err);
     if (st > 0) {
@@ -183,8 +168,5 @@ int workplace_publish(struct workplace *w, const struct manifest *m, struct wit_
 }
 
 void workplace_close(struct workplace *w) {
-    if (w->dir[0] && w->lock >= 0)
-        close(w->lock);
-    w->dir[0] = '\0';
-    w->lock = -1;
+    dataset_unlock(&w->lock);
 }

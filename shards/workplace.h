@@ -6,10 +6,14 @@
 #define SHARDS_WORKPLACE_H
 
 #include "dataset.h"
+#include "publish.h"
+
+#define WORKPLACE_INIT                                                                             \
+    { .lock = DATASET_LOCK_INIT }
 
 struct workplace {
     char dir[WIT_PATH_MAX];
-    int lock; /* of the folder; -1 */
+    struct dataset_lock lock;
 };
 
 /* Digest of what a dataset is, with its origins: hash, file hashes, hidden keys. WIT_ENOMEM. */
@@ -25,6 +29,6 @@ int workplace_open(struct workplace *w, const char *dir, struct wit_hash128 inpu
                    struct manifest *made, struct wit_error *err);
 /* The dataset counts: publish it and forget what was being made. */
 int workplace_publish(struct workplace *w, const struct manifest *m, struct wit_error *err);
-void workplace_close(struct workplace *w); /* zeroed ones too */
+void workplace_close(struct workplace *w);
 
 #endif

@@ -4,7 +4,7 @@
  * records are hidden, so that together they are the dataset that it came from.
  */
 #include "collection.h"
-#include "publish.h"
+#include "runs.h"
 #include "shard_file.h"
 
 #include <setjmp.h>
@@ -50,48 +50,8 @@ static int teardown(void **state) {
     return 0;
 }
 
-/* The numbers of a shard without the hidden keys. */
-static void numbers_take(const struct fixture *x, struct manifest_shard *s) {
-    struct manifest_shard measured = *s;
-    must(shard_file_measure(x->dir, s->file, 0, NULL, NULL, NULL, &measured, &err));
-    *s = measured;
-}
-
-/* Hide each record whose index has remainder `rest` or not, as `equal` says. */
-static void hide(const struct fixture *x, struct manifest_shard *s, uint64_t rest, bool equal) {
-    struct shard_file *f = NULL;
-    struct wit_hash128 keys[64], key;
-    struct hidden_keys hidden = { keys, 0 };
-    must(shard_file_open(x->dir, s->file, NULL, 0, &f, &err));
-    for (uint64_t i = 0; shard_file_key(f, i, &key); i++)
-        if ((i % 3 == rest) == equal)
-            keys[hidden.count++] = key;
-    shard_file_unref(f);
-    must(hidden_write(x->dir, s, &hidden, &err));
-    numbers_take(x, s);
-}
-
-/* The same file again as run 1. */
-static void second_run(const struct fixture *x, struct manifest_shard *s) {
-    char from[WIT_PATH_MAX], to[WIT_PATH_MAX];
-    struct wit_buf bytes = WIT_BUF_INIT(64 << 20);
-    must(manifest_shard_path(from, x->dir, s->file, &err));
-    s->run = 1;
-    s->hidden_count = 0;
-    manifest_file_name(s, 0, s->file);
-    must(manifest_shard_path(to, x->dir, s->file, &err));
-    must(wit_file_read(from, &bytes, &err));
-    must(wit_file_write_atomic(to, wit_buf_view(&bytes), &err));
-    wit_buf_finish(&bytes);
-}
-
 static void publish(const struct fixture *x, struct manifest_shard *shards, size_t count) {
-    struct manifest m = x->manifest;
-    m.shards = shards;
-    m.count = count;
-    m.tool = WIT_STR("test");
-    manifest_total(&m);
-    must(dataset_publish(x->dir, &m, &err));
+    must(runs_publish(x->dir, &x->manifest, shards, count, &err));
 }
 
 static void reader_agrees(const struct fixture *x) {
@@ -114,7 +74,7 @@ static void hidden_records_are_not_there(void **state) {
     struct hidden_keys hidden = { NULL, 0 };
     uint64_t all = shard.samples, index;
     size_t at;
-    hide(x, &shard, 0, true);
+    must(runs_hide(x->dir, 0, &shard, 0, true, &err));
     publish(x, &shard, 1);
     must(wit_shards_verify(x->dir, NULL, &report, &err));
     assert_int_equal(report.samples, all - (all + 2) / 3);
@@ -146,9 +106,9 @@ static void runs_make_the_dataset_together(void **state) {
     struct wit_shards_dataset *ds = NULL;
     struct wit_shards_verify_report report;
     struct manifest_shard shards[2] = { x->manifest.shards[0], x->manifest.shards[0] };
-    second_run(x, &shards[1]);
-    hide(x, &shards[0], 1, true);
-    hide(x, &shards[1], 1, false);
+    must(runs_again(x->dir, 0, &shards[1], &err));
+    must(runs_hide(x->dir, 0, &shards[0], 1, true, &err));
+    must(runs_hide(x->dir, 0, &shards[1], 1, false, &err));
     publish(x, shards, 2);
     must(wit_shards_verify(x->dir, NULL, &report, &err));
     must(wit_shards_dataset_open(x->dir, NULL, &ds, &err));
@@ -170,9 +130,9 @@ static void a_key_in_two_runs_is_a_fault(void **state) {
     struct fixture *x = *state;
     struct wit_shards_verify_report report;
     struct manifest_shard shards[2] = { x->manifest.shards[0], x->manifest.shards[0] };
-    second_run(x, &shards[1]);
-    hide(x, &shards[0], 1, true);
-    hide(x, &shards[1], 0, true); /* remainder 2 is in both */
+    must(runs_again(x->dir, 0, &shards[1], &err));
+    must(runs_hide(x->dir, 0, &shards[0], 1, true, &err));
+    must(runs_hide(x->dir, 0, &shards[1], 0, true, &err)); /* remainder 2 is in both */
     publish(x, shards, 2);
     assert_int_equal(wit_shards_verify(x->dir, NULL, &report, &err), WIT_ECORRUPT);
     assert_non_null(strstr(err.text, "in another run of its prefix too"));
@@ -186,7 +146,7 @@ static void a_wrong_list_is_a_fault(void **state) {
     char name[MANIFEST_FILE_MAX], path[WIT_PATH_MAX];
     struct wit_buf bytes = WIT_BUF_INIT(1 << 20);
     struct wit_hash128 key;
-    hide(x, &shard, 2, true);
+    must(runs_hide(x->dir, 0, &shard, 2, true, &err));
     publish(x, &shard, 1);
     manifest_hidden_name(&shard, name);
     must(manifest_shard_path(path, x->dir, name, &err));
@@ -207,9 +167,9 @@ static void the_next_seal_makes_one_run(void **state) {
     struct wit_shards_seal_report report;
     struct manifest_shard shards[2] = { x->manifest.shards[0], x->manifest.shards[0] };
     const struct collection more = { .seed = 77, .urls = 3, .images = 3, .candidates = 9 };
-    second_run(x, &shards[1]);
-    hide(x, &shards[0], 1, true);
-    hide(x, &shards[1], 1, false);
+    must(runs_again(x->dir, 0, &shards[1], &err));
+    must(runs_hide(x->dir, 0, &shards[0], 1, true, &err));
+    must(runs_hide(x->dir, 0, &shards[1], 1, false, &err));
     publish(x, shards, 2);
     must(collection_run(&more, 0, collection_steps(&more), 1, x->dir, &err));
     must(seal_simple(x->dir, 1, 0, &report, &err));
