@@ -1,6 +1,7 @@
 /* wit shards: look inside datasets, check them, make them from what was collected. */
 #include "cli.h"
 #include "cmd_shards_export.h"
+#include "cmd_shards_remake.h"
 #include "wit_shards.h"
 
 #include <errno.h>
@@ -25,6 +26,10 @@ static void usage(FILE *to) {
           "       wit shards verify DIR [--threads N] [--json]\n"
           "       wit shards seal   DIR [--shard-bytes N | --bits N] [--threads N] [--json]\n"
           "       wit shards export DIR --to webdataset|files --out OUT ...\n"
+          "       wit shards merge A B ... --out C ...\n"
+          "       wit shards compact DIR [--purge] [--dry-run] ...\n"
+          "       wit shards split DIR --out OUT --share S,S... ...\n"
+          "       wit shards diff A B [--totals] [--json]\n"
           "\n"
           "ls      the samples of a dataset, or its shards (the verb may be left out)\n"
           "show    one sample: captions and where they stood; its image into a file\n"
@@ -32,6 +37,10 @@ static void usage(FILE *to) {
           "verify  read every byte and check it; exit 1 and a sentence for each fault\n"
           "seal    make DIR/dataset.json and its shards from DIR/collect, every pair kept\n"
           "export  write img2dataset's layouts; has a page of its own: export --help\n"
+          "merge   the union of datasets\n"
+          "compact rewrite a dataset in place: one shard a prefix, nothing hidden\n"
+          "split   several datasets out of one\n"
+          "diff    what two datasets do not have in common; these four have pages of their own\n"
           "\n"
           "  --shards         list shard files instead of samples\n"
           "  --index N        the N-th sample of the dataset, from 0\n"
@@ -522,6 +531,17 @@ static int verb_seal(const struct options *o, struct wit_error *err) {
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
+/* Verbs with options and a page of their own. */
+static const struct own_verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} own_verbs[] = {
+    { "merge", cmd_shards_merge },
+    { "compact", cmd_shards_compact },
+    { "split", cmd_shards_split },
+    { "diff", cmd_shards_diff },
+};
+
 static const struct verb {
     const char *name;
     int (*run)(const struct options *o, struct wit_error *err);
@@ -604,6 +624,9 @@ int cmd_shards(int argc, char **argv) {
     }
     if (strcmp(argv[1], "export") == 0)
         return cmd_shards_export(argc - 1, argv + 1);
+    for (size_t i = 0; i < WIT_COUNT_OF(own_verbs); i++)
+        if (strcmp(argv[1], own_verbs[i].name) == 0)
+            return own_verbs[i].run(argc - 1, argv + 1);
     for (size_t i = 0; i < WIT_COUNT_OF(verbs); i++)
         if (strcmp(argv[1], verbs[i].name) == 0) {
             verb = &verbs[i];
