@@ -13,9 +13,10 @@
  * image and its words were in a dataset that has the image (docs/formats/shard.md, merging). All of
  * it is idempotent: killed anywhere and called again it ends with the same dataset.
  *
- * Memory: for each thread the captions and origins of one prefix of the result, twice the largest
- * image and 32 MiB; 72 bytes for each sample of it and 56 more while it is written; 64 bytes for
- * each sample of the shards open at that moment: one prefix of each input for each thread.
+ * Memory: for each thread the captions and origins of one prefix of the result, 96 bytes for each
+ * sample of it (twice that while the arrays grow), twice the largest image and 32 MiB; and 64 bytes
+ * for each sample of the shards that are open at that moment: one prefix of each input for each
+ * thread. A file of each input is open for each thread.
  */
 #ifndef WIT_SHARDS_MERGE_H
 #define WIT_SHARDS_MERGE_H
