@@ -18,9 +18,11 @@ int wit_json_parse(struct wit_str text, const char *name, struct wit_json **out,
     json_t *root = json_loadb(text.data ? text.data : "", text.len,
                               JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &why);
     if (!root) {
-        bool memory = json_error_code(&why) == json_error_out_of_memory;
-        return wit_error_set(err, memory ? WIT_ENOMEM : WIT_EFORMAT, "%s:%d:%d: %s", name, why.line,
-                             why.column, why.text);
+        /* A fault in the text always has words; jansson has none where it found no memory. */
+        if (json_error_code(&why) == json_error_out_of_memory || why.text[0] == '\0')
+            return wit_error_set(err, WIT_ENOMEM, "no memory to read %s", name);
+        return wit_error_set(err, WIT_EFORMAT, "%s:%d:%d: %s", name, why.line, why.column,
+                             why.text);
     }
     *out = (struct wit_json *)root;
     return 0;
