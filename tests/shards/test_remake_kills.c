@@ -64,6 +64,37 @@ int rename(const char *from, const char *to) {
     return must_fail() ? -1 : ((int (*)(const char *, const char *))hidden("rename"))(from, to);
 }
 
+/* ---- memory that runs out -------------------------------------------------------------------- */
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define ALLOCATIONS_FAIL 1
+static atomic_long allocations_left = -1; /* the one that finds 0 fails */
+
+static bool is_refused(void) {
+    if (atomic_load(&allocations_left) < 0 || atomic_fetch_sub(&allocations_left, 1) != 0)
+        return false;
+    errno = ENOMEM;
+    return true;
+}
+
+/* glibc's own names for what the next three hide. */
+void *__libc_malloc(size_t bytes);
+void *__libc_calloc(size_t n, size_t bytes);
+void *__libc_realloc(void *old, size_t bytes);
+
+void *malloc(size_t bytes) {
+    return is_refused() ? NULL : __libc_malloc(bytes);
+}
+
+void *calloc(size_t n, size_t bytes) {
+    return is_refused() ? NULL : __libc_calloc(n, bytes);
+}
+
+void *realloc(void *old, size_t bytes) {
+    return is_refused() ? NULL : __libc_realloc(old, bytes);
+}
+#endif
+
 /* ---- the jobs -------------------------------------------------------------------------------- */
 
 static struct wit_error err;
@@ -299,6 +330,37 @@ static void finished_shards_are_taken_up(void **state) {
     assert_true(taken_up > 4);
 }
 
+#ifdef ALLOCATIONS_FAIL
+/* Whatever allocation fails: an error or the dataset, and then the dataset. */
+static void allocations_fail(void **state) {
+    for (size_t j = 0; j < WIT_COUNT_OF(jobs); j++) {
+        unsigned failures = 0;
+        long n = 0;
+        for (bool over = false; !over; n += n < 400 ? 7 : 101) {
+            char at[WIT_PATH_MAX];
+            scratch_make(at);
+            jobs[j].start(at);
+            atomic_store(&allocations_left, n);
+            int st = jobs[j].run(at, 1, NULL);
+            over = atomic_exchange(&allocations_left, -1) >= 0;
+            /* jansson may take what it has no memory for as bad text. */
+            bool known = st >= 0 || st == WIT_ENOMEM || st == WIT_EFORMAT || st == WIT_ECORRUPT;
+            if (!known)
+                print_error("%s, allocation %ld: %s %s\n", jobs[j].name, n, wit_status_name(st),
+                            err.text);
+            assert_true(known && (st >= 0 || strlen(err.text) > 10));
+            failures += st < 0;
+            check_named(at);
+            must(jobs[j].run(at, 1, NULL));
+            jobs[j].check(at);
+            scratch_remove(at);
+        }
+        print_message("%s: %u of %ld allocations\n", jobs[j].name, failures, n);
+        assert_true(failures > 10);
+    }
+}
+#endif
+
 static void full_disk(void **state) {
     for (size_t j = 0; j < WIT_COUNT_OF(jobs); j++)
         fail_each(&jobs[j], ENOSPC, WIT_ENOSPC, 2);
@@ -376,9 +438,12 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kill_nine),      cmocka_unit_test(full_disk),
-        cmocka_unit_test(failing_device), cmocka_unit_test(interrupted),
-        cmocka_unit_test(one_at_a_time),  cmocka_unit_test(finished_shards_are_taken_up),
+#ifdef ALLOCATIONS_FAIL
+        cmocka_unit_test(allocations_fail),
+#endif
+        cmocka_unit_test(kill_nine),        cmocka_unit_test(full_disk),
+        cmocka_unit_test(failing_device),   cmocka_unit_test(interrupted),
+        cmocka_unit_test(one_at_a_time),    cmocka_unit_test(finished_shards_are_taken_up),
     };
     return cmocka_run_group_tests_name("remake kills", tests, setup, teardown);
 }
