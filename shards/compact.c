@@ -6,19 +6,23 @@
 
 enum { HIDDEN_SHARE = 5 /* where more than this part of the images is hidden */ };
 
+#define BATCH_BYTES ((uint64_t)64 << 30) /* some shards for each of many threads */
+
 struct compaction {
     const struct wit_shards_compact_config *cfg;
     const char *dir;
     struct wit_shards_dataset *ds;
     const struct manifest *old;
     int bits;
-    bool *wanted;     /* by prefix of the new dataset */
+    bool *wanted;     /* by prefix of the new dataset: what is left to be written */
+    bool *batch;      /* likewise: what is being written */
     uint64_t *hidden; /* by old shard: bytes of hidden records */
     struct wit_shards_compacted report;
 };
 
 struct wit_shards_compact_config wit_shards_compact_config_default(void) {
-    return (struct wit_shards_compact_config){ .make = wit_shards_remake_config_default() };
+    return (struct wit_shards_compact_config){ .make = wit_shards_remake_config_default(),
+                                               .batch_bytes = BATCH_BYTES };
 }
 
 /* ---- what is to be done ---------------------------------------------------------------------- */
@@ -96,25 +100,27 @@ static int plan(struct compaction *c, struct wit_error *err) {
 
 /* ---- doing it -------------------------------------------------------------------------------- */
 
-/* The shards that stay and those that were made, by prefix. */
-static int shards_join(const struct compaction *c, const struct remade *made, struct manifest *new,
+/* The shards that stay and those that were made, by prefix, in place of those there are now. */
+static int shards_join(const struct compaction *c, const struct remade *made, struct manifest *now,
                        struct wit_error *err) {
-    const bool all = c->bits != c->old->shard_bits;
-    size_t k = 0;
-    new->count = 0;
-    new->shards = wit_alloc_array(c->old->count + made->count + 1, sizeof *new->shards);
-    if (!new->shards)
+    const bool all = c->bits != now->shard_bits;
+    size_t k = 0, count = 0;
+    struct manifest_shard *shards = wit_alloc_array(now->count + made->count + 1, sizeof *shards);
+    if (!shards)
         return wit_error_set(err, WIT_ENOMEM, "no memory to compact %s", c->dir);
-    for (size_t i = 0; i < c->old->count && !all; i++) {
-        const struct manifest_shard *s = &c->old->shards[i];
-        if (c->wanted[s->prefix])
+    for (size_t i = 0; i < now->count && !all; i++) {
+        const struct manifest_shard *s = &now->shards[i];
+        if (c->batch[s->prefix])
             continue;
         while (k < made->count && made->shards[k].prefix < s->prefix)
-            new->shards[new->count++] = made->shards[k++];
-        new->shards[new->count++] = *s;
+            shards[count++] = made->shards[k++];
+        shards[count++] = *s;
     }
     while (k < made->count)
-        new->shards[new->count++] = made->shards[k++];
+        shards[count++] = made->shards[k++];
+    free(now->shards);
+    now->shards = shards;
+    now->count = count;
     return 0;
 }
 
@@ -129,39 +135,77 @@ static int content_check(const struct compaction *c, const struct manifest *new,
                          (unsigned long long)c->old->samples, (unsigned long long)c->old->pairs);
 }
 
-static int rewrite(struct compaction *c, struct wit_error *err) {
+/* The next prefixes to write before the old ones of them go: into another number of prefixes, all.
+ */
+static bool batch_choose(struct compaction *c) {
+    const struct manifest *old = c->old;
+    const bool all = c->bits != old->shard_bits;
+    uint64_t bytes = 0;
+    bool any = false;
+    for (size_t p = 0; p < (size_t)1 << c->bits; p++)
+        c->batch[p] = all && c->wanted[p];
+    for (size_t i = 0; i < old->count && !all; i++) {
+        uint32_t prefix = old->shards[i].prefix;
+        if (!c->wanted[prefix] || (bytes >= c->cfg->batch_bytes && any && !c->batch[prefix]))
+            continue;
+        c->batch[prefix] = any = true;
+        bytes += old->shards[i].file_bytes;
+    }
+    for (size_t p = 0; p < (size_t)1 << c->bits; p++) {
+        any |= c->batch[p];
+        if (c->batch[p])
+            c->wanted[p] = false;
+    }
+    return any;
+}
+
+/* Write a batch and let it count. Its run is a number that no shard has, the same one when a killed
+ * compaction goes on. */
+static int batch_write(struct compaction *c, struct manifest *now, struct wit_error *err) {
     const struct wit_shards_remake_config *make = &c->cfg->make;
-    struct manifest new = *c->old; /* recipe and lineage stay */
     struct remade made = { .count = 0 };
     const struct remake job = {
         .inputs = &c->ds,
         .input_count = 1,
         .out = c->dir,
         .shard_bits = c->bits,
-        .run = c->old->next_run,
+        .run = now->next_run,
         .threads = make->threads,
-        .wanted = c->wanted,
+        .wanted = c->batch,
         .progress = make->progress,
         .progress_user = make->user,
         .progress_total = c->old->samples,
         .interrupt = make->interrupt,
     };
-    new.shards = NULL;
     int st = remake_run(&job, &made, err);
     if (st >= 0)
-        st = shards_join(c, &made, &new, err);
+        st = shards_join(c, &made, now, err);
     if (st >= 0) {
-        new.shard_bits = c->bits;
-        new.next_run++;
-        manifest_total(&new);
-        st = content_check(c, &new, err);
+        now->shard_bits = c->bits;
+        now->next_run++;
+        manifest_total(now);
+        st = content_check(c, now, err);
     }
     if (st >= 0)
-        st = dataset_publish(c->dir, &new, err);
+        st = dataset_publish(c->dir, now, err);
     if (st >= 0)
-        remade_report(&new, &made.counts, &c->report.made);
-    free(new.shards);
+        remade_report(now, &made.counts, &c->report.made);
     remade_finish(&made);
+    return st;
+}
+
+static int rewrite(struct compaction *c, struct wit_error *err) {
+    struct manifest now = *c->old; /* recipe and lineage stay */
+    now.shards = wit_alloc_array(now.count + 1, sizeof *now.shards);
+    c->batch = wit_alloc_array((size_t)1 << c->bits, sizeof *c->batch);
+    int st = now.shards && c->batch
+                 ? 0
+                 : wit_error_set(err, WIT_ENOMEM, "no memory to compact %s", c->dir);
+    for (size_t i = 0; st >= 0 && i < now.count; i++)
+        now.shards[i] = c->old->shards[i];
+    while (st >= 0 && batch_choose(c))
+        st = batch_write(c, &now, err);
+    free(now.shards);
     return st;
 }
 
@@ -202,6 +246,7 @@ int wit_shards_compact(const char *dir, const struct wit_shards_compact_config *
     dataset_unlock(&lock);
     wit_shards_dataset_close(c.ds);
     free(c.wanted);
+    free(c.batch);
     free(c.hidden);
     return st < 0 ? st : 0;
 }

@@ -76,6 +76,8 @@ struct wit_shards_compact_config {
     bool reshard; /* into as many prefixes as `make` says; else as many as there are */
     bool purge;   /* no hidden record is left anywhere */
     bool dry_run; /* say what would be done */
+    /* Old shards go each time so many bytes of them have been written anew, 64 GiB by default. */
+    uint64_t batch_bytes;
     void (*going)(void *user, const struct wit_shards_compacting *shard); /* may be NULL */
     void *user;
 };
@@ -91,10 +93,11 @@ struct wit_shards_compacted {
 
 /**
  * Rewrite the prefixes of a dataset that have more than one run, or a shard of which hidden
- * records are more than a fifth; with `purge` every one that has any; with `reshard`, where the number of
- * prefixes differs, all. Hidden records are not written. Content and dataset hash stay as they are.
- * The old files go when the new dataset.json is durable: until then both need room. A reader keeps
- * the shards that it has open; one that it opens later may be gone, and the sentence says so.
+ * records are more than a fifth; with `purge` every one that has any; with `reshard`, where the
+ * number of prefixes differs, all. Hidden records are not written. Content and dataset hash stay as
+ * they are. Old files go when a new dataset.json is durable, batch by batch: it needs the room of a
+ * batch, or, where the number of prefixes changes, of the whole dataset. A reader keeps the shards
+ * that it has open; one that it opens later may be gone, and the sentence says so.
  * @return 0; WIT_EEXIST (another process collects into, seals or makes the dataset), WIT_ENOTFOUND,
  *         WIT_ECORRUPT, WIT_ENOSPC, WIT_EIO, WIT_ECANCELED, WIT_EINVAL, WIT_ENOMEM: the old dataset
  *         is in place

@@ -66,7 +66,15 @@ int rename(const char *from, const char *to) {
 
 /* ---- memory that runs out -------------------------------------------------------------------- */
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/* Sanitizers have their own. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED 1
+#endif
+#ifndef IS_SANITIZED
 #define ALLOCATIONS_FAIL 1
 static atomic_long allocations_left = -1; /* the one that finds 0 fails */
 
@@ -138,6 +146,7 @@ static int job_compact(const char *at, unsigned threads, const volatile int *int
     must(wit_path_join(dir, at, "made"));
     cfg.make.threads = threads;
     cfg.make.interrupt = interrupt;
+    cfg.batch_bytes = 1; /* each prefix by itself */
     return wit_shards_compact(dir, &cfg, &report, &err);
 }
 
