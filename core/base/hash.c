@@ -2,6 +2,9 @@
 #include "wit_base.h"
 
 #include <xxhash.h>
+#if defined(__x86_64__)
+#include <xxh_x86dispatch.h> /* the same functions, for the instructions of this machine */
+#endif
 
 static struct wit_hash128 from_xxh(XXH128_hash_t h) {
     return (struct wit_hash128){ .hi = h.high64, .lo = h.low64 };
