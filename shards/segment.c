@@ -6,7 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SEGMENT_VERSION = 1, FLUSH_BYTES = 1 << 20, READ_AHEAD_BYTES = 4096 };
+enum {
+    SEGMENT_VERSION = 1,
+    FLUSH_BYTES = 1 << 20,
+    HEAD_AHEAD_BYTES = 1024,       /* nearly always a frame and its whole head */
+    FRAMES_AHEAD_BYTES = 64 * 1024 /* of candidates, which lie close together, read in order */
+};
 static const char magic[8] = { 'W', 'I', 'T', 'S', 'E', 'G', '\0', '\n' };
 
 /* Ceiling of a writer's buffer: what waits, and one frame's head. */
@@ -160,7 +165,8 @@ int segment_reader_open(struct segment_reader *r, const char *path, enum segment
         .fd = -1,
         .offset = SEGMENT_HEADER_BYTES,
         .committed = committed,
-        .head = WIT_BUF_INIT(SEGMENT_MAX_HEAD_BYTES + READ_AHEAD_BYTES),
+        .kind = kind,
+        .window = WIT_BUF_INIT(SEGMENT_MAX_HEAD_BYTES + FRAMES_AHEAD_BYTES),
     };
     int st = path_keep(r->path, path, err);
     if (st < 0 || committed == 0)
@@ -186,38 +192,44 @@ static int fault(const struct segment_reader *r, uint64_t offset, const char *wh
                          (unsigned long long)offset, what);
 }
 
-/* Make bytes [0, need) of the frame at `offset` present in r->head, of which `have` are there. */
-static int frame_bytes(struct segment_reader *r, uint64_t offset, size_t have, size_t need,
-                       struct wit_error *err) {
-    if (have >= need)
-        return 0;
-    r->head.len = 0;
-    int st = wit_buf_reserve(&r->head, need);
-    if (st < 0)
-        return wit_error_set(err, st, "%s: no memory for a frame of %zu bytes", r->path, need);
-    return wit_fd_read_at(r->fd, r->head.data + have, need - have, offset + have, r->path, err);
+/* Bytes [offset, offset + need) of the log: in the window, else read with up to `ahead` in all. */
+static int window_get(struct segment_reader *r, uint64_t offset, size_t need, size_t ahead,
+                      const uint8_t **out, struct wit_error *err) {
+    uint64_t left = r->committed - offset;
+    size_t want = need > ahead ? need : ahead;
+    if (offset < r->window_at || offset + need > r->window_at + r->window.len) {
+        want = want > left ? (size_t)left : want;
+        r->window.len = 0;
+        int st = wit_buf_reserve(&r->window, want);
+        if (st < 0)
+            return wit_error_set(err, st, "%s: no memory for a frame of %zu bytes", r->path, need);
+        st = wit_fd_read_at(r->fd, r->window.data, want, offset, r->path, err);
+        if (st < 0)
+            return st;
+        r->window_at = offset;
+        r->window.len = want;
+    }
+    *out = (const uint8_t *)r->window.data + (offset - r->window_at);
+    return 0;
 }
 
-int segment_reader_at(struct segment_reader *r, uint64_t offset, struct segment_frame *out,
-                      struct wit_error *err) {
+static int frame_read(struct segment_reader *r, uint64_t offset, size_t ahead,
+                      struct segment_frame *out, struct wit_error *err) {
+    const uint8_t *frame = NULL;
     if (offset > r->committed || r->committed - offset < SEGMENT_FRAME_BYTES)
         return fault(r, offset, "is cut short", err);
     uint64_t left = r->committed - offset - SEGMENT_FRAME_BYTES;
-    /* One read for the frame and, nearly always, its whole head. */
-    size_t have = left + SEGMENT_FRAME_BYTES < READ_AHEAD_BYTES ? (size_t)left + SEGMENT_FRAME_BYTES
-                                                                : READ_AHEAD_BYTES;
-    int st = frame_bytes(r, offset, 0, have, err);
+    int st = window_get(r, offset, SEGMENT_FRAME_BYTES, ahead, &frame, err);
     if (st < 0)
         return st;
-    size_t head_bytes = wit_load_le32(r->head.data + 4);
-    uint64_t body_bytes = wit_load_le64(r->head.data + 8);
+    size_t head_bytes = wit_load_le32(frame + 4);
+    uint64_t body_bytes = wit_load_le64(frame + 8);
     if (head_bytes > SEGMENT_MAX_HEAD_BYTES || body_bytes > SEGMENT_MAX_BODY_BYTES ||
         head_bytes > left || body_bytes > left - head_bytes)
         return fault(r, offset, "runs over the end", err);
-    st = frame_bytes(r, offset, have, SEGMENT_FRAME_BYTES + head_bytes, err);
+    st = window_get(r, offset, SEGMENT_FRAME_BYTES + head_bytes, ahead, &frame, err);
     if (st < 0)
         return st;
-    const uint8_t *frame = (const uint8_t *)r->head.data;
     struct wit_str head = wit_str_of(frame + SEGMENT_FRAME_BYTES, head_bytes);
     if (head_hash(frame, offset, head) != wit_load_le64(frame + 24))
         return fault(r, offset, "does not match its hash", err);
@@ -232,11 +244,18 @@ int segment_reader_at(struct segment_reader *r, uint64_t offset, struct segment_
     return 0;
 }
 
+int segment_reader_at(struct segment_reader *r, uint64_t offset, struct segment_frame *out,
+                      struct wit_error *err) {
+    return frame_read(r, offset, HEAD_AHEAD_BYTES, out, err);
+}
+
 int segment_reader_next(struct segment_reader *r, struct segment_frame *out,
                         struct wit_error *err) {
     if (r->committed == 0 || r->offset == r->committed)
         return 0;
-    int st = segment_reader_at(r, r->offset, out, err);
+    int st =
+        frame_read(r, r->offset,
+                   r->kind == SEGMENT_CANDIDATES ? FRAMES_AHEAD_BYTES : HEAD_AHEAD_BYTES, out, err);
     if (st < 0)
         return st;
     r->offset = out->body_offset + out->body_bytes;
@@ -258,5 +277,5 @@ void segment_reader_close(struct segment_reader *r) {
     if (r->fd >= 0)
         close(r->fd);
     r->fd = -1;
-    wit_buf_finish(&r->head);
+    wit_buf_finish(&r->window);
 }

@@ -51,8 +51,10 @@ struct segment_frame {
 /* Reads frames in order from a file whose first `committed` bytes count. */
 struct segment_reader {
     int fd;
+    enum segment_kind kind;
     uint64_t offset, committed;
-    struct wit_buf head;
+    uint64_t window_at; /* offset of what `window` holds of the file */
+    struct wit_buf window;
     char path[WIT_PATH_MAX];
 };
 
