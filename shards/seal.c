@@ -126,15 +126,16 @@ static int plan_write(struct seal *s, struct planner *planner, const struct plan
     return st;
 }
 
-/* Read a shard back, every byte of it: what goes into dataset.json is what lies on the disk. */
-static int plan_measure(struct seal *s, const struct plan *plan, struct manifest_shard *shard,
-                        struct wit_error *err) {
-    int st = shard_file_measure(s->dir, shard->file, s->new.shard_bits, s->cfg->interrupt, NULL,
-                                NULL, shard, err);
+/* Read a shard back, every byte of it, under the name it has now: what goes into dataset.json is
+ * what lies on the disk. */
+static int plan_measure(struct seal *s, const struct plan *plan, const char *name,
+                        struct manifest_shard *shard, struct wit_error *err) {
+    int st = shard_file_measure(s->dir, name, s->new.shard_bits, s->cfg->interrupt, NULL, NULL,
+                                shard, err);
     if (st >= 0 && (shard->samples != plan->count || shard->pairs != plan->pairs ||
                     shard->image_bytes != plan->image_bytes))
         st = wit_error_set(err, WIT_ECORRUPT, "%s/shards/%s does not hold what was written to it",
-                           s->dir, shard->file);
+                           s->dir, name);
     return st;
 }
 
@@ -155,13 +156,13 @@ static const struct manifest_shard *old_shard(const struct seal *s, uint32_t pre
 
 static int prefix_write(struct seal *s, struct planner *planner, const struct plan *plan,
                         struct manifest_shard *shard, struct wit_error *err) {
-    char path[WIT_PATH_MAX];
+    char path[WIT_PATH_MAX], temporary[MANIFEST_FILE_MAX + sizeof SHARD_WRITER_SUFFIX];
     struct wit_error why = WIT_ERROR_INIT;
     int st = manifest_shard_path(path, s->dir, shard->file, err);
     if (st < 0)
         return st;
     if (wit_file_exists(path)) { /* left by an interrupted seal; the digest in its name is ours */
-        st = plan_measure(s, plan, shard, &why);
+        st = plan_measure(s, plan, shard->file, shard, &why);
         if (st >= 0)
             return 0;
         if (st == WIT_ECANCELED || st == WIT_ENOMEM) {
@@ -170,8 +171,13 @@ static int prefix_write(struct seal *s, struct planner *planner, const struct pl
             return st;
         }
     }
+    snprintf(temporary, sizeof temporary, "%s" SHARD_WRITER_SUFFIX, shard->file);
     st = plan_write(s, planner, plan, shard->file, err);
-    return st < 0 ? st : plan_measure(s, plan, shard, err);
+    if (st >= 0) /* while the disk takes what was written */
+        st = plan_measure(s, plan, temporary, shard, err);
+    if (st < 0)
+        shard_write_discard(s->dir, shard->file);
+    return st < 0 ? st : shard_write_finish(s->dir, shard->file, err);
 }
 
 static int prefix_seal(struct seal *s, struct planner *planner, uint32_t prefix,

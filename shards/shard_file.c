@@ -10,9 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HASH_CHUNK_BYTES = 1 << 20, FRONT_GUESS_BYTES = 1024 };
+enum {
+    FRONT_GUESS_BYTES = 1024,
+    PASS_BYTES = 512 * 1024 /* a read of a pass over the file: fits the cache of a core */
+};
 #define ORIGIN_MAX_BYTES                                                                           \
     ((size_t)512 << 20) /* 16 MiB and one line of the longest fields, escaped */
+#define PASS_MAX_BYTES ((size_t)PASS_BYTES + ORIGIN_MAX_BYTES + WIT_SHARDS_MAX_RECORD_BYTES)
 
 struct shard_file {
     atomic_uint refs;
@@ -166,6 +170,15 @@ uint64_t shard_file_hidden_bytes(const struct shard_file *f) {
     return f->hidden_bytes;
 }
 
+/* Is this the header of the run of pages that the entry says? */
+static int run_check(const struct shard_file *f, const struct walker_entry *e, const void *header,
+                     struct wit_error *err) {
+    if (walker_overflow_fits(header, e, walker_page_bytes(f->walker)))
+        return 0;
+    return wit_error_set(err, WIT_ECORRUPT, "%s: page %" PRIu64 " is not the start of a record",
+                         f->path, e->offset / walker_page_bytes(f->walker));
+}
+
 /* Append the first `bytes` bytes of the value of an entry to buf: with the header of its overflow
  * run, which is checked and then dropped from the view. */
 static int value_read(const struct shard_file *f, const struct walker_entry *e, size_t bytes,
@@ -178,10 +191,8 @@ static int value_read(const struct shard_file *f, const struct walker_entry *e, 
     st = walker_source_read(&f->source, buf->data + start, lead + bytes, e->offset - lead, err);
     if (st < 0)
         return st;
-    if (lead &&
-        !walker_overflow_fits((const uint8_t *)buf->data + start, e, walker_page_bytes(f->walker)))
-        return wit_error_set(err, WIT_ECORRUPT, "%s: page %" PRIu64 " is not the start of a record",
-                             f->path, e->offset / walker_page_bytes(f->walker));
+    if (lead && (st = run_check(f, e, buf->data + start, err)) < 0)
+        return st;
     buf->len = start + lead + bytes;
     *out = wit_str_of(buf->data + start + lead, bytes);
     return 0;
@@ -200,20 +211,11 @@ static int entry_find(const struct shard_file *f, uint64_t index, const struct w
     return 0;
 }
 
-int shard_file_read(const struct shard_file *f, uint64_t index, bool verify, struct wit_buf *buf,
-                    struct wit_shards_sample *out, struct wit_error *err) {
-    struct wit_shards_sample sample = { .caption_count = 0 };
-    const struct walker_entry *e = NULL;
-    struct wit_str value;
-    int st = entry_find(f, index, &e, err);
-    if (st < 0)
-        return st;
-    wit_buf_reset(buf);
-    st = value_read(f, e, e->bytes, buf, &value, err);
-    if (st < 0)
-        return st;
-    sample.key = e->key;
-    st = record_decode(value, &sample, err);
+/* The sample in the value of record `index`. */
+static int sample_decode(const struct shard_file *f, uint64_t index, struct wit_str value,
+                         bool verify, struct wit_shards_sample *out, struct wit_error *err) {
+    struct wit_shards_sample sample = { .key = f->samples.entries[index].key };
+    int st = record_decode(value, &sample, err);
     if (st >= 0 && verify)
         st = record_verify(&sample, err);
     if (st < 0) {
@@ -222,6 +224,18 @@ int shard_file_read(const struct shard_file *f, uint64_t index, bool verify, str
     }
     *out = sample;
     return 0;
+}
+
+int shard_file_read(const struct shard_file *f, uint64_t index, bool verify, struct wit_buf *buf,
+                    struct wit_shards_sample *out, struct wit_error *err) {
+    const struct walker_entry *e = NULL;
+    struct wit_str value;
+    int st = entry_find(f, index, &e, err);
+    if (st < 0)
+        return st;
+    wit_buf_reset(buf);
+    st = value_read(f, e, e->bytes, buf, &value, err);
+    return st < 0 ? st : sample_decode(f, index, value, verify, out, err);
 }
 
 int shard_file_front(const struct shard_file *f, uint64_t index, struct wit_buf *buf,
@@ -312,25 +326,106 @@ void shard_file_prefetch(const struct shard_file *f, uint64_t from, uint64_t cou
 
 /* ---- measuring ------------------------------------------------------------------------------ */
 
-static int file_hash(const struct shard_file *f, const volatile int *interrupt,
-                     struct wit_hash128 *out, struct wit_error *err) {
-    struct wit_hasher *hasher = wit_hasher_create();
-    uint8_t *chunk = malloc(HASH_CHUNK_BYTES);
-    int st = hasher && chunk ? 0 : wit_error_set(err, WIT_ENOMEM, "no memory to hash %s", f->path);
-    for (uint64_t at = 0; st >= 0 && at < f->source.bytes; at += HASH_CHUNK_BYTES) {
-        uint64_t left = f->source.bytes - at;
-        size_t len = left < HASH_CHUNK_BYTES ? (size_t)left : HASH_CHUNK_BYTES;
-        st = walker_source_read(&f->source, chunk, len, at, err);
-        if (st >= 0)
-            wit_hasher_update(hasher, chunk, len);
-        if (st >= 0 && interrupt && *interrupt)
-            st = wit_error_set(err, WIT_ECANCELED, "interrupted while hashing %s", f->path);
+/* One pass over the file: it is hashed piece by piece as it comes, and the records are checked in
+ * the same bytes while they are in the cache. */
+struct pass {
+    const struct shard_file *f;
+    struct wit_hasher *hasher;
+    struct wit_buf
+        window; /* bytes [at, at + window.len) of the file; those before are hashed too */
+    uint64_t at;
+    const volatile int *interrupt;
+    int failed; /* the file could not be read on: each record is tried by itself, no file hash */
+    struct wit_error why;
+};
+
+static int pass_begin(struct pass *p, const struct shard_file *f, const volatile int *interrupt,
+                      struct wit_error *err) {
+    *p = (struct pass){ .f = f,
+                        .hasher = wit_hasher_create(),
+                        .window = WIT_BUF_INIT(PASS_MAX_BYTES),
+                        .interrupt = interrupt };
+    return p->hasher ? 0 : wit_error_set(err, WIT_ENOMEM, "no memory to hash %s", f->path);
+}
+
+static void pass_finish(struct pass *p) {
+    wit_hasher_destroy(p->hasher);
+    wit_buf_finish(&p->window);
+}
+
+/* Read on behind the window, dropping what lies before `keep`, until it has `bytes` from there. */
+static int pass_read(struct pass *p, uint64_t keep, size_t bytes, struct wit_error *err) {
+    const struct shard_file *f = p->f;
+    uint64_t end = p->at + p->window.len;
+    size_t had = keep < end ? (size_t)(end - keep) : 0;
+    if (p->interrupt && *p->interrupt)
+        return wit_error_set(err, WIT_ECANCELED, "interrupted while reading %s", f->path);
+    if (had)
+        memmove(p->window.data, p->window.data + (keep - p->at), had);
+    p->at = end - had;
+    p->window.len = had;
+    size_t want = bytes > had + PASS_BYTES ? bytes - had : PASS_BYTES;
+    uint64_t left = f->source.bytes - end;
+    if (want > left)
+        want = (size_t)left;
+    int st = wit_buf_reserve(&p->window, want + 1);
+    if (st < 0)
+        return wit_error_set(err, st, "no memory to read %s", f->path);
+    st = walker_source_read(&f->source, p->window.data + had, want, end, err);
+    if (st < 0)
+        return st;
+    wit_hasher_update(p->hasher, p->window.data + had, want);
+    p->window.len += want;
+    return 0;
+}
+
+/* The bytes [offset, offset + bytes) of the file. NULL: they lie before the window, as those of a
+ * value inside a page of keys may, or could not be read. */
+static int pass_get(struct pass *p, uint64_t offset, size_t bytes, const uint8_t **out,
+                    struct wit_error *err) {
+    int st = 0;
+    *out = NULL;
+    if (offset < p->at || p->failed)
+        return 0;
+    while (st >= 0 && p->at + p->window.len < offset + bytes &&
+           p->at + p->window.len < p->f->source.bytes)
+        st = pass_read(p, offset, bytes, &p->why);
+    if (st == WIT_ECANCELED || st == WIT_ENOMEM) {
+        *err = p->why;
+        return st;
     }
+    p->failed = st;
+    if (st >= 0 && p->at + p->window.len >= offset + bytes)
+        *out = (const uint8_t *)p->window.data + (offset - p->at);
+    return 0;
+}
+
+static int pass_end(struct pass *p, struct wit_hash128 *hash, struct wit_error *err) {
+    int st = p->failed;
+    if (st < 0)
+        *err = p->why;
+    while (st >= 0 && p->at + p->window.len < p->f->source.bytes)
+        st = pass_read(p, UINT64_MAX, 0, err);
     if (st >= 0)
-        *out = wit_hasher_digest(hasher);
-    wit_hasher_destroy(hasher);
-    free(chunk);
+        *hash = wit_hasher_digest(p->hasher);
     return st;
+}
+
+/* The value of an entry: in the window of the pass where it lies ahead, else by a read into buf. */
+static int pass_value(struct pass *p, const struct walker_entry *e, struct wit_buf *buf,
+                      struct wit_str *out, struct wit_error *err) {
+    size_t lead = e->overflow ? WALKER_PAGE_HEADER_BYTES : 0;
+    const uint8_t *bytes;
+    int st = pass_get(p, e->offset - lead, lead + e->bytes, &bytes, err);
+    if (st < 0)
+        return st;
+    wit_buf_reset(buf);
+    if (!bytes)
+        return value_read(p->f, e, e->bytes, buf, out, err);
+    if (lead && (st = run_check(p->f, e, bytes, err)) < 0)
+        return st;
+    *out = wit_str_of(bytes + lead, e->bytes);
+    return 0;
 }
 
 struct measure {
@@ -347,7 +442,7 @@ static void note(struct measure *m, int st) {
 }
 
 /* Each record, hidden or not, has one origin under its key, and each origin's value can be read. */
-static void origins_measure(struct shard_file *f, struct measure *m) {
+static void origins_measure(struct shard_file *f, struct pass *pass, struct measure *m) {
     struct wit_buf buf = WIT_BUF_INIT(ORIGIN_MAX_BYTES + WALKER_PAGE_HEADER_BYTES + 1);
     struct wit_str lines;
     int st = origin_load(f, &m->err);
@@ -362,8 +457,12 @@ static void origins_measure(struct shard_file *f, struct measure *m) {
                            f->path, records, f->origin.count));
     for (uint64_t i = 0; i < f->origin.count; i++) {
         const struct walker_entry *e = &f->origin.entries[i];
-        wit_buf_reset(&buf);
-        st = value_read(f, e, e->bytes, &buf, &lines, &m->err);
+        if (e->bytes > ORIGIN_MAX_BYTES)
+            st =
+                wit_error_set(&m->err, WIT_ECORRUPT, "%s: origin %" PRIu64 " has %" PRIu32 " bytes",
+                              f->path, i, e->bytes);
+        else
+            st = pass_value(pass, e, &buf, &lines, &m->err);
         bool is_sample =
             next < f->samples.count && wit_hash128_eq(e->key, f->samples.entries[next].key);
         next += is_sample;
@@ -377,16 +476,44 @@ static void origins_measure(struct shard_file *f, struct measure *m) {
     wit_buf_finish(&buf);
 }
 
+/* The records that are not hidden. */
+static int samples_measure(struct shard_file *f, struct pass *pass, struct measure *m,
+                           struct manifest_shard *measured) {
+    struct wit_buf buf = WIT_BUF_INIT(WIT_SHARDS_MAX_RECORD_BYTES + WALKER_PAGE_HEADER_BYTES + 1);
+    struct wit_shards_sample sample;
+    struct wit_str value;
+    int st = 0;
+    for (uint64_t i = 0; i < f->samples.count && st != WIT_ECANCELED; i++) {
+        const struct walker_entry *e = NULL;
+        st = entry_find(f, i, &e, &m->err);
+        if (st >= 0)
+            st = pass_value(pass, e, &buf, &value, &m->err);
+        if (st >= 0)
+            st = sample_decode(f, i, value, true, &sample, &m->err);
+        if (st < 0) {
+            note(m, st);
+            continue;
+        }
+        measured->samples++;
+        measured->pairs += sample.caption_count;
+        measured->image_bytes += sample.image.len;
+        measured->sum = wit_hash128_add(measured->sum, sample.hash);
+    }
+    wit_buf_finish(&buf);
+    return st == WIT_ECANCELED ? st : 0;
+}
+
 int shard_file_measure(const char *dir, const char *file, int shard_bits,
                        const volatile int *interrupt, shard_fault_fn fault, void *user,
                        struct manifest_shard *measured, struct wit_error *err) {
     struct shard_file *f = NULL;
+    struct pass pass = { .hasher = NULL, .window = WIT_BUF_INIT(0) };
     struct measure m = { .fault = fault, .user = user };
-    struct wit_buf buf = WIT_BUF_INIT(WIT_SHARDS_MAX_RECORD_BYTES + WALKER_PAGE_HEADER_BYTES + 1);
-    struct wit_shards_sample sample;
     measured->samples = measured->pairs = measured->image_bytes = measured->file_bytes = 0;
     measured->sum = (struct wit_hash128){ 0, 0 };
     int st = shard_file_open(dir, file, NULL, shard_bits, &f, &m.err);
+    if (st >= 0)
+        st = pass_begin(&pass, f, interrupt, &m.err);
     if (st < 0) {
         note(&m, st);
         goto out;
@@ -395,27 +522,14 @@ int shard_file_measure(const char *dir, const char *file, int shard_bits,
         note(&m, st);
     if ((st = hidden_apply(f, dir, measured, &m.err)) < 0)
         note(&m, st);
-    for (uint64_t i = 0; i < f->samples.count; i++) {
-        if (interrupt && *interrupt) {
-            note(&m, wit_error_set(&m.err, WIT_ECANCELED, "interrupted while reading %s", f->path));
-            goto out;
-        }
-        st = shard_file_read(f, i, true, &buf, &sample, &m.err);
-        if (st < 0) {
-            note(&m, st);
-            continue;
-        }
-        measured->samples++;
-        measured->pairs += sample.caption_count;
-        measured->image_bytes += sample.image.len;
-        measured->sum = wit_hash128_add(measured->sum, sample.hash);
-    }
-    origins_measure(f, &m);
+    if (samples_measure(f, &pass, &m, measured) < 0)
+        goto out;
+    origins_measure(f, &pass, &m);
     measured->file_bytes = f->source.bytes;
-    if ((st = file_hash(f, interrupt, &measured->file_hash, &m.err)) < 0)
+    if ((st = pass_end(&pass, &measured->file_hash, &m.err)) < 0)
         note(&m, st);
 out:
-    wit_buf_finish(&buf);
+    pass_finish(&pass);
     shard_file_unref(f);
     if (m.status < 0 && err)
         *err = m.err;

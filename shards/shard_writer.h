@@ -16,18 +16,26 @@ struct shard_writer_record {
 struct shard_writer_input {
     const struct shard_writer_record *records; /* keys ascend */
     uint64_t count;                            /* at least 1 */
-    /* Put the body of record `index` into `out`, body_bytes long. */
+    /* Put the body of record `index` into `out`, body_bytes long. Each is asked for once, nearly in
+     * order: the small values of a page before the large ones. */
     int (*body)(void *user, uint64_t index, void *out, struct wit_error *err);
     void *user;
     const volatile int *interrupt; /* may be NULL */
 };
 
+#define SHARD_WRITER_SUFFIX ".tmp"
+
 /**
- * Write DIR/shards/<file> by way of <file>.tmp: fsync, then rename; the folder is the caller's to
- * sync. On failure neither name is left behind.
+ * Write DIR/shards/<file>.tmp. Memory: 1 MiB or the largest value, and 24 bytes a leaf page. On
+ * failure it is not left behind.
  * @return 0, WIT_ENOSPC, WIT_EIO, WIT_ECANCELED, what body() returned ...
  */
 int shard_write(const char *dir, const char *file, const struct shard_writer_input *input,
                 struct wit_error *err);
+/* Sync it and give it its name; the folder is the caller's to sync. On failure neither name is left
+ * behind. */
+int shard_write_finish(const char *dir, const char *file, struct wit_error *err);
+/* Or do without it. */
+void shard_write_discard(const char *dir, const char *file);
 
 #endif

@@ -185,8 +185,9 @@ int main(int argc, char **argv) {
     else if (argc == 3 && strcmp(argv[1], "read") == 0)
         st = values(argv[2], true, &err);
     else
-        wit_error_set(&err, st, "make OUT SAMPLES BYTES CANDIDATES [FIRST] | hash [FILE...] | "
-                                "values DIR | origins DIR | read DIR");
+        wit_error_set(&err, st,
+                      "make OUT SAMPLES BYTES CANDIDATES [FIRST] | hash [FILE...] | "
+                      "values DIR | origins DIR | read DIR");
     if (st < 0)
         fprintf(stderr, "bench_shards: %s\n", err.text);
     return st == WIT_EINVAL ? 2 : st < 0;
