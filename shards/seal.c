@@ -22,10 +22,13 @@
 #include <unistd.h>
 
 #define SHARD_BYTES_DEFAULT ((uint64_t)3 << 29) /* 1.5 GiB */
-enum { SAMPLE_OVERHEAD_BYTES = 4096 };          /* captions, page remainders */
+#define MEMORY_BYTES_DEFAULT ((uint64_t)1 << 30)
+enum { SAMPLE_OVERHEAD_BYTES = 4096 }; /* captions, page remainders */
 
 struct wit_shards_seal_config wit_shards_seal_config_default(void) {
-    return (struct wit_shards_seal_config){ .shard_bytes = SHARD_BYTES_DEFAULT, .shard_bits = -1 };
+    return (struct wit_shards_seal_config){ .shard_bytes = SHARD_BYTES_DEFAULT,
+                                            .shard_bits = -1,
+                                            .memory_bytes = MEMORY_BYTES_DEFAULT };
 }
 
 /* One call of wit_shards_seal. */
@@ -98,7 +101,7 @@ struct body_source {
 
 static int body_give(void *user, uint64_t index, void *out, struct wit_error *err) {
     const struct body_source *b = user;
-    return planner_body(b->planner, b->plan->records[index].image, out, err);
+    return planner_body(b->planner, &b->plan->records[index], out, err);
 }
 
 static int plan_write(struct seal *s, struct planner *planner, const struct plan *plan,
@@ -185,8 +188,12 @@ static int prefix_seal(struct seal *s, struct planner *planner, uint32_t prefix,
     int bits = s->new.shard_bits;
     struct plan plan;
     struct manifest_shard *shard = &s->results[prefix];
-    int st = planner_plan(planner, join_prefix_begin(&s->join, bits, prefix),
-                          join_prefix_begin(&s->join, bits, (uint64_t)prefix + 1), &plan, err);
+    uint64_t from, to;
+    int st = join_prefix_begin(&s->join, bits, prefix, &from, err);
+    if (st >= 0)
+        st = join_prefix_begin(&s->join, bits, (uint64_t)prefix + 1, &to, err);
+    if (st >= 0)
+        st = planner_plan(planner, from, to, &plan, err);
     if (st < 0)
         return st;
     pthread_mutex_lock(&s->lock);
@@ -246,19 +253,41 @@ static void *worker(void *arg) {
 
 /* ---- all prefixes ---------------------------------------------------------------------------- */
 
-static int bits_choose(const struct join *j, const struct wit_shards_seal_config *cfg) {
+/* What the images take, each key once. */
+static int bytes_expected(const struct join *j, uint64_t *out, struct wit_error *err) {
+    struct spill_cursor c;
+    const uint8_t *record;
+    struct wit_hash128 last = { 0, 0 };
     uint64_t bytes = 0;
-    int bits = 0;
-    if (cfg->shard_bits >= 0)
-        return cfg->shard_bits;
-    for (uint64_t i = 0; i < j->image_count; i++) {
-        const struct join_image *image = &j->images[j->by_key[i]];
-        if (i == 0 || !wit_hash128_eq(image->key, j->images[j->by_key[i - 1]].key))
-            bytes += image->bytes + SAMPLE_OVERHEAD_BYTES;
+    int st = spill_cursor_begin(&c, j->entries, 0, spill_count(j->entries), err);
+    while (st >= 0 && (st = spill_cursor_next(&c, &record, err)) > 0) {
+        const struct join_entry e = join_entry_get(record);
+        if (e.is_word || (bytes && wit_hash128_eq(e.key, last)))
+            continue;
+        bytes += e.bytes + SAMPLE_OVERHEAD_BYTES;
+        last = e.key;
     }
+    spill_cursor_finish(&c);
+    if (st >= 0)
+        *out = bytes;
+    return st;
+}
+
+static int bits_choose(const struct seal *s, int *out, struct wit_error *err) {
+    const struct wit_shards_seal_config *cfg = s->cfg;
+    uint64_t bytes;
+    int bits = 0;
+    if (cfg->shard_bits >= 0) {
+        *out = cfg->shard_bits;
+        return 0;
+    }
+    int st = bytes_expected(&s->join, &bytes, err);
+    if (st < 0)
+        return st;
     while (bits < WIT_SHARDS_MAX_BITS && bytes >> bits > cfg->shard_bytes)
         bits++;
-    return bits;
+    *out = bits;
+    return 0;
 }
 
 static bool same_shards(const struct manifest *a, const struct manifest *b) {
@@ -280,10 +309,11 @@ static int seal_all(struct seal *s, bool *changed, struct wit_error *err) {
     if (st >= 0)
         st = dataset_halves_remove(s->dir, err);
     if (st >= 0)
-        st = join_make(s->dir, s->cfg->interrupt, &s->join, err);
+        st = join_make(s->dir, s->cfg->memory_bytes, s->cfg->interrupt, &s->join, err);
+    if (st >= 0)
+        st = bits_choose(s, &s->new.shard_bits, err);
     if (st < 0)
         return st;
-    s->new.shard_bits = bits_choose(&s->join, s->cfg);
     s->new.next_run = s->had_old ? s->old.next_run : 0;
     s->results = wit_alloc_array((size_t)1 << s->new.shard_bits, sizeof *s->results);
     if (!s->results)
@@ -389,6 +419,8 @@ int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
         st = seal_all(&s, &changed, err);
         if (st >= 0)
             report_fill(&s.new, changed, report);
+        if (st >= 0)
+            report->spilled_bytes = s.join.spilled_bytes;
     }
 out:
     if (lock_fd >= 0)

@@ -1,197 +1,255 @@
-/* seal_join.c: joins candidates with images by URL, in sorted arrays. */
+/*
+ * seal_join.c: joins candidates with images by URL.
+ *
+ * Images and candidates are sorted by the hash of their URL and merged; each image that has words
+ * is then sorted by its key, with its words behind it. All integers are big-endian, so that memcmp
+ * over a record is the order wanted:
+ *   image      URL 16, key 16, offset 8, bytes 4
+ *   candidate  URL 16, offset 8
+ *   entry      key 16, URL 16, offset of the image 8, then 8: the image's bytes, or the candidate's
+ *              offset with the top bit set, which comes behind
+ */
 #include "seal_join.h"
 
-#include <stdlib.h>
+#include "manifest.h"
 
-static int image_order(const void *x, const void *y) {
-    const struct join_image *a = x, *b = y;
-    int order = wit_hash128_cmp(a->url, b->url);
-    if (order == 0)
-        order = wit_hash128_cmp(a->key, b->key);
-    return order ? order : (a->offset > b->offset) - (a->offset < b->offset);
-}
+enum { IMAGE_BYTES = 44, CANDIDATE_BYTES = 24, ENTRY_BYTES = 48, URL_BYTES = 16 };
+#define WORD_BIT ((uint64_t)1 << 63)
+/* Images, candidates and entries each take a share; the rest is for the plans of the prefixes. */
+enum { SHARES = 4 };
 
-static int candidate_order(const void *x, const void *y) {
-    const struct join_candidate *a = x, *b = y;
-    if (a->image != b->image)
-        return a->image < b->image ? -1 : 1;
-    return (a->offset > b->offset) - (a->offset < b->offset);
-}
+struct joining {
+    struct join *join;
+    struct spill *images, *candidates;
+    const volatile int *interrupt;
+};
 
-static int key_order(const void *x, const void *y, void *images) {
-    const uint64_t *a = x, *b = y;
-    const struct join_image *all = images;
-    int order = wit_hash128_cmp(all[*a].key, all[*b].key);
-    return order ? order : (*a > *b) - (*a < *b); /* images are by URL already */
-}
-
-/* Room for one more item of an array that doubles. */
-static int grow(void **items, uint64_t count, uint64_t *cap, size_t size, struct wit_error *err) {
-    if (count < *cap)
-        return 0;
-    uint64_t more = *cap ? 2 * *cap : 1024;
-    void *bigger = wit_realloc_array(*items, (size_t)more, size);
-    if (!bigger)
-        return wit_error_set(err, WIT_ENOMEM, "no memory for %llu records while sealing",
-                             (unsigned long long)more);
-    *items = bigger;
-    *cap = more;
-    return 0;
-}
-
-static int interrupted(const volatile int *interrupt, struct wit_error *err) {
-    if (interrupt && *interrupt)
+static int interrupted(const struct joining *j, struct wit_error *err) {
+    if (j->interrupt && *j->interrupt)
         return wit_error_set(err, WIT_ECANCELED, "interrupted while reading the logs");
     return 0;
 }
 
-static int group_read(struct join *j, unsigned group, uint64_t *cap, const volatile int *interrupt,
-                      struct wit_error *err) {
-    char path[WIT_PATH_MAX];
-    struct segment_reader reader;
-    struct segment_frame frame;
+/* ---- reading the logs ------------------------------------------------------------------------ */
+
+static int image_add(struct joining *j, const struct segment_frame *frame, struct wit_error *err) {
     struct collect_image image;
-    int st = collect_images_path(path, j->dir, group, err);
-    if (st >= 0)
-        st = segment_reader_open(&reader, path, SEGMENT_IMAGES, j->commit.images[group], err);
+    uint8_t record[IMAGE_BYTES];
+    int st = collect_image_decode(frame->head, &image, err);
     if (st < 0)
         return st;
-    while ((st = segment_reader_next(&reader, &frame, err)) > 0) {
-        st = interrupted(interrupt, err);
-        if (st >= 0)
-            st = collect_image_decode(frame.head, &image, err);
-        if (st == WIT_ECORRUPT)
-            wit_error_wrap(err, "%s: byte %llu", path, (unsigned long long)frame.offset);
-        if (st >= 0)
-            st = grow((void **)&j->images, j->image_count, cap, sizeof *j->images, err);
-        if (st < 0)
-            break;
-        j->images[j->image_count++] = (struct join_image){
-            .url = wit_hash128_of(image.fetched.url.data, image.fetched.url.len),
-            .key = image.key,
-            .offset = frame.offset,
-            .bytes = frame.body_bytes,
-        };
-    }
-    segment_reader_close(&reader);
-    return st;
+    wit_hash128_to_bytes(wit_hash128_of(image.fetched.url.data, image.fetched.url.len), record);
+    wit_hash128_to_bytes(image.key, record + 16);
+    wit_store_be64(record + 32, frame->offset);
+    wit_store_be32(record + 40, (uint32_t)frame->body_bytes);
+    return spill_add(j->images, record, err);
 }
 
-/* Index of the first image with this URL hash, or image_count. */
-static uint64_t url_find(const struct join *j, struct wit_hash128 url) {
-    uint64_t from = 0, to = j->image_count;
-    while (from < to) {
-        uint64_t mid = from + (to - from) / 2;
-        if (wit_hash128_cmp(j->images[mid].url, url) < 0)
-            from = mid + 1;
-        else
-            to = mid;
-    }
-    return from < j->image_count && wit_hash128_eq(j->images[from].url, url) ? from
-                                                                             : j->image_count;
+static int candidate_add(struct joining *j, const struct segment_frame *frame,
+                         struct wit_error *err) {
+    struct wit_shards_candidate cand;
+    uint8_t record[CANDIDATE_BYTES];
+    int st = collect_candidate_decode(frame->head, &cand, err);
+    if (st < 0)
+        return st;
+    wit_hash128_to_bytes(wit_hash128_of(cand.url.data, cand.url.len), record);
+    wit_store_be64(record + 16, frame->offset);
+    return spill_add(j->candidates, record, err);
 }
 
-static int candidates_read(struct join *j, const volatile int *interrupt, struct wit_error *err) {
-    char path[WIT_PATH_MAX];
-    uint64_t cap = 0;
+static int log_read(struct joining *j, const char *path, enum segment_kind kind, uint64_t committed,
+                    struct wit_error *err) {
     struct segment_reader reader;
     struct segment_frame frame;
-    struct wit_shards_candidate cand;
-    int st = collect_path(path, j->dir, "candidates.log", err);
-    if (st >= 0)
-        st = segment_reader_open(&reader, path, SEGMENT_CANDIDATES, j->commit.candidates, err);
+    int st = segment_reader_open(&reader, path, kind, committed, err);
     if (st < 0)
         return st;
     while ((st = segment_reader_next(&reader, &frame, err)) > 0) {
-        st = interrupted(interrupt, err);
+        st = interrupted(j, err);
         if (st >= 0)
-            st = collect_candidate_decode(frame.head, &cand, err);
+            st = kind == SEGMENT_IMAGES ? image_add(j, &frame, err) : candidate_add(j, &frame, err);
         if (st == WIT_ECORRUPT)
             wit_error_wrap(err, "%s: byte %llu", path, (unsigned long long)frame.offset);
         if (st < 0)
             break;
-        uint64_t image = url_find(j, wit_hash128_of(cand.url.data, cand.url.len));
-        if (image == j->image_count)
-            continue;
-        st = grow((void **)&j->candidates, j->candidate_count, &cap, sizeof *j->candidates, err);
-        if (st < 0)
-            break;
-        j->candidates[j->candidate_count++] =
-            (struct join_candidate){ .image = image, .offset = frame.offset };
     }
     segment_reader_close(&reader);
     return st;
 }
 
-int join_make(const char *dir, const volatile int *interrupt, struct join *out,
-              struct wit_error *err) {
-    struct join *j = out;
-    uint64_t cap = 0;
+static int logs_read(struct joining *j, struct wit_error *err) {
+    const struct join *to = j->join;
+    char path[WIT_PATH_MAX];
     int st = 0;
-    if (snprintf(j->dir, sizeof j->dir, "%s", dir) >= WIT_PATH_MAX)
+    for (unsigned g = 0; g < COLLECT_GROUPS && st >= 0; g++) {
+        st = collect_images_path(path, to->dir, g, err);
+        if (st >= 0)
+            st = log_read(j, path, SEGMENT_IMAGES, to->commit.images[g], err);
+    }
+    if (st >= 0)
+        st = spill_settle(j->images, err);
+    if (st >= 0)
+        st = collect_path(path, to->dir, "candidates.log", err);
+    if (st >= 0)
+        st = log_read(j, path, SEGMENT_CANDIDATES, to->commit.candidates, err);
+    return st < 0 ? st : spill_settle(j->candidates, err);
+}
+
+/* ---- merging --------------------------------------------------------------------------------- */
+
+static int entry_add(struct joining *j, const uint8_t *image, uint64_t tail,
+                     struct wit_error *err) {
+    uint8_t record[ENTRY_BYTES];
+    memcpy(record, image + 16, 16);
+    memcpy(record + 16, image, 16);
+    memcpy(record + 32, image + 32, 8);
+    wit_store_be64(record + 40, tail);
+    return spill_add(j->join->entries, record, err);
+}
+
+/* Both sequences, each at a record or at its end. Images of one URL are nearly always one: the
+ * candidates of a URL are passed again for each further one. */
+struct merging {
+    struct spill_cursor images, candidates;
+    const uint8_t *image, *candidate; /* NULL: no more */
+    uint64_t candidate_at;            /* place of `candidate` */
+};
+
+static int step(struct spill_cursor *c, const uint8_t **record, struct wit_error *err) {
+    int st = spill_cursor_next(c, record, err);
+    if (st == 0)
+        *record = NULL;
+    return st;
+}
+
+static int candidates_step(struct merging *m, struct wit_error *err) {
+    m->candidate_at++;
+    return step(&m->candidates, &m->candidate, err);
+}
+
+/* The candidates from `from` on that have the URL of the image, again. */
+static int words_again(struct joining *j, const uint8_t *image, uint64_t from, uint64_t to,
+                       struct wit_error *err) {
+    struct spill_cursor c;
+    const uint8_t *candidate;
+    int st = spill_cursor_begin(&c, j->candidates, from, to, err);
+    while (st >= 0 && (st = spill_cursor_next(&c, &candidate, err)) > 0)
+        st = entry_add(j, image, WORD_BIT | wit_load_be64(candidate + URL_BYTES), err);
+    spill_cursor_finish(&c);
+    return st;
+}
+
+/* All images of the URL at hand, each with all its candidates. */
+static int url_merge(struct joining *j, struct merging *m, struct wit_error *err) {
+    uint8_t first[IMAGE_BYTES];
+    uint64_t from = m->candidate_at;
+    memcpy(first, m->image, sizeof first);
+    int st = entry_add(j, first, wit_load_be32(first + 40), err);
+    while (st >= 0 && m->candidate && memcmp(m->candidate, first, URL_BYTES) == 0) {
+        st = entry_add(j, first, WORD_BIT | wit_load_be64(m->candidate + URL_BYTES), err);
+        if (st >= 0)
+            st = candidates_step(m, err);
+    }
+    if (st >= 0)
+        st = step(&m->images, &m->image, err);
+    while (st >= 0 && m->image && memcmp(m->image, first, URL_BYTES) == 0) {
+        st = entry_add(j, m->image, wit_load_be32(m->image + 40), err);
+        if (st >= 0)
+            st = words_again(j, m->image, from, m->candidate_at, err);
+        if (st >= 0)
+            st = step(&m->images, &m->image, err);
+    }
+    return st;
+}
+
+static int merge(struct joining *j, struct wit_error *err) {
+    struct merging m = { .image = NULL };
+    int st = spill_cursor_begin(&m.images, j->images, 0, spill_count(j->images), err);
+    if (st >= 0)
+        st = spill_cursor_begin(&m.candidates, j->candidates, 0, spill_count(j->candidates), err);
+    if (st >= 0)
+        st = step(&m.images, &m.image, err);
+    if (st >= 0)
+        st = step(&m.candidates, &m.candidate, err);
+    while (st >= 0 && m.image && m.candidate) {
+        int order = memcmp(m.image, m.candidate, URL_BYTES);
+        if (order < 0)
+            st = step(&m.images, &m.image, err);
+        else if (order > 0)
+            st = candidates_step(&m, err);
+        else
+            st = url_merge(j, &m, err);
+        if (st >= 0)
+            st = interrupted(j, err);
+    }
+    spill_cursor_finish(&m.images);
+    spill_cursor_finish(&m.candidates);
+    return st < 0 ? st : spill_settle(j->join->entries, err);
+}
+
+int join_make(const char *dir, uint64_t memory_bytes, const volatile int *interrupt,
+              struct join *out, struct wit_error *err) {
+    struct joining j = { .join = out, .interrupt = interrupt };
+    const size_t share = (size_t)(memory_bytes / SHARES);
+    char folder[WIT_PATH_MAX];
+    if (snprintf(out->dir, sizeof out->dir, "%s", dir) >= WIT_PATH_MAX)
         return wit_error_set(err, WIT_ELIMIT, "path is too long: %s", dir);
-    for (unsigned g = 0; g < COLLECT_GROUPS && st >= 0; g++)
-        st = group_read(j, g, &cap, interrupt, err);
-    if (st < 0)
-        return st;
-    if (j->image_count)
-        qsort(j->images, (size_t)j->image_count, sizeof *j->images, image_order);
-    st = candidates_read(j, interrupt, err);
-    if (st < 0)
-        return st;
-    if (j->candidate_count)
-        qsort(j->candidates, (size_t)j->candidate_count, sizeof *j->candidates, candidate_order);
-    j->by_key = wit_alloc_array((size_t)j->image_count + 1, sizeof *j->by_key);
-    if (!j->by_key)
-        return wit_error_set(err, WIT_ENOMEM, "no memory to sort %llu images",
-                             (unsigned long long)j->image_count);
-    for (uint64_t i = 0; i < j->image_count; i++)
-        j->by_key[i] = i;
-    qsort_r(j->by_key, (size_t)j->image_count, sizeof *j->by_key, key_order, j->images);
-    return 0;
+    int st = manifest_shard_path(folder, dir, "", err);
+    if (st >= 0)
+        st = spill_create(folder, IMAGE_BYTES, share, interrupt, &j.images, err);
+    if (st >= 0)
+        st = spill_create(folder, CANDIDATE_BYTES, share, interrupt, &j.candidates, err);
+    if (st >= 0)
+        st = spill_create(folder, ENTRY_BYTES, share, interrupt, &out->entries, err);
+    if (st >= 0)
+        st = logs_read(&j, err);
+    if (st >= 0)
+        st = merge(&j, err);
+    if (st >= 0)
+        out->spilled_bytes = spill_file_bytes(j.images) + spill_file_bytes(j.candidates) +
+                             spill_file_bytes(out->entries);
+    spill_destroy(j.images);
+    spill_destroy(j.candidates);
+    return st;
 }
 
 void join_finish(struct join *j) {
-    free(j->images);
-    free(j->candidates);
-    free(j->by_key);
-    j->images = NULL;
-    j->candidates = NULL;
-    j->by_key = NULL;
-    j->image_count = j->candidate_count = 0;
+    spill_destroy(j->entries);
+    j->entries = NULL;
 }
 
-uint64_t join_url_first(const struct join *j, uint64_t i) {
-    while (i > 0 && wit_hash128_eq(j->images[i - 1].url, j->images[i].url))
-        i--;
-    return i;
+/* ---- what came of it --------------------------------------------------------------------------
+ */
+
+struct join_entry join_entry_get(const uint8_t *record) {
+    uint64_t tail = wit_load_be64(record + 40);
+    struct join_entry e = { .key = wit_hash128_from_bytes(record),
+                            .url = wit_hash128_from_bytes(record + 16),
+                            .image = wit_load_be64(record + 32),
+                            .is_word = tail & WORD_BIT };
+    if (e.is_word)
+        e.candidate = tail & ~WORD_BIT;
+    else
+        e.bytes = tail;
+    return e;
 }
 
-void join_candidates_of(const struct join *j, uint64_t first, uint64_t *from, uint64_t *to) {
-    uint64_t low = 0, high = j->candidate_count;
-    while (low < high) {
-        uint64_t mid = low + (high - low) / 2;
-        if (j->candidates[mid].image < first)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    *from = low;
-    while (low < j->candidate_count && j->candidates[low].image == first)
-        low++;
-    *to = low;
-}
-
-uint64_t join_prefix_begin(const struct join *j, int bits, uint64_t prefix) {
-    uint64_t low = 0, high = j->image_count;
+int join_prefix_begin(const struct join *j, int bits, uint64_t prefix, uint64_t *out,
+                      struct wit_error *err) {
+    uint64_t low = 0, high = spill_count(j->entries);
+    uint8_t record[ENTRY_BYTES];
+    int st = 0;
     if (bits == 0)
-        return prefix ? high : 0;
-    while (low < high) {
+        low = prefix ? high : 0;
+    while (bits && low < high && st >= 0) {
         uint64_t mid = low + (high - low) / 2;
-        if (j->images[j->by_key[mid]].key.hi >> (64 - bits) < prefix)
+        st = spill_read(j->entries, mid, 1, record, err);
+        if (st >= 0 && wit_load_be64(record) >> (64 - bits) < prefix)
             low = mid + 1;
         else
             high = mid;
     }
-    return low;
+    if (st >= 0)
+        *out = low;
+    return st;
 }

@@ -14,7 +14,8 @@ enum { SEEN_MOST = 64 };
 
 /* A URL under which the bytes arrived. */
 struct place {
-    uint64_t image; /* index into the join */
+    struct plan_body body;
+    uint64_t bytes; /* of the body */
     struct collect_image meta;
     struct wit_str head; /* as in the log */
     size_t said_from, said_to;
@@ -123,15 +124,22 @@ static int keep_str(struct wit_arena *arena, struct wit_str *s, struct wit_error
     return 0;
 }
 
-static struct segment_reader *images_of(struct planner *p, uint64_t image) {
-    return &p->images[p->join->images[image].key.hi >> (64 - COLLECT_GROUP_BITS)];
+static struct segment_reader *images_of(struct planner *p, struct wit_hash128 key) {
+    return &p->images[key.hi >> (64 - COLLECT_GROUP_BITS)];
 }
 
-int planner_body(struct planner *p, uint64_t image, void *out, struct wit_error *err) {
-    struct segment_reader *reader = images_of(p, image);
-    struct segment_frame frame;
-    int st = segment_reader_at(reader, p->join->images[image].offset, &frame, err);
-    return st < 0 ? st : segment_reader_body(reader, &frame, out, err);
+static int body_get(struct planner *p, struct wit_hash128 key, const struct plan_body *body,
+                    uint64_t bytes, void *out, struct wit_error *err) {
+    const struct segment_frame frame = { .offset = body->frame,
+                                         .body_offset = body->frame + body->lead,
+                                         .body_bytes = bytes,
+                                         .body_hash = body->hash };
+    return segment_reader_body(images_of(p, key), &frame, out, err);
+}
+
+int planner_body(struct planner *p, const struct plan_record *record, void *out,
+                 struct wit_error *err) {
+    return body_get(p, record->key, &record->body, record->body_bytes, out, err);
 }
 
 /* ---- words ---------------------------------------------------------------------------------- */
@@ -155,34 +163,30 @@ static int rights_keep(struct planner *p, struct wit_str *rights, struct wit_err
     return 0;
 }
 
-/* Copy what the log says about the URL of a place to p->said. */
-static int words_read(struct planner *p, struct wit_str url, uint64_t image,
-                      struct wit_error *err) {
-    uint64_t from, to;
-    join_candidates_of(p->join, join_url_first(p->join, image), &from, &to);
-    for (uint64_t i = from; i < to; i++) {
-        struct segment_frame frame;
-        struct wit_shards_candidate cand;
-        int st = segment_reader_at(&p->candidates, p->join->candidates[i].offset, &frame, err);
-        if (st >= 0)
-            st = collect_candidate_decode(frame.head, &cand, err);
-        if (st < 0)
-            return st;
-        if (!wit_str_eq(cand.url, url))
-            continue; /* another URL with the same hash */
-        if (keep_str(p->arena, &cand.text, err) < 0 || keep_str(p->arena, &cand.page, err) < 0 ||
-            keep_str(p->arena, &cand.extra, err) < 0 || rights_keep(p, &cand.rights, err) < 0)
-            return WIT_ENOMEM;
-        st = room((void **)&p->said, p->said_count, &p->said_cap, sizeof *p->said, err);
-        if (st < 0)
-            return st;
-        p->said[p->said_count++] = (struct said){
-            .caption = { .text = cand.text, .source = (uint16_t)cand.source },
-            .page = cand.page,
-            .extra = cand.extra,
-            .rights = cand.rights,
-        };
-    }
+/* Copy what a frame of the candidate log says to p->said, if it is about this URL. */
+static int word_read(struct planner *p, struct wit_str url, uint64_t offset,
+                     struct wit_error *err) {
+    struct segment_frame frame;
+    struct wit_shards_candidate cand;
+    int st = segment_reader_at(&p->candidates, offset, &frame, err);
+    if (st >= 0)
+        st = collect_candidate_decode(frame.head, &cand, err);
+    if (st < 0)
+        return st;
+    if (!wit_str_eq(cand.url, url))
+        return 0; /* another URL with the same hash */
+    if (keep_str(p->arena, &cand.text, err) < 0 || keep_str(p->arena, &cand.page, err) < 0 ||
+        keep_str(p->arena, &cand.extra, err) < 0 || rights_keep(p, &cand.rights, err) < 0)
+        return WIT_ENOMEM;
+    st = room((void **)&p->said, p->said_count, &p->said_cap, sizeof *p->said, err);
+    if (st < 0)
+        return st;
+    p->said[p->said_count++] = (struct said){
+        .caption = { .text = cand.text, .source = (uint16_t)cand.source },
+        .page = cand.page,
+        .extra = cand.extra,
+        .rights = cand.rights,
+    };
     return 0;
 }
 
@@ -221,14 +225,38 @@ static int words_judge(struct planner *p, struct wit_str url, size_t from, bool 
 
 /* ---- places --------------------------------------------------------------------------------- */
 
-static int place_read(struct planner *p, uint64_t image, struct plan *plan, struct wit_error *err) {
+/* The entries of a prefix, one ahead. */
+struct entries {
+    struct spill_cursor cursor;
+    struct join_entry next;
+    bool more;
+};
+
+static int entries_step(struct entries *e, struct wit_error *err) {
+    const uint8_t *record;
+    int st = spill_cursor_next(&e->cursor, &record, err);
+    e->more = st > 0;
+    if (e->more)
+        e->next = join_entry_get(record);
+    return st;
+}
+
+/* The image at hand and the words behind it. */
+static int place_read(struct planner *p, struct entries *e, struct plan *plan,
+                      struct wit_error *err) {
+    const struct join_entry image = e->next;
     struct segment_frame frame;
     int st = room((void **)&p->places, p->place_count, &p->place_cap, sizeof *p->places, err);
     if (st >= 0)
-        st = segment_reader_at(images_of(p, image), p->join->images[image].offset, &frame, err);
+        st = segment_reader_at(images_of(p, image.key), image.image, &frame, err);
     if (st < 0)
         return st;
-    struct place place = { .image = image, .head = frame.head, .said_from = p->said_count };
+    struct place place = { .body = { .frame = frame.offset,
+                                     .hash = frame.body_hash,
+                                     .lead = (uint32_t)(frame.body_offset - frame.offset) },
+                           .bytes = frame.body_bytes,
+                           .head = frame.head,
+                           .said_from = p->said_count };
     if (keep_str(p->arena, &place.head, err) < 0)
         return WIT_ENOMEM;
     st = collect_image_decode(place.head, &place.meta, err);
@@ -237,7 +265,9 @@ static int place_read(struct planner *p, uint64_t image, struct plan *plan, stru
     struct wit_str url = place.meta.fetched.url;
     const struct place *last = p->place_count ? &p->places[p->place_count - 1] : NULL;
     bool first = !last || !wit_str_eq(last->meta.fetched.url, url);
-    st = words_read(p, url, image, err);
+    while ((st = entries_step(e, err)) > 0 && e->next.is_word)
+        if ((st = word_read(p, url, e->next.candidate, err)) < 0)
+            break;
     if (st < 0)
         return st;
     st = words_judge(p, url, place.said_from, first, plan, err);
@@ -251,12 +281,12 @@ static int place_read(struct planner *p, uint64_t image, struct plan *plan, stru
 
 static int body_read(struct planner *p, const struct place *place, struct wit_buf *buf,
                      struct wit_error *err) {
-    size_t bytes = (size_t)p->join->images[place->image].bytes;
+    size_t bytes = (size_t)place->bytes;
     wit_buf_reset(buf);
     int st = wit_buf_reserve(buf, bytes ? bytes : 1);
     if (st < 0)
         return wit_error_set(err, st, "no memory for an image of %zu bytes", bytes);
-    st = planner_body(p, place->image, buf->data, err);
+    st = body_get(p, place->meta.key, &place->body, place->bytes, buf->data, err);
     if (st >= 0)
         buf->len = bytes;
     return st;
@@ -469,9 +499,9 @@ static int sample_plan(struct planner *p, struct wit_hash128 key, struct plan *p
     const struct place *stored = place_choose(p);
     struct plan_record r = {
         .key = key,
-        .image = stored->image,
+        .body = stored->body,
         .captions = captions,
-        .body_bytes = (size_t)p->join->images[stored->image].bytes,
+        .body_bytes = (size_t)stored->bytes,
         .front_at = plan->fronts.len,
         .origin_at = plan->origins.len,
     };
@@ -514,23 +544,26 @@ static int digest(struct plan *plan, struct wit_error *err) {
 
 int planner_plan(struct planner *p, uint64_t from, uint64_t to, struct plan *out,
                  struct wit_error *err) {
-    const struct join *j = p->join;
     struct plan plan = { .fronts = WIT_BUF_INIT(PLAN_MAX_BYTES),
                          .origins = WIT_BUF_INIT(PLAN_MAX_BYTES) };
-    int st = 0;
-    for (uint64_t at = from; at < to && st >= 0;) {
-        struct wit_hash128 key = j->images[j->by_key[at]].key;
+    struct entries e;
+    int st = spill_cursor_begin(&e.cursor, p->join->entries, from, to, err);
+    if (st >= 0)
+        st = entries_step(&e, err);
+    while (st >= 0 && e.more) {
+        struct wit_hash128 key = e.next.key;
         wit_arena_reset(p->arena);
         p->place_count = p->said_count = 0;
-        for (; at < to && st >= 0 && wit_hash128_eq(j->images[j->by_key[at]].key, key); at++)
-            st = place_read(p, j->by_key[at], &plan, err);
+        while (st >= 0 && e.more && wit_hash128_eq(e.next.key, key))
+            st = place_read(p, &e, &plan, err);
         if (st >= 0)
             st = places_agree(p, &plan, err);
         if (st >= 0 && p->place_count)
             st = sample_plan(p, key, &plan, err);
         if (st >= 0 && p->cfg->interrupt && *p->cfg->interrupt)
-            st = wit_error_set(err, WIT_ECANCELED, "interrupted while sealing %s", j->dir);
+            st = wit_error_set(err, WIT_ECANCELED, "interrupted while sealing %s", p->join->dir);
     }
+    spill_cursor_finish(&e.cursor);
     if (st >= 0)
         st = digest(&plan, err);
     if (st < 0)

@@ -8,9 +8,15 @@
 
 #include "seal_join.h"
 
+/* Where the bytes of an image are in the log of its key's group. */
+struct plan_body {
+    uint64_t frame, hash; /* offset of the frame; XXH3-64 of the body */
+    uint32_t lead;        /* bytes of the frame before the body */
+};
+
 struct plan_record {
     struct wit_hash128 key;
-    uint64_t image; /* index into the join: whose body to take */
+    struct plan_body body;
     uint32_t captions;
     size_t body_bytes;
     size_t front_at, front_bytes;   /* in fronts */
@@ -31,11 +37,12 @@ int planner_create(const struct join *join, const struct wit_shards_seal_config 
                    struct planner **out, struct wit_error *err);
 void planner_destroy(struct planner *p);
 
-/* The plan of by_key positions [from, to), whole keys. The caller finishes it. */
+/* The plan of entries [from, to) of the join, whole keys. The caller finishes it. */
 int planner_plan(struct planner *p, uint64_t from, uint64_t to, struct plan *out,
                  struct wit_error *err);
 void plan_finish(struct plan *plan);
-/* Read and verify the body of join image `image` into `out`. */
-int planner_body(struct planner *p, uint64_t image, void *out, struct wit_error *err);
+/* Read the body of a record, body_bytes long, into `out` and verify it. */
+int planner_body(struct planner *p, const struct plan_record *record, void *out,
+                 struct wit_error *err);
 
 #endif

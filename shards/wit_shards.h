@@ -178,6 +178,9 @@ struct wit_shards_seal_config {
     uint64_t shard_bytes; /* target size of a shard file; decides the number of prefixes */
     int shard_bits;       /* log2 of the number of prefixes; -1: from shard_bytes */
     unsigned threads;     /* 0: one per core */
+    /* Bound on what joining images with words holds (three quarters of it at most; 256 KiB at the
+     * least); what is more is sorted in temporary files in DIR/shards. The result is the same. */
+    uint64_t memory_bytes;
     /* Does this pair stay? NULL keeps all. A failure ends the seal. May be called from several
      * threads at once. */
     int (*keep)(void *user, const struct wit_shards_candidate *cand, bool *keep,
@@ -193,7 +196,7 @@ struct wit_shards_seal_config {
     struct wit_str tool;           /* program and version, stored as "wit" */
     const volatile int *interrupt; /* not 0: stop with WIT_ECANCELED; may be NULL */
 };
-struct wit_shards_seal_config wit_shards_seal_config_default(void); /* 1.5 GiB, -1, 0, keep all */
+struct wit_shards_seal_config wit_shards_seal_config_default(void); /* 1.5 GiB, -1, 0, 1 GiB, keep all */
 
 struct wit_shards_seal_report {
     uint64_t samples, pairs, image_bytes, shards; /* of the whole dataset afterwards */
@@ -202,6 +205,7 @@ struct wit_shards_seal_report {
     uint64_t collisions;       /* URLs whose bytes lost to different ones under the same key, other
                                 * than by being stored smaller */
     uint64_t captions_cut;     /* captions over WIT_SHARDS_MAX_CAPTIONS or _CAPTION_BYTES */
+    uint64_t spilled_bytes;    /* written to temporary files on the way; 0: all fitted in memory */
     bool changed;              /* false: nothing new since the last seal */
     struct wit_hash128 hash;   /* dataset hash */
 };
@@ -211,8 +215,7 @@ struct wit_shards_seal_report {
  * and called again it gives the same dataset. The old dataset.json stays valid until the last
  * rename. A prefix whose content did not change keeps its file; the others are written anew as run
  * n + 1. A dataset with samples is never replaced by one without: remove its dataset.json first.
- * Memory: about 112 bytes for each image in the logs, 32 for each candidate that has one, and the
- * texts of one prefix per thread (docs/formats/shard.md).
+ * Memory: memory_bytes, and the texts of one prefix per thread (docs/formats/shard.md).
  * @return 0; WIT_ENOTFOUND (no DIR/collect, or no sample comes out of it where the dataset has
  *         some), WIT_EEXIST (a collector is open on DIR; guard_recipe; the dataset was made from
  *         others, as by a merge), WIT_ENOSPC, WIT_ECORRUPT (names log and byte), WIT_ECANCELED,

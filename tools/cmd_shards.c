@@ -15,7 +15,7 @@ enum { CAPTION_SHOWN_BYTES = 60 };
 
 struct options {
     const char *dir, *key, *image;
-    uint64_t index, threads, shard_bytes, bits;
+    uint64_t index, threads, shard_bytes, bits, memory;
     bool json, shards, has_index, has_bits;
 };
 
@@ -24,7 +24,7 @@ static void usage(FILE *to) {
           "       wit shards show   DIR KEY | --index N [--image FILE] [--json]\n"
           "       wit shards stat   DIR [--json]\n"
           "       wit shards verify DIR [--threads N] [--json]\n"
-          "       wit shards seal   DIR [--shard-bytes N | --bits N] [--threads N] [--json]\n"
+          "       wit shards seal   DIR [--shard-bytes N | --bits N] [--threads N] [--memory N] [--json]\n"
           "       wit shards export DIR --to webdataset|files --out OUT ...\n"
           "       wit shards merge A B ... --out C ...\n"
           "       wit shards compact DIR [--purge] [--dry-run] ...\n"
@@ -48,6 +48,8 @@ static void usage(FILE *to) {
           "  --threads N      default: one per core\n"
           "  --shard-bytes N  target size of a shard, default 1610612736\n"
           "  --bits N         number of prefixes as a power of two, 0 to 16\n"
+          "  --memory N       bytes for joining images with words, default 1073741824; the rest is\n"
+          "                   sorted on disk\n"
           "  --json           one JSON object a line\n"
           "  --help           this page\n",
           to);
@@ -501,6 +503,7 @@ static int verb_seal(const struct options *o, struct wit_error *err) {
     cfg.shard_bytes = o->shard_bytes;
     cfg.shard_bits = o->has_bits ? (int)o->bits : -1;
     cfg.threads = (unsigned)o->threads;
+    cfg.memory_bytes = o->memory;
     cfg.guard_recipe = true;
     cfg.tool = WIT_STR("wit " WIT_VERSION);
     cfg.interrupt = cli_interrupt_flag();
@@ -516,6 +519,7 @@ static int verb_seal(const struct options *o, struct wit_error *err) {
         put_count(&line, "duplicate_images", report.duplicate_images);
         put_count(&line, "collisions", report.collisions);
         put_count(&line, "captions_cut", report.captions_cut);
+        put_count(&line, "spilled_bytes", report.spilled_bytes);
         wit_json_key(&line.json, "changed");
         wit_json_put_bool(&line.json, report.changed);
         st = line_end(&line, err);
@@ -548,7 +552,7 @@ static const struct verb {
     const char *flags; /* options it takes besides --json */
 } verbs[] = {
     { "ls", verb_ls, "s" },         { "show", verb_show, "ni" },  { "stat", verb_stat, "" },
-    { "verify", verb_verify, "t" }, { "seal", verb_seal, "tbB" },
+    { "verify", verb_verify, "t" }, { "seal", verb_seal, "tbBm" },
 };
 
 static const struct option longs[] = {
@@ -559,6 +563,7 @@ static const struct option longs[] = {
     { "threads", required_argument, NULL, 't' },
     { "shard-bytes", required_argument, NULL, 'b' },
     { "bits", required_argument, NULL, 'B' },
+    { "memory", required_argument, NULL, 'm' },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
 };
@@ -584,6 +589,8 @@ static int option_take(const struct verb *verb, int opt, int which, struct optio
         return cli_parse_u64("shards", "--index", optarg, 0, INT64_MAX, &o->index);
     case 't':
         return cli_parse_u64("shards", "--threads", optarg, 1, 256, &o->threads);
+    case 'm':
+        return cli_parse_u64("shards", "--memory", optarg, 1 << 20, INT64_MAX, &o->memory);
     case 'b':
         return cli_parse_u64("shards", "--shard-bytes", optarg, 1, INT64_MAX, &o->shard_bytes);
     default:
@@ -616,7 +623,8 @@ static int options_parse(int argc, char **argv, const struct verb *verb, struct 
 
 int cmd_shards(int argc, char **argv) {
     const struct verb *verb = &verbs[0];
-    struct options o = { .shard_bytes = wit_shards_seal_config_default().shard_bytes };
+    const struct wit_shards_seal_config seal = wit_shards_seal_config_default();
+    struct options o = { .shard_bytes = seal.shard_bytes, .memory = seal.memory_bytes };
     struct wit_error err = WIT_ERROR_INIT;
     if (argc < 2) {
         usage(stderr);

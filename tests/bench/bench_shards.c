@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { HASH_BLOCK_BYTES = 64 * 1024, POOL_BYTES = 8 << 20, COMMIT_EVERY = 10000 };
+enum { HASH_BLOCK_BYTES = 64 * 1024, POOL_BYTES = 8 << 20, COMMIT_EVERY = 50000 };
 #define SIZE_SIGMA 0.9 /* of the logarithm: median two thirds of the mean, a long tail */
 
 struct maker {

@@ -169,6 +169,41 @@ static void test_hash_depends_on_content_only(void **state) {
     }
 }
 
+/* Whether the join fits in memory or is sorted on disk: the same files to the byte. */
+static void test_memory_decides_nothing(void **state) {
+    const struct collection c = { .seed = 21, .urls = 4000, .images = 2500, .candidates = 9000 };
+    struct wit_shards_seal_config cfg = wit_shards_seal_config_default();
+    struct wit_shards_seal_report report;
+    struct manifest whole, spilled;
+    char dir[WIT_PATH_MAX], path[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(collection_run(&c, 0, collection_steps(&c), 1, dir, &err));
+    cfg.shard_bits = 2;
+    must(wit_shards_seal(dir, &cfg, &report, &err));
+    assert_int_equal(report.spilled_bytes, 0);
+    must(manifest_load(dir, &whole, &err));
+    for (unsigned threads = 1; threads <= 3; threads += 2) {
+        must(manifest_path(path, dir, &err));
+        assert_int_equal(remove(path), 0);
+        must(manifest_shard_path(path, dir, "", &err));
+        must(wit_dir_remove(path, &err));
+        cfg.memory_bytes = 1; /* the least there is */
+        cfg.threads = threads;
+        must(wit_shards_seal(dir, &cfg, &report, &err));
+        assert_true(report.spilled_bytes > 0);
+        must(manifest_load(dir, &spilled, &err));
+        assert_int_equal(spilled.count, whole.count);
+        for (size_t i = 0; i < whole.count; i++)
+            assert_hash(spilled.shards[i].file_hash, whole.shards[i].file_hash, c.seed);
+        assert_int_equal(spilled.duplicate_images, whole.duplicate_images);
+        manifest_finish(&spilled);
+    }
+    verify_clean(dir, report.samples);
+    assert_no_strays(dir);
+    manifest_finish(&whole);
+    scratch_remove(dir);
+}
+
 /* keep() of a balancer: a text stays while it is rare. */
 struct rarity {
     unsigned most;
@@ -703,6 +738,7 @@ int main(void) {
         cmocka_unit_test(test_two_images_under_one_key),
         cmocka_unit_test(test_smaller_images),
         cmocka_unit_test(test_hash_depends_on_content_only),
+        cmocka_unit_test(test_memory_decides_nothing),
         cmocka_unit_test(test_growing_counts),
         cmocka_unit_test(test_failing_keep_ends_the_seal),
         cmocka_unit_test(test_many_captions),

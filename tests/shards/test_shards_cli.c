@@ -89,7 +89,7 @@ static void test_verbs(void **state) {
     assert_non_null(strstr(out.data, "dataset.json"));
     assert_int_equal(run(&out, "seal ."), 1);
     must(collection_run(&c, 0, collection_steps(&c), 1, dir, &err));
-    assert_int_equal(run(&out, "seal . --bits 2 --threads 2 --json"), 0);
+    assert_int_equal(run(&out, "seal . --bits 2 --threads 2 --memory 1048576 --json"), 0);
     assert_int_equal(count_schema(&out, "wit.shards.seal/1"), 1);
     assert_non_null(strstr(out.data, "\"changed\":true"));
     assert_int_equal(run(&out, "seal . --bits 2"), 0);
@@ -128,6 +128,8 @@ static void test_verbs(void **state) {
     assert_int_equal(run(&out, "show ."), 2);
     assert_int_equal(run(&out, "ls . extra"), 2);
     assert_int_equal(run(&out, "seal . --bits 17"), 2);
+    assert_int_equal(run(&out, "seal . --memory 1"), 2);
+    assert_int_equal(run(&out, "verify . --memory 2000000"), 2);
     assert_int_equal(run(&out, "verify --help"), 0);
     wit_buf_finish(&out);
 }
