@@ -8,10 +8,9 @@
  * finished.
  */
 #include "publish.h"
-#include "seal_plan.h"
-#include "shard_file.h"
+#include "seal_runs.h"
+#include "seal_write.h"
 #include "shard_workers.h"
-#include "shard_writer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,13 +22,21 @@
 
 #define SHARD_BYTES_DEFAULT ((uint64_t)3 << 29) /* 1.5 GiB */
 #define MEMORY_BYTES_DEFAULT ((uint64_t)1 << 30)
-enum { SAMPLE_OVERHEAD_BYTES = 4096 }; /* captions, page remainders */
+enum { RUNS_MOST = 255 };
 
 struct wit_shards_seal_config wit_shards_seal_config_default(void) {
     return (struct wit_shards_seal_config){ .shard_bytes = SHARD_BYTES_DEFAULT,
                                             .shard_bits = -1,
-                                            .memory_bytes = MEMORY_BYTES_DEFAULT };
+                                            .memory_bytes = MEMORY_BYTES_DEFAULT,
+                                            .max_runs = 8,
+                                            .rewrite_percent = 50 };
 }
+
+/* The shards of a prefix, by run. */
+struct prefix_result {
+    struct manifest_shard *shards;
+    size_t count;
+};
 
 /* One call of wit_shards_seal. */
 struct seal {
@@ -38,7 +45,7 @@ struct seal {
     struct join join;
     struct manifest old, new;
     bool had_old;
-    struct manifest_shard *results; /* by prefix; samples == 0: no shard */
+    struct prefix_result *results; /* by prefix */
 
     atomic_uint next_prefix;
     pthread_mutex_t lock; /* guards what follows */
@@ -76,6 +83,21 @@ static int old_load(struct seal *s, struct wit_error *err) {
     return 0;
 }
 
+/* Logs of another collection, or none: they can't say what the dataset should be. An empty one has
+ * no id yet and is told apart by the samples that it does not give. */
+static int lineage_check(const struct seal *s, struct wit_error *err) {
+    const struct wit_hash128 id = s->join.commit.id;
+    if (!s->had_old || s->old.samples == 0 || (!id.hi && !id.lo) ||
+        wit_hash128_eq(s->old.collect, id))
+        return 0;
+    return wit_error_set(
+        err, WIT_EEXIST,
+        "%s/dataset.json was not made from %s/collect and a seal would replace its "
+        "%llu samples: seal in a folder of its own and merge, or remove "
+        "dataset.json first",
+        s->dir, s->dir, (unsigned long long)s->old.samples);
+}
+
 static bool shard_is_there(const struct seal *s, const struct manifest_shard *shard) {
     char path[WIT_PATH_MAX];
     struct stat info;
@@ -94,100 +116,74 @@ static bool nothing_changed(const struct seal *s, struct wit_hash128 inputs) {
 
 /* ---- one prefix ------------------------------------------------------------------------------ */
 
-struct body_source {
-    struct planner *planner;
-    const struct plan *plan;
-};
-
-static int body_give(void *user, uint64_t index, void *out, struct wit_error *err) {
-    const struct body_source *b = user;
-    return planner_body(b->planner, &b->plan->records[index], out, err);
-}
-
-static int plan_write(struct seal *s, struct planner *planner, const struct plan *plan,
-                      const char *file, struct wit_error *err) {
-    struct body_source source = { planner, plan };
-    struct shard_writer_record *records = wit_alloc_array(plan->count, sizeof *records);
-    if (!records)
-        return wit_error_set(err, WIT_ENOMEM, "no memory to write %s", file);
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct plan_record *r = &plan->records[i];
-        records[i] = (struct shard_writer_record){
-            .key = r->key,
-            .front = wit_str_of(plan->fronts.data + r->front_at, r->front_bytes),
-            .origin = wit_str_of(plan->origins.data + r->origin_at, r->origin_bytes),
-            .body_bytes = r->body_bytes,
-        };
-    }
-    const struct shard_writer_input input = { .records = records,
-                                              .count = plan->count,
-                                              .body = body_give,
-                                              .user = &source,
-                                              .interrupt = s->cfg->interrupt };
-    int st = shard_write(s->dir, file, &input, err);
-    free(records);
-    return st;
-}
-
-/* Read a shard back, every byte of it, under the name it has now: what goes into dataset.json is
- * what lies on the disk. */
-static int plan_measure(struct seal *s, const struct plan *plan, const char *name,
-                        struct manifest_shard *shard, struct wit_error *err) {
-    int st = shard_file_measure(s->dir, name, s->new.shard_bits, s->cfg->interrupt, NULL, NULL,
-                                shard, err);
-    if (st >= 0 && (shard->samples != plan->count || shard->pairs != plan->pairs ||
-                    shard->image_bytes != plan->image_bytes))
-        st = wit_error_set(err, WIT_ECORRUPT, "%s/shards/%s does not hold what was written to it",
-                           s->dir, name);
-    return st;
-}
-
-/* The shard of a prefix that has one, whole. */
-static const struct manifest_shard *old_shard(const struct seal *s, uint32_t prefix) {
+/* The shards that a prefix has; none where they can't stay: there are other prefixes now, or a file
+ * is not there. */
+static const struct manifest_shard *old_shards(const struct seal *s, uint32_t prefix,
+                                               size_t *count) {
+    size_t low = 0, high = s->old.count;
+    *count = 0;
     if (!s->had_old || s->old.shard_bits != s->new.shard_bits)
         return NULL;
-    const struct manifest_shard *found = NULL;
-    for (size_t i = 0; i < s->old.count; i++) {
-        if (s->old.shards[i].prefix != prefix)
-            continue;
-        if (found || s->old.shards[i].hidden_count)
-            return NULL;
-        found = &s->old.shards[i];
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (s->old.shards[mid].prefix < prefix)
+            low = mid + 1;
+        else
+            high = mid;
     }
-    return found;
+    for (; high < s->old.count && s->old.shards[high].prefix == prefix; high++)
+        if (!shard_is_there(s, &s->old.shards[high]))
+            return NULL;
+    *count = high - low;
+    return s->old.shards + low;
 }
 
-static int prefix_write(struct seal *s, struct planner *planner, const struct plan *plan,
-                        struct manifest_shard *shard, struct wit_error *err) {
-    char path[WIT_PATH_MAX], temporary[MANIFEST_FILE_MAX + sizeof SHARD_WRITER_SUFFIX];
-    struct wit_error why = WIT_ERROR_INIT;
-    int st = manifest_shard_path(path, s->dir, shard->file, err);
-    if (st < 0)
-        return st;
-    if (wit_file_exists(path)) { /* left by an interrupted seal; the digest in its name is ours */
-        st = plan_measure(s, plan, shard->file, shard, &why);
-        if (st >= 0)
-            return 0;
-        if (st == WIT_ECANCELED || st == WIT_ENOMEM) {
-            if (err)
-                *err = why;
-            return st;
-        }
+/* What stays of the old shards, then a run of what is new; or the prefix anew. */
+static int prefix_change(struct seal *s, struct planner *planner, uint32_t prefix,
+                         const struct plan *plan, struct runs_change *change,
+                         struct prefix_result *out, struct wit_error *err) {
+    int st = 0;
+    out->shards = wit_alloc_array(change->kept_count + 1, sizeof *out->shards);
+    if (!out->shards)
+        return wit_error_set(err, WIT_ENOMEM, "no memory for the shards of a prefix");
+    for (size_t i = 0; i < change->kept_count && st >= 0; i++) {
+        st = runs_kept_hide(s->dir, &change->kept[i], err);
+        out->shards[out->count++] = change->kept[i].shard;
     }
-    snprintf(temporary, sizeof temporary, "%s" SHARD_WRITER_SUFFIX, shard->file);
-    st = plan_write(s, planner, plan, shard->file, err);
-    if (st >= 0) /* while the disk takes what was written */
-        st = plan_measure(s, plan, temporary, shard, err);
-    if (st < 0)
-        shard_write_discard(s->dir, shard->file);
-    return st < 0 ? st : shard_write_finish(s->dir, shard->file, err);
+    const struct plan *fresh = change->whole ? plan : &change->fresh;
+    out->shards[out->count] = (struct manifest_shard){ .prefix = prefix, .run = s->new.next_run };
+    if (st >= 0 && fresh->count)
+        st = plan_shard_make(planner, fresh, s->dir, s->new.shard_bits, &out->shards[out->count++],
+                             err);
+    return st;
+}
+
+static int plan_seal(struct seal *s, struct planner *planner, uint32_t prefix,
+                     const struct plan *plan, struct wit_error *err) {
+    const struct runs_limits limits = { s->cfg->max_runs, s->cfg->rewrite_percent };
+    struct runs_change change = { .whole = true };
+    size_t count;
+    const struct manifest_shard *old = old_shards(s, prefix, &count);
+    int st = 0;
+    if (count == 1 && !old->hidden_count && wit_hash128_eq(old->plan, plan->digest)) {
+        change = (struct runs_change){ .kept = wit_alloc_array(1, sizeof *change.kept) };
+        if (!change.kept)
+            return wit_error_set(err, WIT_ENOMEM, "no memory for the shards of a prefix");
+        change.kept[change.kept_count++].shard = *old;
+    } else if (count) {
+        st = runs_compare(s->dir, s->new.shard_bits, old, count, plan, &limits, s->cfg->interrupt,
+                          &change, err);
+    }
+    if (st >= 0)
+        st = prefix_change(s, planner, prefix, plan, &change, &s->results[prefix], err);
+    runs_change_finish(&change);
+    return st;
 }
 
 static int prefix_seal(struct seal *s, struct planner *planner, uint32_t prefix,
                        struct wit_error *err) {
     int bits = s->new.shard_bits;
     struct plan plan;
-    struct manifest_shard *shard = &s->results[prefix];
     uint64_t from, to;
     int st = join_prefix_begin(&s->join, bits, prefix, &from, err);
     if (st >= 0)
@@ -202,18 +198,8 @@ static int prefix_seal(struct seal *s, struct planner *planner, uint32_t prefix,
     s->new.collisions += plan.collisions;
     s->new.captions_cut += plan.captions_cut;
     pthread_mutex_unlock(&s->lock);
-    if (plan.count == 0)
-        goto out;
-    const struct manifest_shard *old = old_shard(s, prefix);
-    if (old && wit_hash128_eq(old->plan, plan.digest) && shard_is_there(s, old)) {
-        *shard = *old;
-        goto out;
-    }
-    *shard =
-        (struct manifest_shard){ .prefix = prefix, .run = s->new.next_run, .plan = plan.digest };
-    manifest_file_name(shard, bits, shard->file);
-    st = prefix_write(s, planner, &plan, shard, err);
-out:
+    if (plan.count)
+        st = plan_seal(s, planner, prefix, &plan, err);
     plan_finish(&plan);
     return st;
 }
@@ -253,26 +239,8 @@ static void *worker(void *arg) {
 
 /* ---- all prefixes ---------------------------------------------------------------------------- */
 
-/* What the images take, each key once. */
-static int bytes_expected(const struct join *j, uint64_t *out, struct wit_error *err) {
-    struct spill_cursor c;
-    const uint8_t *record;
-    struct wit_hash128 last = { 0, 0 };
-    uint64_t bytes = 0;
-    int st = spill_cursor_begin(&c, j->entries, 0, spill_count(j->entries), err);
-    while (st >= 0 && (st = spill_cursor_next(&c, &record, err)) > 0) {
-        const struct join_entry e = join_entry_get(record);
-        if (e.is_word || (bytes && wit_hash128_eq(e.key, last)))
-            continue;
-        bytes += e.bytes + SAMPLE_OVERHEAD_BYTES;
-        last = e.key;
-    }
-    spill_cursor_finish(&c);
-    if (st >= 0)
-        *out = bytes;
-    return st;
-}
-
+/* Growing data does not move every sample to another prefix at once: that waits until shards are
+ * twice as large as asked for. */
 static int bits_choose(const struct seal *s, int *out, struct wit_error *err) {
     const struct wit_shards_seal_config *cfg = s->cfg;
     uint64_t bytes;
@@ -281,11 +249,13 @@ static int bits_choose(const struct seal *s, int *out, struct wit_error *err) {
         *out = cfg->shard_bits;
         return 0;
     }
-    int st = bytes_expected(&s->join, &bytes, err);
+    int st = join_image_bytes(&s->join, &bytes, err);
     if (st < 0)
         return st;
     while (bits < WIT_SHARDS_MAX_BITS && bytes >> bits > cfg->shard_bytes)
         bits++;
+    if (s->had_old && s->old.samples && s->old.shard_bits + 1 == bits)
+        bits--;
     *out = bits;
     return 0;
 }
@@ -294,11 +264,32 @@ static bool same_shards(const struct manifest *a, const struct manifest *b) {
     if (a->count != b->count || a->shard_bits != b->shard_bits)
         return false;
     for (size_t i = 0; i < a->count; i++)
-        if (strcmp(a->shards[i].file, b->shards[i].file) != 0 || a->shards[i].hidden_count ||
-            b->shards[i].hidden_count ||
+        if (strcmp(a->shards[i].file, b->shards[i].file) != 0 ||
+            a->shards[i].hidden_count != b->shards[i].hidden_count ||
+            !wit_hash128_eq(a->shards[i].hidden_hash, b->shards[i].hidden_hash) ||
             !wit_hash128_eq(a->shards[i].file_hash, b->shards[i].file_hash))
             return false;
     return true;
+}
+
+/* The shards of all prefixes into the manifest. */
+static int results_join(struct seal *s, struct wit_error *err) {
+    size_t prefixes = (size_t)1 << s->new.shard_bits, count = 0;
+    for (size_t i = 0; i < prefixes; i++)
+        count += s->results[i].count;
+    s->new.shards = wit_alloc_array(count + 1, sizeof *s->new.shards);
+    if (!s->new.shards)
+        return wit_error_set(err, WIT_ENOMEM, "no memory for %zu shards", count);
+    for (size_t i = 0; i < prefixes; i++)
+        for (size_t k = 0; k < s->results[i].count; k++)
+            s->new.shards[s->new.count++] = s->results[i].shards[k];
+    return 0;
+}
+
+static void results_finish(struct seal *s) {
+    for (size_t i = 0; s->results && i < (size_t)1 << s->new.shard_bits; i++)
+        free(s->results[i].shards);
+    free(s->results);
 }
 
 static int seal_all(struct seal *s, bool *changed, struct wit_error *err) {
@@ -325,13 +316,8 @@ static int seal_all(struct seal *s, bool *changed, struct wit_error *err) {
             *err = s->err;
         return s->status;
     }
-    size_t count = 0;
-    for (size_t i = 0; i < (size_t)1 << s->new.shard_bits; i++)
-        if (s->results[i].samples)
-            s->results[count++] = s->results[i];
-    s->new.shards = s->results;
-    s->new.count = count;
-    s->results = NULL;
+    if ((st = results_join(s, err)) < 0)
+        return st;
     manifest_total(&s->new);
     /* Logs only grow, so these are not the ones that the dataset came from, or keep() is wrong. */
     if (s->new.samples == 0 && s->had_old && s->old.samples > 0)
@@ -376,6 +362,9 @@ int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
     struct seal s = { .dir = dir, .cfg = cfg };
     bool changed = false;
     int lock_fd = -1;
+    if (cfg->max_runs < 1 || cfg->max_runs > RUNS_MOST || cfg->rewrite_percent > 100)
+        return wit_error_set(err, WIT_EINVAL, "%u runs a prefix, anew beyond %u %%, can't be",
+                             cfg->max_runs, cfg->rewrite_percent);
     if (cfg->shard_bits > WIT_SHARDS_MAX_BITS || cfg->shard_bytes == 0)
         return wit_error_set(err, WIT_EINVAL, "shards of %llu bytes, %d bits can't be",
                              (unsigned long long)cfg->shard_bytes, cfg->shard_bits);
@@ -399,6 +388,8 @@ int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
                            "a seal would replace it: collect and seal in a folder of its own, then "
                            "merge",
                            dir, dir);
+    if (st >= 0)
+        st = lineage_check(&s, err);
     if (st >= 0 && cfg->guard_recipe && s.old.has_recipe && cfg->recipe.len == 0)
         st = wit_error_set(err, WIT_EEXIST,
                            "%s/dataset.json was sealed with a recipe, which chose its pairs: the "
@@ -426,7 +417,7 @@ out:
     if (lock_fd >= 0)
         close(lock_fd);
     join_finish(&s.join);
-    free(s.results);
+    results_finish(&s);
     manifest_finish(&s.old);
     manifest_finish(&s.new);
     pthread_mutex_destroy(&s.lock);

@@ -17,6 +17,7 @@ enum { IMAGE_BYTES = 44, CANDIDATE_BYTES = 24, ENTRY_BYTES = 48, URL_BYTES = 16 
 #define WORD_BIT ((uint64_t)1 << 63)
 /* Images, candidates and entries each take a share; the rest is for the plans of the prefixes. */
 enum { SHARES = 4 };
+enum { SAMPLE_OVERHEAD_BYTES = 4096 }; /* captions, page remainders */
 
 struct joining {
     struct join *join;
@@ -232,6 +233,25 @@ struct join_entry join_entry_get(const uint8_t *record) {
     else
         e.bytes = tail;
     return e;
+}
+
+int join_image_bytes(const struct join *j, uint64_t *out, struct wit_error *err) {
+    struct spill_cursor c;
+    const uint8_t *record;
+    struct wit_hash128 last = { 0, 0 };
+    uint64_t bytes = 0;
+    int st = spill_cursor_begin(&c, j->entries, 0, spill_count(j->entries), err);
+    while (st >= 0 && (st = spill_cursor_next(&c, &record, err)) > 0) {
+        const struct join_entry e = join_entry_get(record);
+        if (e.is_word || (bytes && wit_hash128_eq(e.key, last)))
+            continue;
+        bytes += e.bytes + SAMPLE_OVERHEAD_BYTES;
+        last = e.key;
+    }
+    spill_cursor_finish(&c);
+    if (st >= 0)
+        *out = bytes;
+    return st;
 }
 
 int join_prefix_begin(const struct join *j, int bits, uint64_t prefix, uint64_t *out,

@@ -31,6 +31,8 @@ int join_make(const char *dir, uint64_t memory_bytes, const volatile int *interr
               struct join *out, struct wit_error *err);
 void join_finish(struct join *j);
 
+/* What the images take in shards, each key once; about. */
+int join_image_bytes(const struct join *j, uint64_t *out, struct wit_error *err);
 /* The first entry whose key's top `bits` bits are at least `prefix`. */
 int join_prefix_begin(const struct join *j, int bits, uint64_t prefix, uint64_t *out,
                       struct wit_error *err);

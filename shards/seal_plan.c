@@ -91,6 +91,10 @@ void planner_destroy(struct planner *p) {
     free(p);
 }
 
+const volatile int *planner_interrupt(const struct planner *p) {
+    return p->cfg->interrupt;
+}
+
 void plan_finish(struct plan *plan) {
     free(plan->records);
     plan->records = NULL;
@@ -140,6 +144,11 @@ static int body_get(struct planner *p, struct wit_hash128 key, const struct plan
 int planner_body(struct planner *p, const struct plan_record *record, void *out,
                  struct wit_error *err) {
     return body_get(p, record->key, &record->body, record->body_bytes, out, err);
+}
+
+void planner_expect(struct planner *p, const struct plan_record *record) {
+    segment_reader_expect(images_of(p, record->key), record->body.frame + record->body.lead,
+                          record->body_bytes);
 }
 
 /* ---- words ---------------------------------------------------------------------------------- */
@@ -540,6 +549,15 @@ static int digest(struct plan *plan, struct wit_error *err) {
     plan->digest = wit_hasher_digest(h);
     wit_hasher_destroy(h);
     return 0;
+}
+
+int plan_part_total(struct plan *part, struct wit_error *err) {
+    part->pairs = part->image_bytes = 0;
+    for (size_t i = 0; i < part->count; i++) {
+        part->pairs += part->records[i].captions;
+        part->image_bytes += part->records[i].body_bytes;
+    }
+    return digest(part, err);
 }
 
 int planner_plan(struct planner *p, uint64_t from, uint64_t to, struct plan *out,

@@ -36,13 +36,18 @@ struct planner; /* one thread: open logs and scratch memory */
 int planner_create(const struct join *join, const struct wit_shards_seal_config *cfg,
                    struct planner **out, struct wit_error *err);
 void planner_destroy(struct planner *p);
+const volatile int *planner_interrupt(const struct planner *p); /* of its configuration */
 
 /* The plan of entries [from, to) of the join, whole keys. The caller finishes it. */
 int planner_plan(struct planner *p, uint64_t from, uint64_t to, struct plan *out,
                  struct wit_error *err);
 void plan_finish(struct plan *plan);
+/* Digest, pairs and image bytes of a plan whose records are a part of another's. WIT_ENOMEM. */
+int plan_part_total(struct plan *part, struct wit_error *err);
 /* Read the body of a record, body_bytes long, into `out` and verify it. */
 int planner_body(struct planner *p, const struct plan_record *record, void *out,
                  struct wit_error *err);
+/* It will be asked for soon; a hint. */
+void planner_expect(struct planner *p, const struct plan_record *record);
 
 #endif

@@ -9,8 +9,9 @@
 enum {
     SEGMENT_VERSION = 1,
     FLUSH_BYTES = 1 << 20,
-    HEAD_AHEAD_BYTES = 1024,       /* nearly always a frame and its whole head */
-    FRAMES_AHEAD_BYTES = 64 * 1024 /* of candidates, which lie close together, read in order */
+    HEAD_AHEAD_BYTES = 1024,        /* nearly always a frame and its whole head */
+    FRAMES_AHEAD_BYTES = 64 * 1024, /* of candidates, which lie close together, read in order */
+    LOG_AHEAD_BYTES = 8 << 20       /* asked of the disk while frames are read in order */
 };
 static const char magic[8] = { 'W', 'I', 'T', 'S', 'E', 'G', '\0', '\n' };
 
@@ -249,10 +250,26 @@ int segment_reader_at(struct segment_reader *r, uint64_t offset, struct segment_
     return frame_read(r, offset, HEAD_AHEAD_BYTES, out, err);
 }
 
+void segment_reader_expect(const struct segment_reader *r, uint64_t body_offset,
+                           uint64_t body_bytes) {
+    (void)posix_fadvise(r->fd, (off_t)body_offset, (off_t)body_bytes, POSIX_FADV_WILLNEED);
+}
+
+/* Heads lie a body apart, which the kernel does not take for reading in order: each would be a wait
+ * of its own where the log is not in memory. */
+static void log_expect(struct segment_reader *r) {
+    if (r->offset + LOG_AHEAD_BYTES / 2 < r->hinted)
+        return;
+    uint64_t from = r->hinted > r->offset ? r->hinted : r->offset;
+    (void)posix_fadvise(r->fd, (off_t)from, LOG_AHEAD_BYTES, POSIX_FADV_WILLNEED);
+    r->hinted = from + LOG_AHEAD_BYTES;
+}
+
 int segment_reader_next(struct segment_reader *r, struct segment_frame *out,
                         struct wit_error *err) {
     if (r->committed == 0 || r->offset == r->committed)
         return 0;
+    log_expect(r);
     int st =
         frame_read(r, r->offset,
                    r->kind == SEGMENT_CANDIDATES ? FRAMES_AHEAD_BYTES : HEAD_AHEAD_BYTES, out, err);

@@ -54,6 +54,7 @@ struct segment_reader {
     enum segment_kind kind;
     uint64_t offset, committed;
     uint64_t window_at; /* offset of what `window` holds of the file */
+    uint64_t hinted;    /* the disk was asked for the bytes before it */
     struct wit_buf window;
     char path[WIT_PATH_MAX];
 };
@@ -69,6 +70,9 @@ int segment_reader_at(struct segment_reader *r, uint64_t offset, struct segment_
 /* Read the body of a frame into `out` (body_bytes long) and verify it. */
 int segment_reader_body(struct segment_reader *r, const struct segment_frame *frame, void *out,
                         struct wit_error *err);
+/* A body will be read soon; a hint. */
+void segment_reader_expect(const struct segment_reader *r, uint64_t body_offset,
+                           uint64_t body_bytes);
 void segment_reader_close(struct segment_reader *r);
 
 #endif

@@ -284,6 +284,18 @@ int shard_file_body(const struct shard_file *f, uint64_t index, const struct rec
     return st;
 }
 
+int shard_file_head(const struct shard_file *f, uint64_t index, size_t most, struct wit_buf *buf,
+                    struct wit_str *out, uint64_t *bytes, struct wit_error *err) {
+    const struct walker_entry *e = NULL;
+    int st = entry_find(f, index, &e, err);
+    wit_buf_reset(buf);
+    if (st >= 0)
+        st = value_read(f, e, e->bytes < most ? e->bytes : most, buf, out, err);
+    if (st >= 0)
+        *bytes = e->bytes;
+    return st;
+}
+
 static int origin_load(struct shard_file *f, struct wit_error *err) {
     pthread_mutex_lock(&f->origin_lock);
     int st = f->origin_ready ? 0 : walker_table_read(f->walker, "origin", &f->origin, err);

@@ -39,6 +39,9 @@ int shard_file_body(const struct shard_file *f, uint64_t index, const struct rec
 uint64_t shard_file_seek(const struct shard_file *f, struct wit_hash128 key);
 /* Bytes of the records that are hidden. */
 uint64_t shard_file_hidden_bytes(const struct shard_file *f);
+/* The first `most` bytes of a record's value, unchecked, and how long it is. buf is replaced. */
+int shard_file_head(const struct shard_file *f, uint64_t index, size_t most, struct wit_buf *buf,
+                    struct wit_str *out, uint64_t *bytes, struct wit_error *err);
 /* Append the origin lines of a key. WIT_ENOTFOUND. */
 int shard_file_origin(struct shard_file *f, struct wit_hash128 key, struct wit_buf *out,
                       struct wit_error *err);

@@ -383,8 +383,8 @@ static int file_write(struct writer *w) {
     return st;
 }
 
-int shard_write(const char *dir, const char *file, const struct shard_writer_input *input,
-                struct wit_error *err) {
+int shard_write_unsynced(const char *dir, const char *file, const struct shard_writer_input *input,
+                         struct wit_error *err) {
     struct writer w = { .input = input, .fd = -1, .err = err };
     char path[WIT_PATH_MAX];
     int st = paths(dir, file, path, w.temporary, err);
@@ -395,6 +395,12 @@ int shard_write(const char *dir, const char *file, const struct shard_writer_inp
     if (st < 0)
         (void)unlink(w.temporary);
     return st;
+}
+
+int shard_write(const char *dir, const char *file, const struct shard_writer_input *input,
+                struct wit_error *err) {
+    int st = shard_write_unsynced(dir, file, input, err);
+    return st < 0 ? st : shard_write_finish(dir, file, err);
 }
 
 int shard_write_finish(const char *dir, const char *file, struct wit_error *err) {

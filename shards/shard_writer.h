@@ -26,14 +26,18 @@ struct shard_writer_input {
 #define SHARD_WRITER_SUFFIX ".tmp"
 
 /**
- * Write DIR/shards/<file>.tmp. Memory: 1 MiB or the largest value, and 24 bytes a leaf page. On
- * failure it is not left behind.
+ * Write DIR/shards/<file> by way of <file>.tmp: fsync, then rename; the folder is the caller's to
+ * sync. Memory: 1 MiB or the largest value, and 24 bytes a leaf page. On failure neither name is
+ * left behind.
  * @return 0, WIT_ENOSPC, WIT_EIO, WIT_ECANCELED, what body() returned ...
  */
 int shard_write(const char *dir, const char *file, const struct shard_writer_input *input,
                 struct wit_error *err);
-/* Sync it and give it its name; the folder is the caller's to sync. On failure neither name is left
- * behind. */
+
+/* The same in two steps: <file>.tmp, of which the disk has begun to take what was written; */
+int shard_write_unsynced(const char *dir, const char *file, const struct shard_writer_input *input,
+                         struct wit_error *err);
+/* then fsync and rename. */
 int shard_write_finish(const char *dir, const char *file, struct wit_error *err);
 /* Or do without it. */
 void shard_write_discard(const char *dir, const char *file);

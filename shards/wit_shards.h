@@ -181,6 +181,10 @@ struct wit_shards_seal_config {
     /* Bound on what joining images with words holds (three quarters of it at most; 256 KiB at the
      * least); what is more is sorted in temporary files in DIR/shards. The result is the same. */
     uint64_t memory_bytes;
+    /* A later seal writes the new and changed samples of a prefix as a further run and hides their
+     * old versions, unless it would have more than max_runs runs (1 to 255), or fresh or hidden
+     * records are more than rewrite_percent of its bytes: then it is written anew, whole. */
+    unsigned max_runs, rewrite_percent;
     /* Does this pair stay? NULL keeps all. A failure ends the seal. May be called from several
      * threads at once. */
     int (*keep)(void *user, const struct wit_shards_candidate *cand, bool *keep,
@@ -196,7 +200,7 @@ struct wit_shards_seal_config {
     struct wit_str tool;           /* program and version, stored as "wit" */
     const volatile int *interrupt; /* not 0: stop with WIT_ECANCELED; may be NULL */
 };
-struct wit_shards_seal_config wit_shards_seal_config_default(void); /* 1.5 GiB, -1, 0, 1 GiB, keep all */
+struct wit_shards_seal_config wit_shards_seal_config_default(void); /* 1.5 GiB, -1, 0, 1 GiB, 8, 50, all */
 
 struct wit_shards_seal_report {
     uint64_t samples, pairs, image_bytes, shards; /* of the whole dataset afterwards */
@@ -213,13 +217,15 @@ struct wit_shards_seal_report {
 /**
  * Turn DIR/collect into shards under DIR/shards and DIR/dataset.json. Idempotent: killed anywhere
  * and called again it gives the same dataset. The old dataset.json stays valid until the last
- * rename. A prefix whose content did not change keeps its file; the others are written anew as run
- * n + 1. A dataset with samples is never replaced by one without: remove its dataset.json first.
+ * rename. A prefix whose content did not change keeps its files; the others get a further run or are
+ * written anew (max_runs). With shard_bits -1 the number of prefixes stays until shards are twice
+ * as large as asked for. A dataset with samples is never replaced by one without, nor by that of
+ * another collection: remove its dataset.json first.
  * Memory: memory_bytes, and the texts of one prefix per thread (docs/formats/shard.md).
  * @return 0; WIT_ENOTFOUND (no DIR/collect, or no sample comes out of it where the dataset has
- *         some), WIT_EEXIST (a collector is open on DIR; guard_recipe; the dataset was made from
- *         others, as by a merge), WIT_ENOSPC, WIT_ECORRUPT (names log and byte), WIT_ECANCELED,
- * WIT_EINVAL (recipe is not JSON) ...; all leave the old dataset
+ *         some), WIT_EEXIST (a collector is open on DIR; guard_recipe; the dataset was not made from
+ *         this collection), WIT_ENOSPC, WIT_ECORRUPT (names log and byte), WIT_ECANCELED,
+ *         WIT_EINVAL (recipe is not JSON) ...; all leave the old dataset
  */
 int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
                     struct wit_shards_seal_report *report, struct wit_error *err);

@@ -15,7 +15,7 @@ enum { CAPTION_SHOWN_BYTES = 60 };
 
 struct options {
     const char *dir, *key, *image;
-    uint64_t index, threads, shard_bytes, bits, memory;
+    uint64_t index, threads, shard_bytes, bits, memory, max_runs;
     bool json, shards, has_index, has_bits;
 };
 
@@ -24,7 +24,8 @@ static void usage(FILE *to) {
           "       wit shards show   DIR KEY | --index N [--image FILE] [--json]\n"
           "       wit shards stat   DIR [--json]\n"
           "       wit shards verify DIR [--threads N] [--json]\n"
-          "       wit shards seal   DIR [--shard-bytes N | --bits N] [--threads N] [--memory N] [--json]\n"
+          "       wit shards seal   DIR [--shard-bytes N | --bits N] [--threads N] [--memory N]\n"
+          "                         [--max-runs N] [--json]\n"
           "       wit shards export DIR --to webdataset|files --out OUT ...\n"
           "       wit shards merge A B ... --out C ...\n"
           "       wit shards compact DIR [--purge] [--dry-run] ...\n"
@@ -48,8 +49,9 @@ static void usage(FILE *to) {
           "  --threads N      default: one per core\n"
           "  --shard-bytes N  target size of a shard, default 1610612736\n"
           "  --bits N         number of prefixes as a power of two, 0 to 16\n"
-          "  --memory N       bytes for joining images with words, default 1073741824; the rest is\n"
+          "  --memory N       for joining images with words, bytes; default 1073741824; more is\n"
           "                   sorted on disk\n"
+          "  --max-runs N     runs of a prefix before it is written anew, default 8\n"
           "  --json           one JSON object a line\n"
           "  --help           this page\n",
           to);
@@ -504,6 +506,7 @@ static int verb_seal(const struct options *o, struct wit_error *err) {
     cfg.shard_bits = o->has_bits ? (int)o->bits : -1;
     cfg.threads = (unsigned)o->threads;
     cfg.memory_bytes = o->memory;
+    cfg.max_runs = (unsigned)o->max_runs;
     cfg.guard_recipe = true;
     cfg.tool = WIT_STR("wit " WIT_VERSION);
     cfg.interrupt = cli_interrupt_flag();
@@ -551,8 +554,8 @@ static const struct verb {
     int (*run)(const struct options *o, struct wit_error *err);
     const char *flags; /* options it takes besides --json */
 } verbs[] = {
-    { "ls", verb_ls, "s" },         { "show", verb_show, "ni" },  { "stat", verb_stat, "" },
-    { "verify", verb_verify, "t" }, { "seal", verb_seal, "tbBm" },
+    { "ls", verb_ls, "s" },         { "show", verb_show, "ni" },    { "stat", verb_stat, "" },
+    { "verify", verb_verify, "t" }, { "seal", verb_seal, "tbBmr" },
 };
 
 static const struct option longs[] = {
@@ -564,6 +567,7 @@ static const struct option longs[] = {
     { "shard-bytes", required_argument, NULL, 'b' },
     { "bits", required_argument, NULL, 'B' },
     { "memory", required_argument, NULL, 'm' },
+    { "max-runs", required_argument, NULL, 'r' },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
 };
@@ -591,6 +595,8 @@ static int option_take(const struct verb *verb, int opt, int which, struct optio
         return cli_parse_u64("shards", "--threads", optarg, 1, 256, &o->threads);
     case 'm':
         return cli_parse_u64("shards", "--memory", optarg, 1 << 20, INT64_MAX, &o->memory);
+    case 'r':
+        return cli_parse_u64("shards", "--max-runs", optarg, 1, 255, &o->max_runs);
     case 'b':
         return cli_parse_u64("shards", "--shard-bytes", optarg, 1, INT64_MAX, &o->shard_bytes);
     default:
@@ -624,7 +630,9 @@ static int options_parse(int argc, char **argv, const struct verb *verb, struct 
 int cmd_shards(int argc, char **argv) {
     const struct verb *verb = &verbs[0];
     const struct wit_shards_seal_config seal = wit_shards_seal_config_default();
-    struct options o = { .shard_bytes = seal.shard_bytes, .memory = seal.memory_bytes };
+    struct options o = { .shard_bytes = seal.shard_bytes,
+                         .memory = seal.memory_bytes,
+                         .max_runs = seal.max_runs };
     struct wit_error err = WIT_ERROR_INIT;
     if (argc < 2) {
         usage(stderr);

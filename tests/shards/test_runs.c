@@ -161,8 +161,8 @@ static void a_wrong_list_is_a_fault(void **state) {
     wit_shards_dataset_close(ds);
 }
 
-/* A seal that has no runs of its own to add makes the prefix whole again. */
-static void the_next_seal_makes_one_run(void **state) {
+/* A seal takes runs as it finds them, whoever made them: what is the same stays. */
+static void the_next_seal_goes_on_from_runs(void **state) {
     struct fixture *x = *state;
     struct wit_shards_seal_report report;
     struct manifest_shard shards[2] = { x->manifest.shards[0], x->manifest.shards[0] };
@@ -174,6 +174,14 @@ static void the_next_seal_makes_one_run(void **state) {
     must(collection_run(&more, 0, collection_steps(&more), 1, x->dir, &err));
     must(seal_simple(x->dir, 1, 0, &report, &err));
     assert_true(report.changed);
+    char again[WIT_PATH_MAX];
+    struct wit_shards_seal_report once;
+    scratch_make(again);
+    must(collection_run(&content, 0, collection_steps(&content), 1, again, &err));
+    must(collection_run(&more, 0, collection_steps(&more), 1, again, &err));
+    must(seal_simple(again, 1, 0, &once, &err));
+    assert_true(wit_hash128_eq(report.hash, once.hash));
+    scratch_remove(again);
     struct wit_shards_verify_report verified;
     must(wit_shards_verify(x->dir, NULL, &verified, &err));
     assert_true(verified.samples >= x->manifest.samples);
@@ -185,7 +193,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(runs_make_the_dataset_together, setup, teardown),
         cmocka_unit_test_setup_teardown(a_key_in_two_runs_is_a_fault, setup, teardown),
         cmocka_unit_test_setup_teardown(a_wrong_list_is_a_fault, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_next_seal_makes_one_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_next_seal_goes_on_from_runs, setup, teardown),
     };
     return cmocka_run_group_tests_name("runs", tests, NULL, NULL);
 }

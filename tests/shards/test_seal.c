@@ -45,7 +45,7 @@ static struct wit_hash128 hash_by_hand(const char *dir, uint64_t *pairs) {
             size_t found;
             uint64_t at;
             must(wit_shards_read(ds, s, i, &buf, &sample, &err));
-            assert_true(samples == 0 || wit_hash128_cmp(last, sample.key) < 0);
+            assert_true(i == 0 || wit_hash128_cmp(last, sample.key) < 0);
             last = sample.key;
             assert_true(
                 wit_hash128_eq(sample.key, wit_hash128_of(sample.image.data, sample.image.len)));
@@ -110,21 +110,33 @@ static void test_small_whole(void **state) {
     scratch_remove(dir);
 }
 
-static void assert_no_strays(const char *dir) {
-    struct wit_shards_dataset *ds = NULL;
+/* shards/ holds what the manifest names and nothing else. Its most runs of a prefix. */
+static unsigned assert_no_strays(const char *dir) {
+    struct manifest m;
     struct wit_strings names;
-    char path[WIT_PATH_MAX];
-    must(wit_shards_dataset_open(dir, NULL, &ds, &err));
+    char path[WIT_PATH_MAX], hidden[MANIFEST_FILE_MAX];
+    size_t named = 0;
+    unsigned most = 0, runs = 0;
+    must(manifest_load(dir, &m, &err));
     must(wit_path_join(path, dir, "shards"));
     must(wit_dir_list(path, &names, &err));
-    assert_int_equal(names.count, wit_shards_dataset_shards(ds));
-    for (size_t i = 0; i < names.count; i++) {
-        struct wit_shards_shard_info info;
-        wit_shards_shard_info(ds, i, &info);
-        assert_string_equal(names.items[i], info.file);
+    for (size_t i = 0; i < m.count; i++) {
+        runs = i && m.shards[i].prefix == m.shards[i - 1].prefix ? runs + 1 : 1;
+        most = runs > most ? runs : most;
+        must(manifest_shard_path(path, dir, m.shards[i].file, &err));
+        assert_true(wit_file_exists(path));
+        named++;
+        if (m.shards[i].hidden_count == 0)
+            continue;
+        manifest_hidden_name(&m.shards[i], hidden);
+        must(manifest_shard_path(path, dir, hidden, &err));
+        assert_true(wit_file_exists(path));
+        named++;
     }
+    assert_int_equal(names.count, named);
     wit_strings_finish(&names);
-    wit_shards_dataset_close(ds);
+    manifest_finish(&m);
+    return most;
 }
 
 /* Any threads, any number of shards, any order, any repeats, any number of seals: one hash. */
@@ -167,6 +179,171 @@ static void test_hash_depends_on_content_only(void **state) {
         scratch_remove(dir);
         scratch_remove(other);
     }
+}
+
+static void add(struct wit_shards_collector *c, const char *url, struct wit_str bytes,
+                const char *text);
+static uint32_t count_captions(const char *dir, struct wit_hash128 key, struct wit_str bytes);
+
+/* Random sequences of collecting and sealing, by several threads and limits: the dataset of one
+ * seal at the end; each seal again changes nothing; some of the prefixes have runs. */
+static void test_later_seals_add_runs(void **state) {
+    unsigned most = 0;
+    for (uint64_t seed = 30; seed < 36; seed++) {
+        struct wit_random rng;
+        struct wit_shards_seal_report once, report, again;
+        struct wit_shards_seal_config cfg = wit_shards_seal_config_default();
+        char dir[WIT_PATH_MAX], other[WIT_PATH_MAX];
+        uint64_t pairs;
+        wit_random_init(&rng, seed, 0, 0);
+        const struct collection c = { .seed = seed,
+                                      .urls = 100 + (unsigned)wit_random_below(&rng, 300),
+                                      .images = 80 + (unsigned)wit_random_below(&rng, 200),
+                                      .candidates = 300 + (unsigned)wit_random_below(&rng, 900) };
+        const unsigned steps = collection_steps(&c);
+        scratch_make(dir);
+        must(collection_run(&c, 0, steps, 1, dir, &err));
+        must(seal_simple(dir, 1, 0, &once, &err));
+        scratch_make(other);
+        cfg.shard_bits = (int)wit_random_below(&rng, 3);
+        cfg.max_runs = 1 + (unsigned)wit_random_below(&rng, 9);
+        cfg.rewrite_percent = (unsigned)wit_random_below(&rng, 101);
+        for (unsigned at = 0, to; at < steps; at = to) {
+            to = at + 1 + (unsigned)wit_random_below(&rng, at ? steps / 12 : steps / 2);
+            to = to > steps ? steps : to;
+            cfg.threads = 1 + (unsigned)wit_random_below(&rng, 3);
+            /* Some of what came before is collected once more: repeats change nothing. */
+            must(collection_run(&c, at - at / 9, to, seed + at, other, &err));
+            must(wit_shards_seal(other, &cfg, &report, &err));
+            unsigned runs = assert_no_strays(other);
+            assert_true(runs <= cfg.max_runs);
+            most = runs > most ? runs : most;
+            cfg.tool = WIT_STR("another"); /* does not count */
+            must(wit_shards_seal(other, &cfg, &again, &err));
+            assert_false(again.changed);
+            assert_hash(again.hash, report.hash, seed);
+            verify_clean(other, report.samples);
+        }
+        assert_hash(report.hash, once.hash, seed);
+        assert_int_equal(report.pairs, once.pairs);
+        assert_int_equal(report.image_bytes, once.image_bytes);
+        assert_int_equal(report.duplicate_images, once.duplicate_images);
+        assert_hash(hash_by_hand(other, &pairs), once.hash, seed);
+        /* The comparison goes by what lies there: with other inputs it finds the same again. */
+        cfg.recipe = WIT_STR("{\"name\":\"the same\"}");
+        must(wit_shards_seal(other, &cfg, &again, &err));
+        assert_false(again.changed);
+        cfg.max_runs = 1;
+        cfg.recipe = WIT_STR("{\"name\":\"one run\"}");
+        must(wit_shards_seal(other, &cfg, &again, &err));
+        assert_hash(again.hash, once.hash, seed);
+        assert_int_equal(assert_no_strays(other), 1);
+        scratch_remove(dir);
+        scratch_remove(other);
+    }
+    assert_true(most > 4);
+}
+
+static uint64_t bytes_of_shards(const char *dir, uint64_t *hidden) {
+    struct manifest m;
+    uint64_t bytes = 0;
+    *hidden = 0;
+    must(manifest_load(dir, &m, &err));
+    for (size_t i = 0; i < m.count; i++) {
+        bytes += m.shards[i].file_bytes;
+        *hidden += m.shards[i].hidden_count;
+    }
+    manifest_finish(&m);
+    return bytes;
+}
+
+/* A new caption of an old image and a new image are a small run; the old version is hidden; what
+ * leaves is hidden; when the most is hidden the prefix is made anew. */
+static void test_a_run_holds_what_changed(void **state) {
+    struct wit_shards_collector *c = NULL;
+    struct wit_shards_seal_report report;
+    char dir[WIT_PATH_MAX], url[64], body[5000];
+    uint64_t hidden;
+    memset(body, 'x', sizeof body);
+    scratch_make(dir);
+    must(wit_shards_collector_open(dir, &c, &err));
+    for (int i = 0; i < 100; i++) {
+        snprintf(url, sizeof url, "http://a/%d", i);
+        memcpy(body, &i, sizeof i);
+        add(c, url, wit_str_of(body, sizeof body), "first");
+    }
+    must(wit_shards_collector_commit(c, &err));
+    wit_shards_collector_close(c);
+    must(seal_simple(dir, 1, 0, &report, &err));
+    uint64_t first = bytes_of_shards(dir, &hidden);
+    must(wit_shards_collector_open(dir, &c, &err));
+    memcpy(body, &(int){ 7 }, sizeof(int));
+    add(c, "http://a/7", wit_str_of(body, sizeof body), "second");
+    add(c, "http://a/new", WIT_STR("another"), "new");
+    must(wit_shards_collector_commit(c, &err));
+    wit_shards_collector_close(c);
+    must(seal_simple(dir, 1, 0, &report, &err));
+    assert_int_equal(report.samples, 101);
+    assert_int_equal(report.pairs, 102);
+    assert_int_equal(report.shards, 2);
+    assert_true(bytes_of_shards(dir, &hidden) < first + first / 10);
+    assert_int_equal(hidden, 1);
+    assert_int_equal(count_captions(dir, wit_hash128_of(body, sizeof body),
+                                    wit_str_of(body, sizeof body)),
+                     2);
+    verify_clean(dir, 101);
+    scratch_remove(dir);
+}
+
+/* An old shard that can't be read is no reason to fail: the logs have everything. */
+static void test_damaged_runs_are_made_anew(void **state) {
+    const struct collection c = { .seed = 41, .urls = 120, .images = 100, .candidates = 400 };
+    struct wit_shards_seal_report once, report;
+    struct manifest m;
+    struct wit_buf bytes = WIT_BUF_INIT(64 << 20);
+    char dir[WIT_PATH_MAX], other[WIT_PATH_MAX], path[WIT_PATH_MAX];
+    scratch_make(dir);
+    scratch_make(other);
+    must(collection_run(&c, 0, collection_steps(&c), 1, other, &err));
+    must(seal_simple(other, 1, 1, &once, &err));
+    must(collection_run(&c, 0, collection_steps(&c) - 20, 1, dir, &err));
+    must(seal_simple(dir, 1, 1, &report, &err));
+    must(manifest_load(dir, &m, &err));
+    must(manifest_shard_path(path, dir, m.shards[0].file, &err));
+    must(wit_file_read(path, &bytes, &err));
+    memset(bytes.data + 2 * 4096, 0xff, bytes.len - 3 * 4096); /* of the right size */
+    must(wit_file_write_atomic(path, wit_buf_view(&bytes), &err));
+    must(collection_run(&c, collection_steps(&c) - 20, collection_steps(&c), 1, dir, &err));
+    must(seal_simple(dir, 1, 1, &report, &err));
+    assert_hash(report.hash, once.hash, c.seed);
+    verify_clean(dir, report.samples);
+    wit_buf_finish(&bytes);
+    manifest_finish(&m);
+    scratch_remove(dir);
+    scratch_remove(other);
+}
+
+/* The dataset of one collection and the logs of another. */
+static void test_another_collection_is_refused(void **state) {
+    const struct collection c = { .seed = 51, .urls = 40, .images = 30, .candidates = 100 };
+    struct wit_shards_seal_report report;
+    char dir[WIT_PATH_MAX], collect[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(collection_run(&c, 0, collection_steps(&c), 1, dir, &err));
+    must(seal_simple(dir, 1, 1, &report, &err));
+    const uint64_t samples = report.samples;
+    must(wit_path_join(collect, dir, "collect"));
+    must(wit_dir_remove(collect, &err));
+    must(collection_run(&c, 0, 60, 1, dir, &err));
+    assert_int_equal(seal_simple(dir, 1, 1, &report, &err), WIT_EEXIST);
+    assert_non_null(strstr(err.text, collect));
+    verify_clean(dir, samples);
+    must(manifest_path(collect, dir, &err));
+    assert_int_equal(remove(collect), 0);
+    must(seal_simple(dir, 1, 1, &report, &err));
+    verify_clean(dir, report.samples);
+    assert_no_strays(dir);
+    scratch_remove(dir);
 }
 
 /* Whether the join fits in memory or is sorted on disk: the same files to the byte. */
@@ -738,6 +915,10 @@ int main(void) {
         cmocka_unit_test(test_two_images_under_one_key),
         cmocka_unit_test(test_smaller_images),
         cmocka_unit_test(test_hash_depends_on_content_only),
+        cmocka_unit_test(test_later_seals_add_runs),
+        cmocka_unit_test(test_a_run_holds_what_changed),
+        cmocka_unit_test(test_damaged_runs_are_made_anew),
+        cmocka_unit_test(test_another_collection_is_refused),
         cmocka_unit_test(test_memory_decides_nothing),
         cmocka_unit_test(test_growing_counts),
         cmocka_unit_test(test_failing_keep_ends_the_seal),

@@ -135,7 +135,13 @@ static void assert_whole(const char *dir, struct wit_hash128 hash, const char *a
     assert_true(wit_hash128_eq(wit_shards_dataset_hash(ds), hash));
     must(wit_path_join(path, dir, "shards"));
     must(wit_dir_list(path, &names, &err));
-    assert_int_equal(names.count, wit_shards_dataset_shards(ds));
+    size_t files = wit_shards_dataset_shards(ds);
+    for (size_t i = 0; i < wit_shards_dataset_shards(ds); i++) {
+        struct wit_shards_shard_info info;
+        wit_shards_shard_info(ds, i, &info);
+        files += info.hidden > 0; /* its list */
+    }
+    assert_int_equal(names.count, files);
     wit_strings_finish(&names);
     must(wit_dir_list(dir, &names, &err));
     assert_int_equal(names.count, 3); /* collect, dataset.json, shards */
@@ -143,10 +149,31 @@ static void assert_whole(const char *dir, struct wit_hash128 hash, const char *a
     wit_shards_dataset_close(ds);
 }
 
-static void test_kill_nine(void **state) {
+/* The same in several seals, of which the later ones add runs. */
+static int job_in_parts(const struct collection *c, const char *dir, unsigned threads,
+                        struct wit_shards_seal_report *report) {
+    const unsigned ends[] = { 0, collection_steps(c) * 9 / 10, collection_steps(c) - 30,
+                              collection_steps(c) };
+    int st = 0;
+    for (unsigned part = 1; part < WIT_COUNT_OF(ends) && st >= 0; part++) {
+        st = collection_run(c, ends[part - 1], ends[part], 1, dir, &err);
+        if (st >= 0)
+            st = seal_simple(dir, threads, 2, report, &err);
+    }
+    return st;
+}
+
+typedef int (*job_fn)(const struct collection *c, const char *dir, unsigned threads,
+                      struct wit_shards_seal_report *report);
+
+static void kill_nine(job_fn work, int rounds) {
     struct wit_hash128 hash = undisturbed(&large);
+    struct wit_shards_seal_report whole;
+    char once[WIT_PATH_MAX];
     uint64_t job_ms = wit_clock_ms();
-    (void)undisturbed(&large);
+    scratch_make(once);
+    must(work(&large, once, 2, &whole));
+    scratch_remove(once);
     job_ms = wit_clock_ms() - job_ms;
     struct wit_random rng;
     uint64_t seed = wit_clock_ns();
@@ -154,7 +181,7 @@ static void test_kill_nine(void **state) {
     print_message("seed=%llu, a job takes %llu ms\n", (unsigned long long)seed,
                   (unsigned long long)job_ms);
     wit_random_init(&rng, seed, 0, 0);
-    for (int round = 0; round < 10; round++) {
+    for (int round = 0; round < rounds; round++) {
         struct wit_shards_seal_report report;
         char dir[WIT_PATH_MAX];
         scratch_make(dir);
@@ -163,7 +190,7 @@ static void test_kill_nine(void **state) {
             pid_t pid = fork();
             assert_true(pid >= 0);
             if (pid == 0)
-                _exit(job(&large, dir, 2, &report) < 0);
+                _exit(work(&large, dir, 2, &report) < 0);
             usleep((useconds_t)(1000 * wit_random_below(&rng, job_ms + job_ms / 4 + 1)));
             int status;
             kill(pid, SIGKILL);
@@ -172,12 +199,20 @@ static void test_kill_nine(void **state) {
             if (WIFEXITED(status))
                 assert_int_equal(WEXITSTATUS(status), 0);
         }
-        must(job(&large, dir, 2, &report));
+        must(work(&large, dir, 2, &report));
         assert_whole(dir, hash, "kill -9");
         scratch_remove(dir);
     }
     print_message("%u processes killed at work\n", killed);
     assert_true(killed > 0);
+}
+
+static void test_kill_nine(void **state) {
+    kill_nine(job, 10);
+}
+
+static void test_kill_later_seals(void **state) {
+    kill_nine(job_in_parts, 5);
 }
 
 /* Fail call n of the job for n = 0, 1, 2 ... until a whole job is over before it comes to that. */
@@ -226,15 +261,16 @@ static void test_failing_device(void **state) {
     fail_each(EIO, false, WIT_EIO, 2);
 }
 
-/* A dataset that was there stays as it was while a later seal fails. */
-static void test_old_dataset_stays(void **state) {
+/* A dataset that was there stays as it was while a later seal of the steps from `first` on fails.
+ */
+static void old_dataset_stays(const struct collection *c, unsigned from, uint64_t shards_least) {
     struct wit_shards_seal_report first, report;
     char dir[WIT_PATH_MAX];
-    const unsigned steps = collection_steps(&small);
+    const unsigned steps = collection_steps(c);
     scratch_make(dir);
-    must(collection_run(&small, 0, steps / 2, 1, dir, &err));
+    must(collection_run(c, 0, from, 1, dir, &err));
     must(seal_simple(dir, 1, 2, &first, &err));
-    must(collection_run(&small, steps / 2, steps, 1, dir, &err));
+    must(collection_run(c, from, steps, 1, dir, &err));
     unsigned failures = 0;
     for (long n = 0;; n++) {
         atomic_store(&fail_with, ENOSPC);
@@ -251,11 +287,47 @@ static void test_old_dataset_stays(void **state) {
         must(wit_shards_dataset_open(dir, NULL, &ds, &err));
         /* The new dataset.json may be in place already when the sync of its folder fails. */
         if (!wit_hash128_eq(wit_shards_dataset_hash(ds), first.hash))
-            assert_true(wit_hash128_eq(wit_shards_dataset_hash(ds), undisturbed(&small)));
+            assert_true(wit_hash128_eq(wit_shards_dataset_hash(ds), undisturbed(c)));
         wit_shards_dataset_close(ds);
     }
     assert_true(failures > 5);
-    assert_true(wit_hash128_eq(report.hash, undisturbed(&small)));
+    assert_true(report.shards >= shards_least);
+    assert_true(wit_hash128_eq(report.hash, undisturbed(c)));
+    assert_whole(dir, report.hash, "a full disk");
+    scratch_remove(dir);
+}
+
+static void test_old_dataset_stays(void **state) {
+    const struct collection more = { .seed = 34, .urls = 120, .images = 100, .candidates = 200 };
+    old_dataset_stays(&small, collection_steps(&small) / 2, 4);
+    /* Further runs, and lists of what they hide. */
+    old_dataset_stays(&more, collection_steps(&more) - 4, 5);
+}
+
+/* Sorting on the disk fails like everything else, and leaves nothing. */
+static void test_full_disk_while_sorting(void **state) {
+    const struct collection c = { .seed = 33, .urls = 2500, .images = 300, .candidates = 4000 };
+    struct wit_shards_seal_config cfg = wit_shards_seal_config_default();
+    struct wit_shards_seal_report report;
+    char dir[WIT_PATH_MAX];
+    unsigned failures = 0;
+    cfg.memory_bytes = 1;
+    cfg.threads = 1;
+    scratch_make(dir);
+    must(collection_run(&c, 0, collection_steps(&c), 1, dir, &err));
+    for (long n = 0;; n++) {
+        atomic_store(&fail_with, ENOSPC);
+        atomic_store(&fail_sticky, true);
+        atomic_store(&calls_left, n);
+        int st = wit_shards_seal(dir, &cfg, &report, &err);
+        atomic_store(&calls_left, -1);
+        if (st == 0)
+            break;
+        failures++;
+        assert_int_equal(st, WIT_ENOSPC);
+    }
+    assert_true(report.spilled_bytes > 0 && failures > 10);
+    assert_whole(dir, report.hash, "a full disk");
     scratch_remove(dir);
 }
 
@@ -391,9 +463,14 @@ static void test_export_kill_nine(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kill_nine),         cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_one_full_write),    cmocka_unit_test(test_failing_device),
-        cmocka_unit_test(test_old_dataset_stays), cmocka_unit_test(test_export_failures),
+        cmocka_unit_test(test_kill_nine),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_one_full_write),
+        cmocka_unit_test(test_failing_device),
+        cmocka_unit_test(test_kill_later_seals),
+        cmocka_unit_test(test_old_dataset_stays),
+        cmocka_unit_test(test_full_disk_while_sorting),
+        cmocka_unit_test(test_export_failures),
         cmocka_unit_test(test_export_kill_nine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,6 +129,7 @@ static void test_verbs(void **state) {
     assert_int_equal(run(&out, "ls . extra"), 2);
     assert_int_equal(run(&out, "seal . --bits 17"), 2);
     assert_int_equal(run(&out, "seal . --memory 1"), 2);
+    assert_int_equal(run(&out, "seal . --max-runs 0"), 2);
     assert_int_equal(run(&out, "verify . --memory 2000000"), 2);
     assert_int_equal(run(&out, "verify --help"), 0);
     wit_buf_finish(&out);
