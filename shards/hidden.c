@@ -107,6 +107,10 @@ out:
     return st;
 }
 
+uint64_t hidden_bytes(uint64_t count) {
+    return HEADER_BYTES + count * KEY_BYTES;
+}
+
 void hidden_finish(struct hidden_keys *h) {
     free(h->keys);
     *h = (struct hidden_keys){ NULL, 0 };

@@ -29,6 +29,8 @@ int hidden_read(const char *dir, const struct manifest_shard *shard, struct hidd
 /* The list in the bytes of a file. WIT_ECORRUPT, WIT_ENOMEM. */
 int hidden_decode(struct wit_str bytes, struct hidden_keys *out, struct wit_error *err);
 void hidden_finish(struct hidden_keys *h);
+/* Bytes of the list of so many keys. */
+uint64_t hidden_bytes(uint64_t count);
 bool hidden_has(const struct hidden_keys *h, struct wit_hash128 key);
 
 #endif

@@ -98,11 +98,20 @@ static int lineage_check(const struct seal *s, struct wit_error *err) {
         s->dir, s->dir, (unsigned long long)s->old.samples);
 }
 
-static bool shard_is_there(const struct seal *s, const struct manifest_shard *shard) {
+static bool file_is_there(const struct seal *s, const char *name, uint64_t bytes) {
     char path[WIT_PATH_MAX];
     struct stat info;
-    return manifest_shard_path(path, s->dir, shard->file, NULL) >= 0 && stat(path, &info) == 0 &&
-           S_ISREG(info.st_mode) && (uint64_t)info.st_size == shard->file_bytes;
+    return manifest_shard_path(path, s->dir, name, NULL) >= 0 && stat(path, &info) == 0 &&
+           S_ISREG(info.st_mode) && (uint64_t)info.st_size == bytes;
+}
+
+/* With its list of hidden keys. */
+static bool shard_is_there(const struct seal *s, const struct manifest_shard *shard) {
+    char hidden[MANIFEST_FILE_MAX];
+    if (!file_is_there(s, shard->file, shard->file_bytes))
+        return false;
+    manifest_hidden_name(shard, hidden);
+    return !shard->hidden_count || file_is_there(s, hidden, hidden_bytes(shard->hidden_count));
 }
 
 static bool nothing_changed(const struct seal *s, struct wit_hash128 inputs) {

@@ -7,7 +7,7 @@
 
 /* Bodies lie in the order of their arrival and are read in that of their keys. Where one had to be
  * waited for, the next ones are asked for ahead, so that the disk has several to do at a time. */
-enum { BODIES_AHEAD = 32, SLOW_NS = 50 * 1000, HINTED_AFTER_SLOW = 1024 };
+enum { BODIES_AHEAD = 32, SLOW_NS = 100 * 1000, HINTED_AFTER_SLOW = 1024 };
 
 struct body_source {
     struct planner *planner;

@@ -11,7 +11,9 @@ enum {
     FLUSH_BYTES = 1 << 20,
     HEAD_AHEAD_BYTES = 1024,        /* nearly always a frame and its whole head */
     FRAMES_AHEAD_BYTES = 64 * 1024, /* of candidates, which lie close together, read in order */
-    LOG_AHEAD_BYTES = 8 << 20       /* asked of the disk while frames are read in order */
+    LOG_AHEAD_BYTES = 8 << 20,      /* asked of the disk while frames are read in order ... */
+    SLOW_NS = 100 * 1000,           /* ... from a head that had to be waited for ... */
+    HINTED_BYTES = 128 << 20        /* ... for so long */
 };
 static const char magic[8] = { 'W', 'I', 'T', 'S', 'E', 'G', '\0', '\n' };
 
@@ -256,9 +258,9 @@ void segment_reader_expect(const struct segment_reader *r, uint64_t body_offset,
 }
 
 /* Heads lie a body apart, which the kernel does not take for reading in order: each would be a wait
- * of its own where the log is not in memory. */
+ * of its own where the log is not in memory. Where it is, asking would cost a look at each page. */
 static void log_expect(struct segment_reader *r) {
-    if (r->offset + LOG_AHEAD_BYTES / 2 < r->hinted)
+    if (r->offset >= r->hint_until || r->offset + LOG_AHEAD_BYTES / 2 < r->hinted)
         return;
     uint64_t from = r->hinted > r->offset ? r->hinted : r->offset;
     (void)posix_fadvise(r->fd, (off_t)from, LOG_AHEAD_BYTES, POSIX_FADV_WILLNEED);
@@ -270,11 +272,14 @@ int segment_reader_next(struct segment_reader *r, struct segment_frame *out,
     if (r->committed == 0 || r->offset == r->committed)
         return 0;
     log_expect(r);
+    uint64_t start = wit_clock_ns();
     int st =
         frame_read(r, r->offset,
                    r->kind == SEGMENT_CANDIDATES ? FRAMES_AHEAD_BYTES : HEAD_AHEAD_BYTES, out, err);
     if (st < 0)
         return st;
+    if (wit_clock_ns() - start > SLOW_NS)
+        r->hint_until = r->offset + HINTED_BYTES;
     r->offset = out->body_offset + out->body_bytes;
     return 1;
 }

@@ -54,7 +54,8 @@ struct segment_reader {
     enum segment_kind kind;
     uint64_t offset, committed;
     uint64_t window_at; /* offset of what `window` holds of the file */
-    uint64_t hinted;    /* the disk was asked for the bytes before it */
+    uint64_t hinted,
+        hint_until; /* the disk was asked for the bytes before it; and is until there */
     struct wit_buf window;
     char path[WIT_PATH_MAX];
 };

@@ -339,7 +339,8 @@ static int metas_put(struct writer *w, const struct tree *names) {
     }
     ssize_t n = pwrite(w->fd, pages, sizeof pages, 0);
     if (n != (ssize_t)sizeof pages)
-        return wit_error_errno(w->err, n < 0 ? errno : EIO, "cannot write %s", w->temporary);
+        return wit_error_errno(w->err, wit_write_errno(n < 0 ? errno : EIO, w->temporary),
+                               "cannot write %s", w->temporary);
     return 0;
 }
 

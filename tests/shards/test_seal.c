@@ -292,6 +292,19 @@ static void test_a_run_holds_what_changed(void **state) {
                                     wit_str_of(body, sizeof body)),
                      2);
     verify_clean(dir, 101);
+    /* A list that is lost, while nothing else has changed, is a reason to seal. */
+    struct manifest m;
+    struct wit_shards_seal_report again;
+    char path[WIT_PATH_MAX];
+    must(manifest_load(dir, &m, &err));
+    assert_int_equal(m.shards[0].hidden_count, 1);
+    manifest_hidden_name(&m.shards[0], url);
+    must(manifest_shard_path(path, dir, url, &err));
+    assert_int_equal(remove(path), 0);
+    must(seal_simple(dir, 1, 0, &again, &err));
+    assert_hash(again.hash, report.hash, 0);
+    verify_clean(dir, 101);
+    manifest_finish(&m);
     scratch_remove(dir);
 }
 
