@@ -277,11 +277,19 @@ static int order_hash(const void *a, const void *b, void *hashes) {
     return i < j ? -1 : i > j;
 }
 
-/* The least of a cluster; paths are halved on the way. */
-static uint32_t root_of(uint32_t *parent, uint32_t i) {
-    while (parent[i] != i)
+uint32_t near_root(uint32_t *parent, uint32_t i) {
+    while (parent[i] != i) /* paths are halved on the way */
         i = parent[i] = parent[parent[i]];
     return i;
+}
+
+void near_join(uint32_t *parent, uint32_t a, uint32_t b) {
+    a = near_root(parent, a);
+    b = near_root(parent, b);
+    if (a < b)
+        parent[b] = a;
+    else
+        parent[a] = b;
 }
 
 struct joining {
@@ -291,11 +299,7 @@ struct joining {
 
 static int join(void *user, uint32_t a, uint32_t b, unsigned distance) {
     struct joining *j = user;
-    uint32_t x = root_of(j->parent, j->first[a]), y = root_of(j->parent, j->first[b]);
-    if (x < y)
-        j->parent[y] = x;
-    else
-        j->parent[x] = y;
+    near_join(j->parent, j->first[a], j->first[b]);
     return 0;
 }
 
@@ -340,7 +344,7 @@ int near_groups(const struct wit_image_phash *hashes, uint32_t count, unsigned d
                                         .interrupt = interrupt };
     st = near_pairs(&search, err);
     for (uint32_t i = 0; i < count && st >= 0; i++)
-        group[i] = root_of(parent, i);
+        group[i] = near_root(parent, i);
 out:
     free(order);
     free(parent);

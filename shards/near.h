@@ -48,4 +48,8 @@ int near_groups(const struct wit_image_phash *hashes, uint32_t count, unsigned d
                 unsigned threads, const volatile int *interrupt, uint32_t *group,
                 struct wit_error *err);
 
+/* Sets of numbers: parent[i] leads to the least number of the set of i, i itself at first. */
+uint32_t near_root(uint32_t *parent, uint32_t i);
+void near_join(uint32_t *parent, uint32_t a, uint32_t b);
+
 #endif
