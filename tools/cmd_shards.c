@@ -2,9 +2,10 @@
 #include "cli.h"
 #include "cmd_shards_export.h"
 #include "cmd_shards_remake.h"
+#include "cmd_shards_near.h"
+#include "json_line.h"
 #include "wit_shards.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ static void usage(FILE *to) {
           "       wit shards compact DIR [--purge] [--dry-run] ...\n"
           "       wit shards split DIR --out OUT --share S,S... ...\n"
           "       wit shards diff A B [--totals] [--json]\n"
+          "       wit shards dups   DIR... [--distance N] [--remove-to FILE] ...\n"
           "\n"
           "ls      the samples of a dataset, or its shards (the verb may be left out)\n"
           "show    one sample: captions and where they stood; its image into a file\n"
@@ -42,6 +44,7 @@ static void usage(FILE *to) {
           "compact rewrite a dataset in place: one shard a prefix, nothing hidden\n"
           "split   several datasets out of one\n"
           "diff    what two datasets do not have in common; these four have pages of their own\n"
+          "dups    images that look the same; has a page of its own: dups --help\n"
           "\n"
           "  --shards         list shard files instead of samples\n"
           "  --index N        the N-th sample of the dataset, from 0\n"
@@ -57,66 +60,12 @@ static void usage(FILE *to) {
           to);
 }
 
-/* ---- lines ---------------------------------------------------------------------------------- */
-
-struct line {
-    struct wit_buf buf;
-    struct wit_json_writer json;
-};
-
-static void line_begin(struct line *l, const char *schema) {
-    wit_buf_reset(&l->buf);
-    wit_json_writer_init(&l->json, &l->buf);
-    wit_json_object_begin(&l->json);
-    wit_json_key(&l->json, "schema");
-    wit_json_put_cstr(&l->json, schema);
-}
-
-static void put_text(struct line *l, const char *name, const char *text) {
-    wit_json_key(&l->json, name);
-    wit_json_put_cstr(&l->json, text);
-}
-
-static void put_count(struct line *l, const char *name, uint64_t v) {
-    wit_json_key(&l->json, name);
-    wit_json_put_u64(&l->json, v);
-}
-
-static void put_hash(struct line *l, const char *name, struct wit_hash128 h) {
-    char hex[WIT_HASH128_HEX];
-    wit_hash128_to_hex(h, hex);
-    put_text(l, name, hex);
-}
-
-static int line_end(struct line *l, struct wit_error *err) {
-    wit_json_object_end(&l->json);
-    int st = wit_json_writer_finish(&l->json);
-    if (st >= 0)
-        st = wit_buf_append_byte(&l->buf, '\n');
-    if (st < 0)
-        return wit_error_set(err, st, "a line is too long: %s", wit_status_meaning(st));
-    if (fwrite(l->buf.data, 1, l->buf.len, stdout) != l->buf.len)
-        return wit_error_errno(err, errno, "cannot write to standard output");
-    return 0;
-}
-
-/* Print bytes from outside on one line of a terminal: control characters become spaces. */
-static void print_text(struct wit_str s, size_t most) {
-    size_t len = s.len < most ? s.len : most;
-    while (len < s.len && len > 0 && ((uint8_t)s.data[len] & 0xC0) == 0x80)
-        len--; /* not inside a character */
-    for (size_t i = 0; i < len; i++)
-        putchar((uint8_t)s.data[i] < 0x20 || s.data[i] == 0x7F ? ' ' : s.data[i]);
-    if (len < s.len)
-        fputs("...", stdout);
-}
-
 /* ---- ls ------------------------------------------------------------------------------------- */
 
 struct reading {
     struct wit_shards_dataset *ds;
     struct wit_buf buf;
-    struct line line;
+    struct json_line line;
     bool json;
 };
 
@@ -133,7 +82,7 @@ static void reading_close(struct reading *r) {
     wit_buf_finish(&r->line.buf);
 }
 
-static void put_captions(struct line *l, const struct wit_shards_sample *sample) {
+static void put_captions(struct json_line *l, const struct wit_shards_sample *sample) {
     wit_json_key(&l->json, "captions");
     wit_json_array_begin(&l->json);
     struct wit_shards_caption_iter it = wit_shards_captions(sample);
@@ -142,7 +91,7 @@ static void put_captions(struct line *l, const struct wit_shards_sample *sample)
         wit_json_object_begin(&l->json);
         wit_json_key(&l->json, "text");
         wit_json_put_str(&l->json, c.text);
-        put_text(l, "source", wit_shards_source_name(c.source));
+        json_line_text(l, "source", wit_shards_source_name(c.source));
         wit_json_object_end(&l->json);
     }
     wit_json_array_end(&l->json);
@@ -155,17 +104,17 @@ static const char *stored_name(const struct wit_shards_sample *s) {
     return s->changed ? "transcoded" : "as fetched";
 }
 
-static void put_sample(struct line *l, const char *file, uint64_t index,
+static void put_sample(struct json_line *l, const char *file, uint64_t index,
                        const struct wit_shards_sample *s) {
-    put_hash(l, "key", s->key);
-    put_count(l, "index", index);
-    put_text(l, "shard", file);
-    put_text(l, "format", wit_image_format_name(s->info.format));
-    put_count(l, "width", s->info.width);
-    put_count(l, "height", s->info.height);
-    put_count(l, "bytes", s->image.len);
-    put_text(l, "stored", stored_name(s));
-    put_hash(l, "hash", s->hash);
+    json_line_key(l, "key", s->key);
+    json_line_count(l, "index", index);
+    json_line_text(l, "shard", file);
+    json_line_text(l, "format", wit_image_format_name(s->info.format));
+    json_line_count(l, "width", s->info.width);
+    json_line_count(l, "height", s->info.height);
+    json_line_count(l, "bytes", s->image.len);
+    json_line_text(l, "stored", stored_name(s));
+    json_line_key(l, "hash", s->hash);
     put_captions(l, s);
 }
 
@@ -173,16 +122,16 @@ static int sample_list(struct reading *r, const char *file, uint64_t index,
                        const struct wit_shards_sample *s, struct wit_error *err) {
     char key[WIT_HASH128_HEX];
     if (r->json) {
-        line_begin(&r->line, "wit.shards.sample/1");
+        json_line_begin(&r->line, "wit.shards.sample/1");
         put_sample(&r->line, file, index, s);
-        return line_end(&r->line, err);
+        return json_line_end(&r->line, err);
     }
     wit_hash128_to_hex(s->key, key);
     struct wit_shards_caption first = wit_shards_sample_caption(s, 0);
     printf("%s  %-4s %5" PRIu32 "x%-5" PRIu32 " %9zu bytes  %3" PRIu32 "  ", key,
            wit_image_format_name(s->info.format), s->info.width, s->info.height, s->image.len,
            s->caption_count);
-    print_text(first.text, CAPTION_SHOWN_BYTES);
+    json_line_print_plain(first.text, CAPTION_SHOWN_BYTES);
     putchar('\n');
     return 0;
 }
@@ -220,16 +169,16 @@ static int shards_list(struct reading *r, struct wit_error *err) {
                    info.file, info.samples, info.pairs, info.file_bytes);
             continue;
         }
-        line_begin(&r->line, "wit.shards.shard/1");
-        put_text(&r->line, "file", info.file);
-        put_count(&r->line, "prefix", info.prefix);
-        put_count(&r->line, "run", info.run);
-        put_count(&r->line, "samples", info.samples);
-        put_count(&r->line, "pairs", info.pairs);
-        put_count(&r->line, "bytes", info.file_bytes);
-        put_count(&r->line, "image_bytes", info.image_bytes);
-        put_hash(&r->line, "file_hash", info.file_hash);
-        st = line_end(&r->line, err);
+        json_line_begin(&r->line, "wit.shards.shard/1");
+        json_line_text(&r->line, "file", info.file);
+        json_line_count(&r->line, "prefix", info.prefix);
+        json_line_count(&r->line, "run", info.run);
+        json_line_count(&r->line, "samples", info.samples);
+        json_line_count(&r->line, "pairs", info.pairs);
+        json_line_count(&r->line, "bytes", info.file_bytes);
+        json_line_count(&r->line, "image_bytes", info.image_bytes);
+        json_line_key(&r->line, "file_hash", info.file_hash);
+        st = json_line_end(&r->line, err);
     }
     return st;
 }
@@ -278,7 +227,7 @@ static int sample_show(struct reading *r, const char *file, uint64_t index,
                        const struct wit_shards_sample *s, struct wit_str origin,
                        struct wit_error *err) {
     if (r->json) {
-        line_begin(&r->line, "wit.shards.show/1");
+        json_line_begin(&r->line, "wit.shards.show/1");
         put_sample(&r->line, file, index, s);
         wit_json_key(&r->line.json, "origin");
         wit_json_array_begin(&r->line.json);
@@ -293,7 +242,7 @@ static int sample_show(struct reading *r, const char *file, uint64_t index,
             at = to + 1;
         }
         wit_json_array_end(&r->line.json);
-        return line_end(&r->line, err);
+        return json_line_end(&r->line, err);
     }
     char key[WIT_HASH128_HEX];
     struct wit_shards_caption_iter it = wit_shards_captions(s);
@@ -305,14 +254,14 @@ static int sample_show(struct reading *r, const char *file, uint64_t index,
            s->image.len, stored_name(s));
     while (wit_shards_caption_next(&it, &c)) {
         printf("caption  [%s] ", wit_shards_source_name(c.source));
-        print_text(c.text, SIZE_MAX);
+        json_line_print_plain(c.text, SIZE_MAX);
         putchar('\n');
     }
     for (size_t at = 0; at < origin.len;) {
         ptrdiff_t end = wit_str_find_byte(origin, '\n', at);
         size_t to = end < 0 ? origin.len : (size_t)end;
         fputs("origin   ", stdout);
-        print_text(wit_str_slice(origin, at, to), SIZE_MAX);
+        json_line_print_plain(wit_str_slice(origin, at, to), SIZE_MAX);
         putchar('\n');
         at = to + 1;
     }
@@ -372,28 +321,30 @@ static int sample_stat(struct reading *r, const char *file, uint64_t index,
 
 static int stat_json(struct stat_user *u, uint64_t file_bytes, struct wit_error *err) {
     struct reading *r = &u->reading;
-    line_begin(&r->line, "wit.shards.stat/1");
-    put_hash(&r->line, "hash", wit_shards_dataset_hash(r->ds));
-    put_count(&r->line, "samples", wit_shards_dataset_samples(r->ds));
-    put_count(&r->line, "pairs", wit_shards_dataset_pairs(r->ds));
-    put_count(&r->line, "shards", wit_shards_dataset_shards(r->ds));
-    put_count(&r->line, "bytes", file_bytes);
-    put_count(&r->line, "image_bytes", u->image_bytes);
-    put_count(&r->line, "image_bytes_most", u->bytes_most);
-    put_count(&r->line, "captions_most", u->captions_most);
+    json_line_begin(&r->line, "wit.shards.stat/1");
+    json_line_key(&r->line, "hash", wit_shards_dataset_hash(r->ds));
+    json_line_count(&r->line, "samples", wit_shards_dataset_samples(r->ds));
+    json_line_count(&r->line, "pairs", wit_shards_dataset_pairs(r->ds));
+    json_line_count(&r->line, "shards", wit_shards_dataset_shards(r->ds));
+    json_line_count(&r->line, "bytes", file_bytes);
+    json_line_count(&r->line, "image_bytes", u->image_bytes);
+    json_line_count(&r->line, "image_bytes_most", u->bytes_most);
+    json_line_count(&r->line, "captions_most", u->captions_most);
     wit_json_key(&r->line.json, "formats");
     wit_json_object_begin(&r->line.json);
     for (unsigned f = 0; f < FORMATS; f++)
         if (u->formats[f])
-            put_count(&r->line, wit_image_format_name((enum wit_image_format)f), u->formats[f]);
+            json_line_count(&r->line, wit_image_format_name((enum wit_image_format)f),
+                            u->formats[f]);
     wit_json_object_end(&r->line.json);
     wit_json_key(&r->line.json, "sources");
     wit_json_object_begin(&r->line.json);
     for (unsigned s = 0; s < SOURCES; s++)
         if (u->sources[s])
-            put_count(&r->line, wit_shards_source_name((enum wit_shards_source)s), u->sources[s]);
+            json_line_count(&r->line, wit_shards_source_name((enum wit_shards_source)s),
+                            u->sources[s]);
     wit_json_object_end(&r->line.json);
-    return line_end(&r->line, err);
+    return json_line_end(&r->line, err);
 }
 
 static void stat_text(const struct stat_user *u, uint64_t file_bytes) {
@@ -439,7 +390,7 @@ static int verb_stat(const struct options *o, struct wit_error *err) {
 /* ---- verify --------------------------------------------------------------------------------- */
 
 struct verify_user {
-    struct line line;
+    struct json_line line;
     bool json;
 };
 
@@ -452,23 +403,23 @@ static void on_fault(void *user, const struct wit_shards_fault *fault) {
             printf("%s: %s\n", fault->file, fault->text);
         return;
     }
-    line_begin(&u->line, "wit.shards.fault/1");
-    put_text(&u->line, "file", fault->file);
-    put_text(&u->line, "fault", fault->text);
-    (void)line_end(&u->line, NULL); /* a broken stdout shows at the flush */
+    json_line_begin(&u->line, "wit.shards.fault/1");
+    json_line_text(&u->line, "file", fault->file);
+    json_line_text(&u->line, "fault", fault->text);
+    (void)json_line_end(&u->line, NULL); /* a broken stdout shows at the flush */
 }
 
 static void on_checked(void *user, const struct wit_shards_checked *c) {
     struct verify_user *u = user;
     if (!u->json)
         return;
-    line_begin(&u->line, "wit.shards.verify/1");
-    put_text(&u->line, "shard", c->file);
-    put_count(&u->line, "samples", c->samples);
-    put_count(&u->line, "pairs", c->pairs);
-    put_count(&u->line, "bad", c->bad);
-    put_count(&u->line, "bytes", c->bytes);
-    (void)line_end(&u->line, NULL);
+    json_line_begin(&u->line, "wit.shards.verify/1");
+    json_line_text(&u->line, "shard", c->file);
+    json_line_count(&u->line, "samples", c->samples);
+    json_line_count(&u->line, "pairs", c->pairs);
+    json_line_count(&u->line, "bad", c->bad);
+    json_line_count(&u->line, "bytes", c->bytes);
+    (void)json_line_end(&u->line, NULL);
 }
 
 static int verb_verify(const struct options *o, struct wit_error *err) {
@@ -481,12 +432,12 @@ static int verb_verify(const struct options *o, struct wit_error *err) {
                                                        .interrupt = cli_interrupt_flag() };
     int st = wit_shards_verify(o->dir, &options, &report, err);
     if (o->json && (st >= 0 || st == WIT_ECORRUPT)) {
-        line_begin(&u.line, "wit.shards.verified/1");
-        put_count(&u.line, "samples", report.samples);
-        put_count(&u.line, "pairs", report.pairs);
-        put_count(&u.line, "bad", report.bad);
-        put_count(&u.line, "bytes", report.bytes);
-        (void)line_end(&u.line, NULL);
+        json_line_begin(&u.line, "wit.shards.verified/1");
+        json_line_count(&u.line, "samples", report.samples);
+        json_line_count(&u.line, "pairs", report.pairs);
+        json_line_count(&u.line, "bad", report.bad);
+        json_line_count(&u.line, "bytes", report.bytes);
+        (void)json_line_end(&u.line, NULL);
     } else if (st >= 0) {
         printf("%" PRIu64 " samples, %" PRIu64 " pairs, %" PRIu64 " bytes: all well\n",
                report.samples, report.pairs, report.bytes);
@@ -500,7 +451,7 @@ static int verb_verify(const struct options *o, struct wit_error *err) {
 static int verb_seal(const struct options *o, struct wit_error *err) {
     struct wit_shards_seal_config cfg = wit_shards_seal_config_default();
     struct wit_shards_seal_report report;
-    struct line line = { .buf = WIT_BUF_INIT((size_t)1 << 20) };
+    struct json_line line = { .buf = WIT_BUF_INIT((size_t)1 << 20) };
     char hash[WIT_HASH128_HEX];
     cfg.shard_bytes = o->shard_bytes;
     cfg.shard_bits = o->has_bits ? (int)o->bits : -1;
@@ -512,20 +463,20 @@ static int verb_seal(const struct options *o, struct wit_error *err) {
     cfg.interrupt = cli_interrupt_flag();
     int st = wit_shards_seal(o->dir, &cfg, &report, err);
     if (st >= 0 && o->json) {
-        line_begin(&line, "wit.shards.seal/1");
-        put_hash(&line, "hash", report.hash);
-        put_count(&line, "samples", report.samples);
-        put_count(&line, "pairs", report.pairs);
-        put_count(&line, "shards", report.shards);
-        put_count(&line, "image_bytes", report.image_bytes);
-        put_count(&line, "dropped_pairs", report.dropped_pairs);
-        put_count(&line, "duplicate_images", report.duplicate_images);
-        put_count(&line, "collisions", report.collisions);
-        put_count(&line, "captions_cut", report.captions_cut);
-        put_count(&line, "spilled_bytes", report.spilled_bytes);
+        json_line_begin(&line, "wit.shards.seal/1");
+        json_line_key(&line, "hash", report.hash);
+        json_line_count(&line, "samples", report.samples);
+        json_line_count(&line, "pairs", report.pairs);
+        json_line_count(&line, "shards", report.shards);
+        json_line_count(&line, "image_bytes", report.image_bytes);
+        json_line_count(&line, "dropped_pairs", report.dropped_pairs);
+        json_line_count(&line, "duplicate_images", report.duplicate_images);
+        json_line_count(&line, "collisions", report.collisions);
+        json_line_count(&line, "captions_cut", report.captions_cut);
+        json_line_count(&line, "spilled_bytes", report.spilled_bytes);
         wit_json_key(&line.json, "changed");
         wit_json_put_bool(&line.json, report.changed);
-        st = line_end(&line, err);
+        st = json_line_end(&line, err);
     } else if (st >= 0) {
         wit_hash128_to_hex(report.hash, hash);
         printf("%s  %" PRIu64 " samples, %" PRIu64 " pairs in %" PRIu64 " shards%s\n", hash,
@@ -643,6 +594,8 @@ int cmd_shards(int argc, char **argv) {
     for (size_t i = 0; i < WIT_COUNT_OF(own_verbs); i++)
         if (strcmp(argv[1], own_verbs[i].name) == 0)
             return own_verbs[i].run(argc - 1, argv + 1);
+    if (strcmp(argv[1], "dups") == 0)
+        return cmd_shards_dups(argc - 1, argv + 1);
     for (size_t i = 0; i < WIT_COUNT_OF(verbs); i++)
         if (strcmp(argv[1], verbs[i].name) == 0) {
             verb = &verbs[i];
