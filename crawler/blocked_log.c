@@ -90,7 +90,7 @@ int blocked_log_add(const char *dir, const struct wit_crawler_blocklist *list,
     uint8_t salt[SALT_BYTES];
     int st = salt_load(dir, salt, err);
     if (st >= 0)
-        st = salted(salt, wit_str_of(blocked->digest, wit_digest_bytes(blocked->kind)), item, err);
+        st = salted(salt, wit_str_of(blocked->hash, blocked->hash_bytes), item, err);
     if (st >= 0)
         st = salted(salt, url, place, err);
     if (st < 0)
@@ -98,7 +98,7 @@ int blocked_log_add(const char *dir, const struct wit_crawler_blocklist *list,
     const struct {
         const char *key, *value;
     } members[] = { { "list", wit_crawler_blocklist_name(list, blocked->list) },
-                    { "kind", wit_digest_name(blocked->kind) },
+                    { "kind", blocked->kind },
                     { "item", item },
                     { "url", place } };
     struct wit_json_writer w;

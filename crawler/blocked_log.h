@@ -1,7 +1,7 @@
 /*
  * blocked_log.h: DIR/crawl/blocked.jsonl: a line for each image that a list of blocked hashes
  * named:
- * {"time_s","list","kind","item","url"}. `item` is the SHA-256 of salt and listed digest, `url`
+ * {"time_s","list","kind","item","url"}. `item` is the SHA-256 of salt and listed hash, `url`
  * that of salt and URL, each cut to 32 hex digits; the salt is the 32 bytes in
  * DIR/crawl/blocked.salt. So the operator can tell whether a hash or a URL that he knows is meant,
  * and who only sees the log learns neither.

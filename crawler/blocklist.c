@@ -1,4 +1,5 @@
-/* blocklist.c: digests of each file, sorted by kind, looked up by bisection. */
+/* blocklist.c: digests of each file, sorted by kind, looked up by bisection; PDQ hashes, looked at
+ * one after the other. */
 #include "wit_crawler_blocklist.h"
 
 #include <errno.h>
@@ -16,9 +17,16 @@ struct digests {
     size_t count, cap; /* digests */
 };
 
+struct perceptual {
+    struct wit_image_phash *hashes;
+    uint8_t *within; /* bits, of each */
+    size_t count, cap;
+};
+
 struct list {
     char name[WIT_CRAWLER_BLOCKLIST_NAME_BYTES];
     struct digests digests[KINDS];
+    struct perceptual perceptual;
 };
 
 struct wit_crawler_blocklist {
@@ -31,8 +39,12 @@ struct wit_crawler_blocklist *wit_crawler_blocklist_create(void) {
 }
 
 static void list_destroy(struct list *l) {
-    for (size_t k = 0; l && k < KINDS; k++)
+    if (!l)
+        return;
+    for (size_t k = 0; k < KINDS; k++)
         free(l->digests[k].bytes);
+    free(l->perceptual.hashes);
+    free(l->perceptual.within);
     free(l);
 }
 
@@ -95,6 +107,48 @@ static int digest_add(struct list *l, struct wit_str hex) {
     return 0;
 }
 
+static int perceptual_grow(struct perceptual *p) {
+    const size_t cap = p->cap ? 2 * p->cap : 1024;
+    if (p->count < p->cap)
+        return 0;
+    struct wit_image_phash *hashes = wit_realloc_array(p->hashes, cap, sizeof *hashes);
+    if (hashes)
+        p->hashes = hashes;
+    uint8_t *within = hashes ? wit_realloc_array(p->within, cap, sizeof *within) : NULL;
+    if (!within)
+        return WIT_ENOMEM;
+    p->within = within;
+    p->cap = cap;
+    return 0;
+}
+
+/* "<64 hex>" or "<64 hex>,<distance>". WIT_EFORMAT, WIT_ENOMEM. */
+static int perceptual_add(struct list *l, struct wit_str text) {
+    struct perceptual *p = &l->perceptual;
+    const ptrdiff_t comma = wit_str_find_byte(text, ',', 0);
+    const size_t end = comma < 0 ? text.len : (size_t)comma;
+    struct wit_image_phash hash;
+    uint64_t within = WIT_IMAGE_PHASH_NEAR;
+    if (wit_image_phash_from_hex(wit_str_slice(text, 0, end), &hash) < 0)
+        return WIT_EFORMAT;
+    if (comma >= 0 &&
+        (wit_str_to_u64(wit_str_trim(wit_str_slice(text, end + 1, text.len)), &within) < 0 ||
+         within > WIT_CRAWLER_BLOCKLIST_DISTANCE_MOST))
+        return WIT_EFORMAT;
+    if (perceptual_grow(p) < 0)
+        return WIT_ENOMEM;
+    p->hashes[p->count] = hash;
+    p->within[p->count++] = (uint8_t)within;
+    return 0;
+}
+
+static int hash_add(struct list *l, struct wit_str line) {
+    static const struct wit_str pdq = { "pdq:", 4 };
+    return wit_str_starts_with(line, pdq)
+               ? perceptual_add(l, wit_str_slice(line, pdq.len, line.len))
+               : digest_add(l, line);
+}
+
 static int order_16(const void *a, const void *b) {
     return memcmp(a, b, 16);
 }
@@ -122,7 +176,7 @@ static void digests_sort(struct digests *d, size_t size, order_fn order) {
     }
 }
 
-/* The number of digests, or a failure. */
+/* The number of hashes, or a failure. */
 static int list_read(struct list *l, struct wit_lines *lines, const char *path,
                      struct wit_error *err) {
     struct wit_str line;
@@ -132,21 +186,22 @@ static int list_read(struct list *l, struct wit_lines *lines, const char *path,
         line = wit_str_trim(line);
         if (line.len == 0 || line.data[0] == '#')
             continue;
-        st = digest_add(l, line);
+        st = hash_add(l, line);
         if (st == WIT_EFORMAT)
             return wit_error_set(err, st,
-                                 "%s:%llu: not an MD5, SHA-1 or SHA-256 in hex (the line is not "
-                                 "shown: lists are secret)",
+                                 "%s:%llu: not an MD5, SHA-1 or SHA-256 in hex, nor pdq: with 64 "
+                                 "hex digits and a distance up to 63 (the line is not shown: lists "
+                                 "are secret)",
                                  path, (unsigned long long)wit_lines_number(lines));
         if (st < 0)
-            return wit_error_set(err, st, "no memory for the digests of %s", path);
+            return wit_error_set(err, st, "no memory for the hashes of %s", path);
         total++;
     }
     if (st == WIT_ELIMIT)
-        return wit_error_set(err, WIT_EFORMAT, "%s:%llu: a line is longer than any digest", path,
+        return wit_error_set(err, WIT_EFORMAT, "%s:%llu: a line is longer than any hash", path,
                              (unsigned long long)wit_lines_number(lines));
     if (st == 0 && total == 0)
-        return wit_error_set(err, WIT_EFORMAT, "%s holds no digest", path);
+        return wit_error_set(err, WIT_EFORMAT, "%s holds no hash", path);
     return st < 0 ? st : total > INT_MAX ? INT_MAX : (int)total;
 }
 
@@ -161,7 +216,7 @@ int wit_crawler_blocklist_add_file(struct wit_crawler_blocklist *list, const cha
         return wit_error_errno(err, errno, "cannot open the list of blocked hashes %s", path);
     struct list *l = calloc(1, sizeof *l);
     int st = l ? wit_lines_open(f, LINE_MOST_BYTES, &lines, err)
-               : wit_error_set(err, WIT_ENOMEM, "no memory for the digests of %s", path);
+               : wit_error_set(err, WIT_ENOMEM, "no memory for the hashes of %s", path);
     if (st >= 0)
         st = list_read(l, lines, path, err);
     wit_lines_close(lines);
@@ -196,11 +251,39 @@ int wit_crawler_blocklist_find(const struct wit_crawler_blocklist *list, struct 
             }
             const size_t size = wit_digest_bytes(kinds[k]);
             if (bsearch(digest, d->bytes, d->count, size, orders[k])) {
-                *out = (struct wit_crawler_blocked){ .list = i, .kind = kinds[k] };
-                memcpy(out->digest, digest, size);
+                *out = (struct wit_crawler_blocked){ .list = i,
+                                                     .kind = wit_digest_name(kinds[k]),
+                                                     .hash_bytes = size };
+                memcpy(out->hash, digest, size);
                 return 1;
             }
         }
+    }
+    return 0;
+}
+
+bool wit_crawler_blocklist_has_perceptual(const struct wit_crawler_blocklist *list) {
+    bool has = false;
+    for (unsigned i = 0; i < list->count; i++)
+        has = has || list->lists[i]->perceptual.count > 0;
+    return has;
+}
+
+int wit_crawler_blocklist_find_perceptual(const struct wit_crawler_blocklist *list,
+                                          const struct wit_image_phashes *hashes,
+                                          struct wit_crawler_blocked *out) {
+    if (hashes->quality < WIT_IMAGE_PHASH_QUALITY)
+        return 0;
+    for (unsigned i = 0; i < list->count; i++) {
+        const struct perceptual *p = &list->lists[i]->perceptual;
+        const size_t at = wit_image_phash_scan(&hashes->pdq, p->hashes, p->within, p->count);
+        if (at == p->count)
+            continue;
+        *out = (struct wit_crawler_blocked){ .list = i,
+                                             .kind = "pdq",
+                                             .hash_bytes = WIT_IMAGE_PHASH_BYTES };
+        wit_image_phash_to_bytes(&p->hashes[at], out->hash);
+        return 1;
     }
     return 0;
 }

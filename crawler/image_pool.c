@@ -15,6 +15,7 @@ struct image_pool {
     struct crawl_mailbox *results;
     struct wit_queue *queue; /* of tasks */
     atomic_bool stopping;
+    bool perceptual; /* lists have such hashes: each image is decoded for them */
     struct worker {
         struct image_pool *pool;
         struct wit_image_reencoder *reencoder;
@@ -72,16 +73,30 @@ static const char *make_smaller(struct worker *w, struct crawl_task *t) {
     return st < 0 ? decode_reason(st) : NULL;
 }
 
+/* What cannot be looked up is not let through. A list with perceptual hashes decodes the image, to
+ * its end. */
+static const char *look_up(struct worker *w, struct crawl_task *t) {
+    const struct wit_crawler_blocklist *list = w->pool->cfg->blocklist;
+    struct wit_image_phashes hashes;
+    int st = wit_crawler_blocklist_find(list, wit_buf_view(&t->body), &t->blocked, NULL);
+    if (st != 0)
+        return st > 0 ? CRAWL_BLOCKED_HASH : "blocklist_failed";
+    if (!w->pool->perceptual)
+        return NULL;
+    st = wit_image_reencoder_phash(w->reencoder, wit_buf_view(&t->body), &hashes, NULL);
+    if (st < 0)
+        return decode_reason(st);
+    st = wit_crawler_blocklist_find_perceptual(list, &hashes, &t->blocked);
+    return st > 0 ? CRAWL_BLOCKED_HASH : NULL;
+}
+
 /* NULL: it may be stored. */
 static const char *image_work(struct worker *w, struct crawl_task *t) {
     const struct wit_crawler_config *cfg = w->pool->cfg;
-    if (cfg->blocklist) {
-        int st =
-            wit_crawler_blocklist_find(cfg->blocklist, wit_buf_view(&t->body), &t->blocked, NULL);
-        if (st != 0) /* what cannot be looked up is not let through */
-            return st > 0 ? CRAWL_BLOCKED_HASH : "blocklist_failed";
-    }
-    if (cfg->verify_decode) {
+    const char *reason = cfg->blocklist ? look_up(w, t) : NULL;
+    if (reason)
+        return reason;
+    if (cfg->verify_decode && !w->pool->perceptual) {
         int st = wit_image_reencoder_verify(w->reencoder, wit_buf_view(&t->body), NULL);
         if (st < 0)
             return decode_reason(st);
@@ -139,6 +154,7 @@ int image_pool_create(const struct wit_crawler_config *cfg, struct crawl_mailbox
     pool->cfg = cfg;
     pool->results = results;
     pool->count = thread_count(cfg);
+    pool->perceptual = cfg->blocklist && wit_crawler_blocklist_has_perceptual(cfg->blocklist);
     pool->queue = wit_queue_create(most);
     pool->workers = wit_alloc_array(pool->count, sizeof *pool->workers);
     int st = pool->queue && pool->workers

@@ -219,7 +219,7 @@ struct wit_crawler_config {
     bool reencode;                           /* encode anew by `images`; false: as fetched */
     bool verify_decode;     /* refuse what does not decode to its end, not only what is cut */
     unsigned image_threads; /* 0: one for each core */
-    /* Images with these digests are neither stored nor named: reason "blocked_hash", and a line of
+    /* Images with these hashes are neither stored nor named: reason "blocked_hash", and a line of
      * crawl/blocked.jsonl. Borrowed; NULL: none. */
     const struct wit_crawler_blocklist *blocklist;
 

@@ -30,7 +30,7 @@ const char crawl_images_help[] =
     "                      refuse images by their size as fetched\n"
     "  --verify V          structure (default), or decode: refuse what does not decode\n"
     "  --image-threads N   for resizing, decoding, hashes (default: one for each core)\n"
-    "  --block-hashes F    never keep images with these MD5, SHA-1 or SHA-256; may be repeated\n"
+    "  --block-hashes F    never keep images with these MD5, SHA-1, SHA-256 or PDQ; repeatable\n"
     "\n";
 
 static int number(const char *option, const char *value, uint64_t least, uint64_t most,

@@ -16,12 +16,14 @@ static const size_t kept_bytes = (size_t)64 << 20;
 struct wit_image_reencoder {
     struct wit_image_decoder *decoder; /* these two are NULL until an image needs them */
     struct wit_image_resizer *resizer;
+    struct wit_image_phasher *phasher; /* NULL until an image is hashed */
     struct wit_image_pixels decoded, scaled, canvas;
 };
 
 static void empty(struct wit_image_reencoder *re) {
     wit_image_decoder_destroy(re->decoder);
     wit_image_resizer_destroy(re->resizer);
+    wit_image_phasher_destroy(re->phasher);
     wit_image_pixels_finish(&re->decoded);
     wit_image_pixels_finish(&re->scaled);
     wit_image_pixels_finish(&re->canvas);
@@ -154,6 +156,21 @@ int wit_image_reencode(struct wit_image_reencoder *re, const struct wit_image_re
                                        .bit_depth = 8,
                                        .orientation = info->orientation };
     return 1;
+}
+
+int wit_image_reencoder_phash(struct wit_image_reencoder *re, struct wit_str bytes,
+                              struct wit_image_phashes *out, struct wit_error *err) {
+    int st = fill(re, err);
+    if (st == 0)
+        st = wit_image_decode_rgb(re->decoder, bytes, &limits, &re->decoded, err);
+    if (st == 0 && !re->phasher && !(re->phasher = wit_image_phasher_create()))
+        st = wit_error_set(err, WIT_ENOMEM, "no memory for hashing an image");
+    if (st == 0) {
+        const struct wit_image_view whole = wit_image_view_of(&re->decoded);
+        st = wit_image_phash_compute(re->phasher, &whole, out, err);
+    }
+    give_back(re);
+    return st;
 }
 
 int wit_image_reencoder_verify(struct wit_image_reencoder *re, struct wit_str bytes,

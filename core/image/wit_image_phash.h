@@ -54,6 +54,15 @@ static inline unsigned wit_image_phash_distance(const struct wit_image_phash *a,
     return bits;
 }
 
+/**
+ * The first of `count` hashes that lies within its own distance of h, by looking at all: two words
+ * of each decide mostly, so a million take about 5 ms.
+ * @param within  most bits for each of them
+ * @return its index, or count
+ */
+size_t wit_image_phash_scan(const struct wit_image_phash *h, const struct wit_image_phash *list,
+                            const uint8_t *within, size_t count);
+
 /* The form that is exchanged: bit 255 first. */
 void wit_image_phash_to_bytes(const struct wit_image_phash *h, uint8_t out[WIT_IMAGE_PHASH_BYTES]);
 struct wit_image_phash wit_image_phash_from_bytes(const uint8_t in[WIT_IMAGE_PHASH_BYTES]);

@@ -17,6 +17,7 @@
 #define WIT_IMAGE_REENCODE_H
 
 #include "wit_image.h"
+#include "wit_image_phash.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -92,6 +93,9 @@ int wit_image_reencode(struct wit_image_reencoder *re, const struct wit_image_re
 /* Does it decode to its end? As wit_image_decode_rgb, without giving pixels. */
 int wit_image_reencoder_verify(struct wit_image_reencoder *re, struct wit_str bytes,
                                struct wit_error *err);
+/* The same, and the perceptual hashes of its pixels, in its full size. */
+int wit_image_reencoder_phash(struct wit_image_reencoder *re, struct wit_str bytes,
+                              struct wit_image_phashes *out, struct wit_error *err);
 
 #ifdef __cplusplus
 }

@@ -22,6 +22,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     st = wit_crawler_blocklist_find(list, WIT_STR("an image"), &found, &err);
     if (st > 0 && (found.list != 0 || !wit_crawler_blocklist_name(list, found.list)[0]))
         abort();
+    const struct wit_image_phashes hashes = { .quality = 100 };
+    st = wit_crawler_blocklist_find_perceptual(list, &hashes, &found);
+    if (st > 0 && (!wit_crawler_blocklist_has_perceptual(list) || found.hash_bytes != 32))
+        abort();
     close(fd);
     wit_crawler_blocklist_destroy(list);
     return 0;

@@ -2,6 +2,7 @@
  * test_crawl_images.c: what a crawl does with images before it stores them: smaller ones, whole
  * decodes, lists of blocked hashes. One page and its images on loopback.
  */
+#include "image/wit_image_reencode.h"
 #include "shards/collection.h"
 #include "test_server.h"
 #include "wit_crawler.h"
@@ -356,6 +357,76 @@ static void blocked_images_leave_no_trace(void **state) {
     world_stop(&w);
 }
 
+/* What looks like a listed image is blocked too, and what does not decode can't be looked up. */
+static void images_that_look_like_listed_ones(void **state) {
+    struct world w;
+    char hex[WIT_IMAGE_PHASH_HEX], text[256], path[WIT_PATH_MAX];
+    struct wit_image_phashes hashes[GOOD];
+    unsigned listed = 0;
+    world_start(&w);
+    struct wit_image_reencoder *re = wit_image_reencoder_create();
+    for (unsigned i = 0; i < GOOD; i++)
+        must(wit_image_reencoder_phash(re, wit_buf_view(&w.images[i]), &hashes[i], &err));
+    wit_image_reencoder_destroy(re);
+    while (listed < GOOD && hashes[listed].quality < WIT_IMAGE_PHASH_QUALITY)
+        listed++;
+    assert_in_range(listed, 0, GOOD - 1);
+    struct wit_image_phash near = hashes[listed].pdq;
+    near.words[0] ^= 0x1F; /* five bits away */
+    wit_image_phash_to_hex(&near, hex);
+
+    struct wit_crawler_blocklist *blocked = wit_crawler_blocklist_create();
+    snprintf(text, sizeof text, "pdq:%s,4\n", hex); /* too near is asked for */
+    file_write(w.dir, "near.txt", text, path);
+    assert_int_equal(wit_crawler_blocklist_add_file(blocked, path, "near", &err), 1);
+    w.cfg.blocklist = blocked;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(refused(&w, "blocked_hash"), 0);
+    assert_int_equal(refused(&w, "image_undecodable"), 1);
+    assert_int_equal(w.report.images, GOOD);
+    world_stop(&w);
+
+    world_start(&w);
+    snprintf(text, sizeof text, "# partners\npdq:%s, 5\r\n", hex);
+    file_write(w.dir, "list.txt", text, path);
+    assert_int_equal(wit_crawler_blocklist_add_file(blocked, path, "partners", &err), 1);
+    w.cfg.blocklist = blocked;
+    must(wit_crawler_run(&w.cfg, &w.report, &err));
+    assert_int_equal(refused(&w, "blocked_hash"), 1);
+    assert_int_equal(w.report.images, GOOD - 1);
+    struct wit_buf audit = file_of(&w, "crawl/blocked.jsonl");
+    assert_non_null(strstr(audit.data, "\"list\":\"partners\",\"kind\":\"pdq\""));
+    hex[12] = '\0';
+    assert_null(strstr(audit.data, hex));
+    wit_buf_finish(&audit);
+    wit_crawler_blocklist_destroy(blocked);
+    world_stop(&w);
+}
+
+static void flat_images_look_like_no_listed_one(void **state) {
+    char dir[WIT_PATH_MAX], path[WIT_PATH_MAX];
+    struct wit_crawler_blocklist *blocked = wit_crawler_blocklist_create();
+    struct wit_crawler_blocked found;
+    struct wit_image_phashes hashes = { .quality = WIT_IMAGE_PHASH_QUALITY };
+    scratch_make(dir);
+    file_write(dir, "none.txt", "00112233445566778899aabbccddeeff\n", path);
+    must(wit_crawler_blocklist_add_file(blocked, path, "digests", &err));
+    assert_false(wit_crawler_blocklist_has_perceptual(blocked));
+    file_write(dir, "pdq.txt",
+               "pdq:0000000000000000000000000000000000000000000000000000000000000000\n", path);
+    must(wit_crawler_blocklist_add_file(blocked, path, "zeros", &err));
+    assert_true(wit_crawler_blocklist_has_perceptual(blocked));
+    hashes.pdq.words[3] = 0x7FFFFFFF; /* 31 bits: the distance where none is named */
+    assert_int_equal(wit_crawler_blocklist_find_perceptual(blocked, &hashes, &found), 1);
+    assert_string_equal(wit_crawler_blocklist_name(blocked, found.list), "zeros");
+    hashes.pdq.words[0] = 1;
+    assert_int_equal(wit_crawler_blocklist_find_perceptual(blocked, &hashes, &found), 0);
+    hashes = (struct wit_image_phashes){ .quality = WIT_IMAGE_PHASH_QUALITY - 1 };
+    assert_int_equal(wit_crawler_blocklist_find_perceptual(blocked, &hashes, &found), 0);
+    wit_crawler_blocklist_destroy(blocked);
+    scratch_remove(dir);
+}
+
 /* Salt and digest make the item, so that who knows a hash can look for it. */
 static void an_audit_line_can_be_checked(void **state) {
     struct world w;
@@ -391,7 +462,13 @@ static void a_broken_list_is_refused(void **state) {
                                          "00112233445566778899aabbccddeeff\nhidden-line\n",
                                          "00112233445566778899aabbccddeefg\n",
                                          "00112233445566778899aabbccddee\n",
-                                         "00112233445566778899aabbccddeeff 1\n" };
+                                         "00112233445566778899aabbccddeeff 1\n",
+                                         "pdq:0011223344556677001122334455667700112233445566770"
+                                         "011223344556677,64\n",
+                                         "pdq:0011223344556677001122334455667700112233445566770"
+                                         "01122334455667\n",
+                                         "pdq:0011223344556677001122334455667700112233445566770"
+                                         "011223344556677,\n" };
     char dir[WIT_PATH_MAX], path[WIT_PATH_MAX];
     struct wit_crawler_blocklist *blocked = wit_crawler_blocklist_create();
     scratch_make(dir);
@@ -418,6 +495,8 @@ int main(void) {
         cmocka_unit_test(what_does_not_decode_is_refused_if_asked),
         cmocka_unit_test(sizes_are_refused),
         cmocka_unit_test(blocked_images_leave_no_trace),
+        cmocka_unit_test(images_that_look_like_listed_ones),
+        cmocka_unit_test(flat_images_look_like_no_listed_one),
         cmocka_unit_test(an_audit_line_can_be_checked),
         cmocka_unit_test(a_broken_list_is_refused),
     };

@@ -240,6 +240,31 @@ static void hex_and_bytes(void **state) {
                      WIT_EFORMAT);
 }
 
+static void a_scan_finds_the_first_within_its_distance(void **state) {
+    enum { COUNT = 200 };
+    static struct wit_image_phash list[COUNT];
+    static uint8_t within[COUNT];
+    for (uint64_t seed = 0; seed < 300; seed++) {
+        struct wit_random r;
+        struct wit_image_phash h;
+        wit_random_init(&r, 7, 3, seed);
+        for (int k = 0; k < 4; k++)
+            h.words[k] = wit_random_u64(&r);
+        size_t want = COUNT;
+        for (size_t i = COUNT; i-- > 0;) {
+            list[i] = h;
+            for (uint64_t n = wit_random_below(&r, 300); n; n--)
+                list[i].words[wit_random_below(&r, 4)] ^= 1ULL << wit_random_below(&r, 64);
+            within[i] = (uint8_t)wit_random_below(&r, 32);
+            if (wit_image_phash_distance(&h, &list[i]) <= within[i])
+                want = i;
+        }
+        if (wit_image_phash_scan(&h, list, within, COUNT) != want)
+            fail_msg("seed=%llu: not %zu", (unsigned long long)seed, want);
+    }
+    assert_int_equal(wit_image_phash_scan(list, list, within, 0), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_values_of_the_published_implementation),
@@ -249,6 +274,7 @@ int main(void) {
         cmocka_unit_test(a_crop_is_hashed_by_its_own_pixels),
         cmocka_unit_test(flat_and_tiny_images_have_no_quality),
         cmocka_unit_test(hex_and_bytes),
+        cmocka_unit_test(a_scan_finds_the_first_within_its_distance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
