@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 struct wit_shards_near_config wit_shards_near_config_default(void) {
-    return (struct wit_shards_near_config){ .distance = WIT_IMAGE_PHASH_NEAR, .quality = 5 };
+    return (struct wit_shards_near_config){ .distance = WIT_SHARDS_NEAR_DISTANCE,
+                                            .quality = WIT_SHARDS_NEAR_QUALITY };
 }
 
 bool wit_shards_look_is_better(const struct wit_shards_look *a, const struct wit_shards_look *b) {

@@ -2,6 +2,7 @@
 #include "near.h"
 #include "shard_workers.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -9,7 +10,9 @@
 enum {
     BITS = WIT_IMAGE_PHASH_BITS,
     WIDTH_MOST = 20, /* of a band, in bits: a directory of 4 MiB */
-    WIDTH_LEAST = 8,
+    BANDS_LEAST = 13,
+    BANDS_MOST = 32, /* of 8 bits */
+    RADIUS_MOST = 2,
     STEP = 101, /* odd, so that multiples of it visit every bit; far from those of 16 */
     PAIRS_HELD = 1024,
     CHUNK_BUCKETS = 256
@@ -22,7 +25,7 @@ struct band {
 
 struct search {
     const struct near_search *in;
-    struct band bands[NEAR_DISTANCE_MOST + 1];
+    struct band bands[BANDS_MOST];
     unsigned bands_count, band; /* all of them; the one that is searched */
     /* Of the current band: sorted by its value, equal ones by index. */
     struct wit_image_phash *hashes;
@@ -35,26 +38,47 @@ struct search {
 
 /* ---- bands ---------------------------------------------------------------------------------- */
 
-/* No wider than the hashes fill: walking over empty buckets costs more than a few comparisons. */
-static unsigned width_most(uint32_t hashes) {
-    unsigned width = WIDTH_LEAST;
-    while (width < WIDTH_MOST && hashes >> width > 0)
-        width++;
-    return width;
+/* How many values of so many bits differ from one in at most `radius` of them. */
+static double neighbours(unsigned width, int radius) {
+    double sum = 0;
+    for (int r = 0; r <= radius; r++)
+        sum += r == 0 ? 1 : r == 1 ? width : width * (width - 1) / 2.0;
+    return sum;
+}
+
+/* `count` bands whose radii + 1 add up to what is needed; what they cost, in comparisons. A bucket
+ * that is looked into costs as much as a few. Negative: radii would be larger than 2. */
+static double bands_try(struct search *s, unsigned count) {
+    const unsigned needed = s->in->distance + 1;
+    const double hashes = s->in->count;
+    double cost = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct band *b = &s->bands[i];
+        b->first = i * BITS / count;
+        b->width = (i + 1) * BITS / count - b->first;
+        b->radius = (int)(needed / count + (i < needed % count)) - 1;
+        if (b->radius > RADIUS_MOST)
+            return -1;
+        const double buckets = ldexp(1, (int)b->width);
+        cost += neighbours(b->width, b->radius) *
+                (4 * fmin(hashes, buckets) + hashes * hashes / buckets);
+        cost += b->radius < 0 ? 0 : buckets + 20 * hashes;
+    }
+    s->bands_count = count;
+    return cost;
 }
 
 static void bands_plan(struct search *s) {
-    const unsigned needed = s->in->distance + 1; /* sum of radius + 1 */
-    const unsigned width = width_most(s->in->count), least = (BITS + width - 1) / width;
-    unsigned count = (needed + 1) / 2; /* radii of at most 1 */
-    if (count < least)
-        count = least;
-    for (unsigned i = 0; i < count; i++) {
-        s->bands[i].first = i * BITS / count;
-        s->bands[i].width = (i + 1) * BITS / count - s->bands[i].first;
-        s->bands[i].radius = (int)(needed / count + (i < needed % count)) - 1;
+    unsigned best = 0;
+    double least = 0;
+    for (unsigned count = BANDS_LEAST; count <= BANDS_MOST; count++) {
+        const double cost = bands_try(s, count);
+        if (cost >= 0 && (best == 0 || cost < least)) {
+            best = count;
+            least = cost;
+        }
     }
-    s->bands_count = count;
+    (void)bands_try(s, best);
 }
 
 static uint32_t band_value(const struct band *b, const struct wit_image_phash *h) {
@@ -207,6 +231,21 @@ static void buckets_compare(struct worker *w, compare_fn fn, uint32_t v, uint32_
         fn(w, i, u_from, u_mid);
 }
 
+/* A bucket with itself and those of larger numbers within the band's radius. */
+static void neighbours_compare(struct worker *w, compare_fn fn, uint32_t v, const struct band *b) {
+    buckets_compare(w, fn, v, v);
+    for (unsigned i = 0; i < b->width && b->radius >= 1; i++) {
+        const uint32_t one = v ^ (uint32_t)1 << i;
+        if (one > v)
+            buckets_compare(w, fn, v, one);
+        for (unsigned j = 0; j < i && b->radius >= 2; j++) {
+            const uint32_t two = one ^ (uint32_t)1 << j;
+            if (two > v)
+                buckets_compare(w, fn, v, two);
+        }
+    }
+}
+
 static void *band_work(void *arg) {
     struct search *s = arg;
     const struct band *b = &s->bands[s->band];
@@ -217,12 +256,9 @@ static void *band_work(void *arg) {
         const size_t from = atomic_fetch_add(&s->next_chunk, 1) * CHUNK_BUCKETS;
         if (from >= buckets)
             break;
-        for (size_t v = from; v < from + CHUNK_BUCKETS && v < buckets; v++) {
-            buckets_compare(&w, fn, (uint32_t)v, (uint32_t)v);
-            for (unsigned bit = 0; bit < b->width && b->radius > 0; bit++)
-                if (!(v >> bit & 1))
-                    buckets_compare(&w, fn, (uint32_t)v, (uint32_t)(v | (size_t)1 << bit));
-        }
+        for (size_t v = from; v < from + CHUNK_BUCKETS && v < buckets; v++)
+            if (s->begins[v] < s->begins[v + 1])
+                neighbours_compare(&w, fn, (uint32_t)v, b);
     }
     pairs_flush(&w);
     return NULL;

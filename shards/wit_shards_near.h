@@ -53,6 +53,11 @@ struct wit_shards_looks_options {
 int wit_shards_looks(const char *dir, const struct wit_shards_looks_options *options,
                      struct wit_shards_look **looks, uint64_t *count, struct wit_error *err);
 
+/* Defaults, by tests/bench/bench_dups.py: the least distance at which 98 % of every kind of copy
+ * are found; few photographs and many pieces of sky are below the quality. */
+#define WIT_SHARDS_NEAR_DISTANCE 36
+#define WIT_SHARDS_NEAR_QUALITY 5
+
 /* When do two images look the same? */
 struct wit_shards_near_config {
     unsigned distance;             /* most bits that the area hashes differ in: 0 to 63 */
@@ -60,7 +65,7 @@ struct wit_shards_near_config {
     unsigned threads;              /* 0: one per core */
     const volatile int *interrupt; /* not 0: stop with WIT_ECANCELED; may be NULL */
 };
-struct wit_shards_near_config wit_shards_near_config_default(void); /* 31, 5, 0 */
+struct wit_shards_near_config wit_shards_near_config_default(void);
 
 /**
  * Clusters of looks: those with the same key, and those joined by a chain of pairs that look the

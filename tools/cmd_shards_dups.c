@@ -16,7 +16,7 @@ static const char help[] =
     "distance and first caption. Nothing is removed. Several datasets are compared as one.\n"
     "Every image is decoded once; what that gave is kept beside the shards.\n"
     "\n"
-    "  --distance N      most bits of 256 that two images may differ in, 0 to 63, default 31\n"
+    "  --distance N      most bits of 256 that two images may differ in, 0 to 63, default 36\n"
     "  --quality N       images with less to compare are left out, 0 to 100, default 5\n"
     "  --urls            the URLs of each image, too\n"
     "  --remove-to FILE  write the keys of all but the best of each cluster there, one a line, "

@@ -86,7 +86,7 @@ static void clusters_by_size(void **state) {
     assert_int_equal(number(best, "width"), 450);
     assert_int_equal(number(best, "distance"), 0);
     text_is(last, "caption", "half of a");
-    assert_in_range(number(last, "distance"), 1, 31);
+    assert_in_range(number(last, "distance"), 1, 36);
     const struct wit_json *urls = wit_json_get(last, "url_list");
     struct wit_str url = { NULL, 0 };
     assert_int_equal(wit_json_size(urls), 1);
