@@ -103,6 +103,28 @@ void wit_shards_looker_destroy(struct wit_shards_looker *l);
 int wit_shards_looker_look(struct wit_shards_looker *l, struct wit_str bytes,
                            struct wit_shards_look *out, struct wit_error *err);
 
+/* ---- images of an evaluation ------------------------------------------------------------------
+ */
+
+struct wit_shards_eval {
+    char **names;                  /* (count) relative paths, or keys of a dataset */
+    struct wit_shards_look *looks; /* (count) */
+    uint32_t count;
+    uint64_t ignored;     /* files that begin like no image */
+    uint64_t undecodable; /* images that do not decode: not in the lists */
+};
+
+/**
+ * The looks of the images at a place: a dataset, or a folder, in whose folders files are taken too
+ * (not through links to folders), by name. Files are told by their first bytes. Looks of a dataset
+ * are kept, those of a folder are not.
+ * @return 0; WIT_ENOTFOUND, WIT_EIO, WIT_ELIMIT (a path is too long, folders 64 deep), WIT_ENOMEM,
+ *         WIT_ECANCELED; an image over the limits of wit_image_decode_rgb does not decode
+ */
+int wit_shards_eval_load(const char *path, const struct wit_shards_looks_options *options,
+                         struct wit_shards_eval *out, struct wit_error *err);
+void wit_shards_eval_finish(struct wit_shards_eval *e);
+
 #ifdef __cplusplus
 }
 #endif

@@ -33,6 +33,7 @@ static void usage(FILE *to) {
           "       wit shards split DIR --out OUT --share S,S... ...\n"
           "       wit shards diff A B [--totals] [--json]\n"
           "       wit shards dups   DIR... [--distance N] [--remove-to FILE] ...\n"
+          "       wit shards overlap DIR --against EVALDIR [--predictions FILE] ...\n"
           "\n"
           "ls      the samples of a dataset, or its shards (the verb may be left out)\n"
           "show    one sample: captions and where they stood; its image into a file\n"
@@ -45,6 +46,7 @@ static void usage(FILE *to) {
           "split   several datasets out of one\n"
           "diff    what two datasets do not have in common; these four have pages of their own\n"
           "dups    images that look the same; has a page of its own: dups --help\n"
+          "overlap images of an evaluation that are in the dataset; overlap --help\n"
           "\n"
           "  --shards         list shard files instead of samples\n"
           "  --index N        the N-th sample of the dataset, from 0\n"
@@ -498,6 +500,8 @@ static const struct own_verb {
     { "compact", cmd_shards_compact },
     { "split", cmd_shards_split },
     { "diff", cmd_shards_diff },
+    { "dups", cmd_shards_dups },
+    { "overlap", cmd_shards_overlap },
 };
 
 static const struct verb {
@@ -594,8 +598,6 @@ int cmd_shards(int argc, char **argv) {
     for (size_t i = 0; i < WIT_COUNT_OF(own_verbs); i++)
         if (strcmp(argv[1], own_verbs[i].name) == 0)
             return own_verbs[i].run(argc - 1, argv + 1);
-    if (strcmp(argv[1], "dups") == 0)
-        return cmd_shards_dups(argc - 1, argv + 1);
     for (size_t i = 0; i < WIT_COUNT_OF(verbs); i++)
         if (strcmp(argv[1], verbs[i].name) == 0) {
             verb = &verbs[i];

@@ -10,5 +10,7 @@ int cli_near_option(int opt, const char *text, struct wit_shards_near_config *cf
 
 /* `wit shards dups DIR... ...`: argv[0] is "dups". */
 int cmd_shards_dups(int argc, char **argv);
+/* `wit shards overlap DIR ...`: argv[0] is "overlap". */
+int cmd_shards_overlap(int argc, char **argv);
 
 #endif
