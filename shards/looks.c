@@ -85,16 +85,13 @@ struct shard_looks {
 /* How many URLs the lines of an origin stand for: one each, and what a last line leaves out. */
 static uint32_t urls_count(struct wit_str origins) {
     static const struct wit_str left_out = { "{\"urls_left_out\":", 17 };
+    struct wit_str line;
     uint64_t urls = 0, more = 0;
-    for (size_t at = 0; at < origins.len;) {
-        ptrdiff_t end = wit_str_find_byte(origins, '\n', at);
-        const size_t to = end < 0 ? origins.len : (size_t)end;
-        struct wit_str line = wit_str_slice(origins, at, to);
+    for (size_t at = 0; wit_str_line_next(origins, &at, &line);) {
         if (wit_str_starts_with(line, left_out) && wit_str_ends_with(line, WIT_STR("}")))
             (void)wit_str_to_u64(wit_str_slice(line, left_out.len, line.len - 1), &more);
         else
             urls += line.len > 0;
-        at = to + 1;
     }
     urls = urls + more < urls ? UINT64_MAX : urls + more;
     return urls < UINT32_MAX ? (uint32_t)urls : UINT32_MAX;

@@ -163,18 +163,15 @@ static int member_read(struct dups *d, uint32_t i, struct wit_str *caption, stru
 static int urls_each(const struct dups *d, void (*fn)(void *user, struct wit_str url), void *user,
                      struct wit_error *err) {
     const struct wit_str lines = wit_buf_view(&d->origins);
-    for (size_t at = 0; at < lines.len;) {
-        ptrdiff_t end = wit_str_find_byte(lines, '\n', at);
-        const size_t to = end < 0 ? lines.len : (size_t)end;
+    struct wit_str text, url;
+    for (size_t at = 0; wit_str_line_next(lines, &at, &text);) {
         struct wit_json *line = NULL;
-        struct wit_str url;
-        int st = wit_json_parse(wit_str_slice(lines, at, to), "an origin", &line, err);
+        int st = wit_json_parse(text, "an origin", &line, err);
         if (st < 0)
             return st;
         if (wit_json_string(wit_json_get(line, "url"), &url) == 0)
             fn(user, url);
         wit_json_destroy(line);
-        at = to + 1;
     }
     return 0;
 }

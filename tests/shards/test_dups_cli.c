@@ -44,18 +44,10 @@ static struct wit_json *line_of(unsigned n) {
     struct wit_buf out = WIT_BUF_INIT(1 << 20);
     struct wit_json *json = NULL;
     command_get("out", &out);
-    struct wit_str text = wit_buf_view(&out);
-    for (size_t at = 0; at < text.len; n--) {
-        ptrdiff_t end = wit_str_find_byte(text, '\n', at);
-        assert_true(end >= 0);
-        if (n == 0) {
-            assert_int_equal(wit_json_parse(wit_str_slice(text, at, (size_t)end), "line", &json,
-                                            &err),
-                             0);
-            break;
-        }
-        at = (size_t)end + 1;
-    }
+    struct wit_str line;
+    for (size_t at = 0; !json && wit_str_line_next(wit_buf_view(&out), &at, &line); n--)
+        if (n == 0)
+            assert_int_equal(wit_json_parse(line, "line", &json, &err), 0);
     wit_buf_finish(&out);
     return json;
 }
