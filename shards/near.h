@@ -5,7 +5,7 @@
  * Multi-Index Hashing" (2014): the bits are split into bands; where the bands' radii r satisfy
  * sum(r + 1) > d, two hashes within distance d agree in some band up to its radius, for otherwise
  * they would differ in sum(r + 1) bits. Radii here are 0 to 2, and as many bands as cost least: for
- * a million hashes at distance 31, 13 bands of 19 and 20 bits. Bands are taken one after the other:
+ * a million hashes at distance 31, 14 bands of 18 and 19 bits. Bands are taken one after the other:
  * the hashes lie sorted by the band's bits, and each is compared with those of its own value and of
  * the values within the radius.
  *
@@ -34,8 +34,8 @@ struct near_search {
 
 /**
  * Memory: 36 bytes for each hash beside the hashes, and 4 MiB, whatever comes out. Time:
- * tests/bench/ bench_near.c. Hashes that are alike are compared all with all: hand in equal ones
- * once.
+ * tests/bench/ bench_near.c; near 63 bits nearly all with all. Hashes that are alike are compared
+ * all with all: hand in equal ones once.
  * @return 0, WIT_EINVAL (distance), WIT_ENOMEM, WIT_ECANCELED, or what found() ended it with
  */
 int near_pairs(const struct near_search *search, struct wit_error *err);
