@@ -131,13 +131,22 @@ int look_file_decode(struct wit_str bytes, struct looks *out, struct wit_error *
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
+/* How much of a shard's name stays. */
+static size_t shard_stem(const char *shard) {
+    const struct wit_str name = wit_str_from(shard), suffix = WIT_STR(".lmdb");
+    return wit_str_ends_with(name, suffix) ? name.len - suffix.len : name.len;
+}
+
 int look_file_path(char out[WIT_PATH_MAX], const char *dir, const char *shard,
                    struct wit_error *err) {
-    const struct wit_str name = wit_str_from(shard), suffix = WIT_STR(".lmdb");
-    const size_t stem = wit_str_ends_with(name, suffix) ? name.len - suffix.len : name.len;
-    int n = snprintf(out, WIT_PATH_MAX, "%s/shards/%.*s.phash", dir, (int)stem, shard);
+    int n = snprintf(out, WIT_PATH_MAX, "%s/shards/%.*s.phash", dir, (int)shard_stem(shard), shard);
     return n >= 0 && n < WIT_PATH_MAX ? 0
                                       : wit_error_set(err, WIT_ELIMIT, "path is too long: %s", dir);
+}
+
+bool look_file_is_of(const char *shard, const char *name) {
+    const size_t stem = shard_stem(shard);
+    return strncmp(shard, name, stem) == 0 && strcmp(name + stem, ".phash") == 0;
 }
 
 int look_file_read(const char *dir, const char *shard, struct looks *out, struct wit_error *err) {

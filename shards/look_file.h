@@ -25,6 +25,8 @@ int look_file_decode(struct wit_str bytes, struct looks *out, struct wit_error *
 /* Path of the file beside a shard. WIT_ELIMIT. */
 int look_file_path(char out[WIT_PATH_MAX], const char *dir, const char *shard,
                    struct wit_error *err);
+/* Is `name` that of the file beside a shard? */
+bool look_file_is_of(const char *shard, const char *name);
 /* WIT_ENOTFOUND, and what decode says, with the path. */
 int look_file_read(const char *dir, const char *shard, struct looks *out, struct wit_error *err);
 /* Atomically. */

@@ -1,6 +1,7 @@
 /* publish.c: the order in which a dataset replaces another one. */
 #include "publish.h"
 #include "collect.h"
+#include "look_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,7 +56,8 @@ static bool ends_with(const char *name, const char *end) {
 static bool is_file_of(const struct manifest_shard *s, const char *name) {
     char hidden[MANIFEST_FILE_MAX];
     manifest_hidden_name(s, hidden);
-    return strcmp(name, s->file) == 0 || (s->hidden_count && strcmp(name, hidden) == 0);
+    return strcmp(name, s->file) == 0 || (s->hidden_count && strcmp(name, hidden) == 0) ||
+           look_file_is_of(s->file, name);
 }
 
 /* Remove half-written files, and with `all` every shard that the manifest does not name. */
@@ -70,7 +72,8 @@ static int files_remove(const char *dir, const struct manifest *m, bool all,
     for (size_t i = 0; i < names.count && st >= 0; i++) {
         const char *name = names.items[i];
         bool stray = ends_with(name, ".lmdb.tmp") || ends_with(name, ".hidden.tmp") ||
-                     (all && (ends_with(name, ".lmdb") || ends_with(name, ".hidden")));
+                     (all && (ends_with(name, ".lmdb") || ends_with(name, ".hidden") ||
+                              ends_with(name, ".phash")));
         for (size_t k = 0; stray && m && k < m->count; k++)
             stray = !is_file_of(&m->shards[k], name);
         if (!stray)

@@ -1,8 +1,8 @@
 /* wit shards: look inside datasets, check them, make them from what was collected. */
 #include "cli.h"
 #include "cmd_shards_export.h"
-#include "cmd_shards_remake.h"
 #include "cmd_shards_near.h"
+#include "cmd_shards_remake.h"
 #include "json_line.h"
 #include "wit_shards.h"
 
@@ -496,12 +496,9 @@ static const struct own_verb {
     const char *name;
     int (*run)(int argc, char **argv);
 } own_verbs[] = {
-    { "merge", cmd_shards_merge },
-    { "compact", cmd_shards_compact },
-    { "split", cmd_shards_split },
-    { "diff", cmd_shards_diff },
-    { "dups", cmd_shards_dups },
-    { "overlap", cmd_shards_overlap },
+    { "merge", cmd_shards_merge }, { "compact", cmd_shards_compact },
+    { "split", cmd_shards_split }, { "diff", cmd_shards_diff },
+    { "dups", cmd_shards_dups },   { "overlap", cmd_shards_overlap },
 };
 
 static const struct verb {

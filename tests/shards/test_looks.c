@@ -294,6 +294,30 @@ static void the_nearest_of_another_set(void **state) {
     free(looks);
 }
 
+/* What a shard's images look like goes with the shard. */
+static void a_seal_removes_files_of_shards_that_go(void **state) {
+    const struct picture more = { 9, 64, 64, WIT_IMAGE_PNG, 0, 0, "http://x.test/more.png", "9" };
+    struct wit_shards_look *looks = NULL;
+    struct wit_strings before, after;
+    uint64_t count = 0;
+    (void)looks_of(&looks, &count);
+    free(looks);
+    phash_paths(&before);
+    assert_int_equal(before.count, 2);
+    wit_strings_finish(&before);
+    char path[WIT_PATH_MAX];
+    shard_path(path, "0-7-0123456789abcdef.phash");
+    assert_int_equal(wit_file_write_atomic(path, WIT_STR("of no shard"), &err), 0);
+    pictures_seal(dir, &more, 1, 0);
+    phash_paths(&after);
+    assert_false(wit_file_exists(path));
+    assert_in_range(after.count, 1, 2); /* that of the other prefix at least */
+    wit_strings_finish(&after);
+    assert_true(look_file_is_of("0-0-aa.lmdb", "0-0-aa.phash"));
+    assert_false(look_file_is_of("0-0-aa.lmdb", "0-0-ab.phash"));
+    assert_false(look_file_is_of("0-0-aa.lmdb", "0-0-aa.lmdb"));
+}
+
 static void files_of_looks(void **state) {
     struct wit_shards_look items[3] = {
         { .key = { 1, 2 },
@@ -346,6 +370,7 @@ int main(void) {
         cmocka_unit_test(the_one_to_keep),
         cmocka_unit_test(the_nearest_of_another_set),
         cmocka_unit_test(files_of_looks),
+        cmocka_unit_test(a_seal_removes_files_of_shards_that_go),
     };
     return cmocka_run_group_tests(tests, dataset_make, dataset_remove);
 }
