@@ -46,12 +46,9 @@ int collect_index_fail(struct wit_error *err, int rc, const char *dir, const cha
                          mdb_strerror(rc));
 }
 
-int collect_index_open(const char *dir, unsigned flags, MDB_env **out, struct wit_error *err) {
-    char path[WIT_PATH_MAX];
+static int env_open(const char *dir, const char *path, unsigned flags, MDB_env **out,
+                    struct wit_error *err) {
     MDB_env *env = NULL;
-    int st = collect_path(path, dir, "index.lmdb", err);
-    if (st < 0)
-        return st;
     int rc = mdb_env_create(&env);
     if (rc == 0)
         rc = mdb_env_set_maxdbs(env, 3);
@@ -66,6 +63,36 @@ int collect_index_open(const char *dir, unsigned flags, MDB_env **out, struct wi
     if (env)
         mdb_env_close(env);
     return collect_index_fail(err, rc, dir, "open");
+}
+
+/* An index of which the power left half, or zeros, would be refused for ever, so it gets its name
+ * when it is whole. */
+static int index_make(const char *dir, const char *path, struct wit_error *err) {
+    char temporary[WIT_PATH_MAX];
+    MDB_env *env = NULL;
+    int st = collect_path(temporary, dir, "index.lmdb.tmp", err);
+    if (st < 0)
+        return st;
+    if (unlink(temporary) < 0 && errno != ENOENT)
+        return wit_error_errno(err, errno, "cannot remove %s", temporary);
+    st = env_open(dir, temporary, 0, &env, err);
+    if (st < 0)
+        return st;
+    int rc = mdb_env_sync(env, 1);
+    mdb_env_close(env);
+    if (rc != 0)
+        return collect_index_fail(err, rc, dir, "make");
+    if (rename(temporary, path) < 0)
+        return wit_error_errno(err, errno, "cannot rename %s to %s", temporary, path);
+    return 0;
+}
+
+int collect_index_open(const char *dir, unsigned flags, MDB_env **out, struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    int st = collect_path(path, dir, "index.lmdb", err);
+    if (st >= 0 && !(flags & MDB_RDONLY) && !wit_file_exists(path))
+        st = index_make(dir, path, err);
+    return st < 0 ? st : env_open(dir, path, flags, out, err);
 }
 
 static MDB_val commit_key(void) {
@@ -128,11 +155,16 @@ static int begin(struct wit_shards_collector *c, struct wit_error *err) {
 static int index_begin(struct wit_shards_collector *c, struct collect_commit *commit,
                        struct wit_error *err) {
     int st = collect_index_open(c->dir, 0, &c->env, err);
+    /* A commit whose last write failed may be on the disk all the same, while the file as it reads
+     * has the one before: the logs are cut to what that says only once the disk says so too. */
+    int rc = st < 0 ? 0 : mdb_env_sync(c->env, 1);
+    if (rc != 0)
+        st = collect_index_fail(err, rc, c->dir, "sync");
     if (st >= 0)
         st = begin(c, err);
     if (st < 0)
         return st;
-    int rc = mdb_dbi_open(c->txn, "urls", MDB_CREATE, &c->urls);
+    rc = mdb_dbi_open(c->txn, "urls", MDB_CREATE, &c->urls);
     if (rc == 0)
         rc = mdb_dbi_open(c->txn, "reasons", MDB_CREATE, &c->reasons);
     if (rc == 0)
@@ -285,7 +317,9 @@ int wit_shards_collector_open(const char *dir, struct wit_shards_collector **out
     int st = n < WIT_PATH_MAX ? collect_path(path, dir, "", err)
                               : wit_error_set(err, WIT_ELIMIT, "path is too long: %s", dir);
     if (st >= 0)
-        st = wit_dir_make(path, err);
+        st = wit_dir_make_synced(dir, err);
+    if (st >= 0)
+        st = wit_dir_make(path, err); /* its name is synced with those of the logs */
     if (st >= 0)
         st = c->lock_fd = collect_lock(dir, err);
     if (st >= 0)

@@ -90,8 +90,11 @@ int dataset_halves_remove(const char *dir, struct wit_error *err) {
     return files_remove(dir, NULL, false, err);
 }
 
+/* Who renamed dataset.json may have been killed before its name was safe: until then the files of
+ * the dataset before it stay. */
 int dataset_strays_remove(const char *dir, const struct manifest *m, struct wit_error *err) {
-    return files_remove(dir, m, true, err);
+    int st = wit_dir_sync(dir, err);
+    return st < 0 ? st : files_remove(dir, m, true, err);
 }
 
 static int manifest_write(const char *dir, const struct manifest *m, struct wit_error *err) {

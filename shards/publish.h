@@ -28,7 +28,8 @@ void dataset_unlock(struct dataset_lock *lock);
 
 /* Remove what a killed program left half-written in shards/. */
 int dataset_halves_remove(const char *dir, struct wit_error *err);
-/* And every shard and list that the manifest does not name. */
+/* And every shard and list that the manifest, which is the one on the disk, does not name; its name
+ * is synced first. */
 int dataset_strays_remove(const char *dir, const struct manifest *m, struct wit_error *err);
 
 #endif

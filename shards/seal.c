@@ -305,7 +305,7 @@ static int seal_all(struct seal *s, bool *changed, struct wit_error *err) {
     char path[WIT_PATH_MAX];
     int st = manifest_shard_path(path, s->dir, "", err);
     if (st >= 0)
-        st = wit_dir_make(path, err);
+        st = wit_dir_make_synced(path, err);
     if (st >= 0)
         st = dataset_halves_remove(s->dir, err);
     if (st >= 0)

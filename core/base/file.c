@@ -196,6 +196,34 @@ bool wit_file_exists(const char *path) {
     return access(path, F_OK) == 0;
 }
 
+/* The name of `path` in its folder. A folder that may be passed through but not read (a home's
+ * parent) can't be synced by this user and is left. */
+static int name_sync(const char *path, struct wit_error *err) {
+    char parent[WIT_PATH_MAX];
+    snprintf(parent, sizeof parent, "%s", path);
+    const char *folder = dirname(parent);
+    return access(folder, R_OK) < 0 && errno == EACCES ? 0 : wit_dir_sync(folder, err);
+}
+
+int wit_dir_make_synced(const char *path, struct wit_error *err) {
+    char part[WIT_PATH_MAX];
+    size_t len = strlen(path), made = len;
+    /* The first component that is not there: its name and those behind it are new. */
+    for (size_t i = 1; i <= len && len < sizeof part && made == len; i++) {
+        snprintf(part, sizeof part, "%.*s", (int)i, path);
+        if ((path[i] == '/' || path[i] == '\0') && !wit_file_exists(part))
+            made = i;
+    }
+    int st = wit_dir_make(path, err);
+    for (size_t i = made; i <= len && st >= 0; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        snprintf(part, sizeof part, "%.*s", (int)i, path);
+        st = name_sync(part, err);
+    }
+    return st;
+}
+
 int wit_dir_make(const char *path, struct wit_error *err) {
     char part[WIT_PATH_MAX];
     size_t len = strlen(path);

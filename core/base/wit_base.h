@@ -430,6 +430,9 @@ int wit_fd_read_at(int fd, void *data, size_t len, uint64_t offset, const char *
 int wit_fd_sync(int fd, const char *name, struct wit_error *err); /* fdatasync */
 int wit_dir_make(const char *path, struct wit_error *err);        /* mkdir -p; exists is success */
 int wit_dir_sync(const char *path, struct wit_error *err);        /* fsync of the directory */
+/* wit_dir_make, and the last name, and those of folders that were made on the way, survive a power
+ * cut. Also when it is there: who made it may have been killed before it could sync. */
+int wit_dir_make_synced(const char *path, struct wit_error *err);
 int wit_dir_remove(const char *path, struct wit_error *err);      /* rm -r; absent is success */
 /* Names in a directory, sorted by bytes, without "." and "..". Free with wit_strings_finish. */
 struct wit_strings {
