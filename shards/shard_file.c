@@ -453,6 +453,23 @@ static void note(struct measure *m, int st) {
         m->fault(m->user, m->err.text);
 }
 
+int shard_file_skim(struct shard_file *f, struct wit_error *err) {
+    int st = origin_load(f, err);
+    uint64_t records = f->samples.count + f->hidden.count, next = 0;
+    if (st >= 0 && f->origin.count != records)
+        st = wit_error_set(err, WIT_ECORRUPT, "%s: %" PRIu64 " samples but %" PRIu64 " origins",
+                           f->path, records, f->origin.count);
+    for (uint64_t i = 0; st >= 0 && i < records; i++) {
+        struct wit_hash128 key = f->origin.entries[i].key;
+        if (next < f->samples.count && wit_hash128_eq(key, f->samples.entries[next].key))
+            next++;
+        else if (!hidden_has(&f->hidden, key))
+            st = wit_error_set(err, WIT_ECORRUPT,
+                               "%s: origin %" PRIu64 " has a key that is no sample's", f->path, i);
+    }
+    return st;
+}
+
 /* Each record, hidden or not, has one origin under its key, and each origin's value can be read. */
 static void origins_measure(struct shard_file *f, struct pass *pass, struct measure *m) {
     struct wit_buf buf = WIT_BUF_INIT(ORIGIN_MAX_BYTES + WALKER_PAGE_HEADER_BYTES + 1);

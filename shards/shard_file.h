@@ -47,6 +47,10 @@ int shard_file_origin(struct shard_file *f, struct wit_hash128 key, struct wit_b
                       struct wit_error *err);
 void shard_file_prefetch(const struct shard_file *f, uint64_t from, uint64_t count);
 
+/* What can be checked of an open shard without its values: each record, hidden or not, has one
+ * origin under its key. */
+int shard_file_skim(struct shard_file *f, struct wit_error *err);
+
 /* Every fault of a shard goes to `fault`; what could be read is added up in `measured` (samples,
  * pairs, bytes, sum, file hash; its names, plan and hidden keys, which it goes by, are left alone).
  * 0, or the last fault's status.

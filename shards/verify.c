@@ -1,25 +1,32 @@
-/* verify.c: reads every byte of a dataset and says what is wrong with it. */
+/* verify.c: reads every byte of a dataset, or of its structure, and says what is wrong with it. */
 #include "shard_file.h"
 #include "shard_workers.h"
+#include "verified.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { FAULTS_MOST = 100 /* of one shard, in words; the rest is a number */ };
+enum {
+    FAULTS_MOST = 100, /* of one shard, in words; the rest is a number */
+    LOOK_SETTLED_S = 2 /* clocks of file systems are that coarse */
+};
 #define FAULTS_MAX_BYTES ((size_t)1 << 20)
 
 struct shard_check {
     struct manifest_shard measured;
     struct wit_buf faults; /* NUL-terminated sentences */
     uint64_t fault_count;
-    int status; /* WIT_ENOMEM and the like: could not be checked */
+    bool full;                 /* every byte was read */
+    struct verified_file look; /* before it was read; checked_at_s: by this check or before */
+    int status;                /* WIT_ENOMEM and the like: could not be checked */
 };
 
 struct verify {
     const char *dir;
     const struct manifest *manifest;
     const struct wit_shards_verify_options *options;
+    struct verified remembered; /* of earlier checks */
     struct shard_check *checks;
     atomic_size_t next;
 };
@@ -51,24 +58,63 @@ static void compare_hash(struct shard_check *c, const struct manifest_shard *sai
     on_fault(c, text);
 }
 
+/* Everything but the values. */
+static void shard_skim(struct verify *v, const struct manifest_shard *said, struct shard_check *c) {
+    struct wit_error err = WIT_ERROR_INIT;
+    struct shard_file *f = NULL;
+    int st = shard_file_open(v->dir, said->file, said, v->manifest->shard_bits, &f, &err);
+    if (st < 0)
+        c->measured.samples = c->measured.pairs = c->measured.file_bytes = 0;
+    else
+        st = shard_file_skim(f, &err);
+    if (st == WIT_ENOMEM)
+        c->status = st;
+    else if (st < 0)
+        on_fault(c, err.text);
+    shard_file_unref(f);
+}
+
+/* A hash that was just found right is remembered with the look of the file: not if that changed
+ * meanwhile, nor if it changed so shortly before that a later change might look the same. */
+static void look_keep(struct verify *v, const struct manifest_shard *said, struct shard_check *c,
+                      int64_t began_at_s) {
+    struct verified_file now;
+    bool kept = c->fault_count == 0 && c->status == 0 && c->look.bytes &&
+                c->look.ctime_ns / 1000000000 + LOOK_SETTLED_S < began_at_s &&
+                verified_look(v->dir, said, &now, NULL) >= 0 && verified_same(&now, &c->look);
+    c->look.checked_at_s = kept ? began_at_s : 0;
+}
+
 static void shard_verify(struct verify *v, size_t index) {
     const struct manifest_shard *said = &v->manifest->shards[index];
     struct shard_check *c = &v->checks[index];
     struct manifest_shard *is = &c->measured;
+    int64_t began_at_s = wit_clock_wall_s();
     *is = *said;
     c->faults = (struct wit_buf)WIT_BUF_INIT(FAULTS_MAX_BYTES);
+    if (verified_look(v->dir, said, &c->look, NULL) >= 0)
+        c->look.checked_at_s = verified_at(&v->remembered, &c->look);
+    c->full = v->options->depth == WIT_SHARDS_VERIFY_FULL ||
+              (v->options->depth == WIT_SHARDS_VERIFY_NEW && c->look.checked_at_s == 0);
+    if (!c->full) {
+        shard_skim(v, said, c);
+        return;
+    }
     int st = shard_file_measure(v->dir, said->file, v->manifest->shard_bits, v->options->interrupt,
                                 on_fault, c, is, NULL);
     if (st == WIT_ENOMEM || st == WIT_ECANCELED)
         c->status = st;
-    if (is->file_bytes == 0) /* could not be opened: that was said */
+    if (is->file_bytes == 0) { /* could not be opened: that was said */
+        c->look.checked_at_s = 0;
         return;
+    }
     compare(c, said, "bytes", is->file_bytes, said->file_bytes);
     compare(c, said, "samples", is->samples, said->samples);
     compare(c, said, "captions", is->pairs, said->pairs);
     compare(c, said, "image bytes", is->image_bytes, said->image_bytes);
     compare_hash(c, said, "the sum of its sample hashes", is->sum, said->sum);
     compare_hash(c, said, "its file hash", is->file_hash, said->file_hash);
+    look_keep(v, said, c, began_at_s);
 }
 
 static void *worker(void *arg) {
@@ -106,7 +152,9 @@ static void shard_report(const struct verify *v, size_t index, struct wit_error 
                                                           .samples = c->measured.samples,
                                                           .pairs = c->measured.pairs,
                                                           .bytes = c->measured.file_bytes,
-                                                          .bad = c->fault_count });
+                                                          .bad = c->fault_count,
+                                                          .full = c->full,
+                                                          .checked_at_s = c->look.checked_at_s });
 }
 
 /* ---- several runs of a prefix ---------------------------------------------------------------- */
@@ -166,14 +214,30 @@ static int prefixes_verify(struct verify *v) {
     return st;
 }
 
+/* What is known of the files now: of this check and of earlier ones. A cache: that it can't be kept
+ * is no failure. */
+static void remember(const struct verify *v) {
+    struct wit_error err = WIT_ERROR_INIT;
+    struct verified now = { wit_alloc_array(v->manifest->count + 1, sizeof *now.files), 0 };
+    for (size_t i = 0; now.files && i < v->manifest->count; i++)
+        if (v->checks[i].look.checked_at_s)
+            now.files[now.count++] = v->checks[i].look;
+    if (now.files && now.count && verified_save(v->dir, &now, &err) < 0)
+        wit_log_debug("shards", "checked hashes are not remembered: %s", err.text);
+    verified_finish(&now);
+}
+
 static int shards_verify(struct verify *v, struct wit_shards_verify_report *sum,
                          struct wit_error *err) {
     struct wit_error first = WIT_ERROR_INIT;
     v->checks = wit_alloc_array(v->manifest->count + 1, sizeof *v->checks);
     if (!v->checks)
         return wit_error_set(err, WIT_ENOMEM, "no memory to verify %s", v->dir);
-    shard_workers_run(v->options->threads, v->manifest->count, worker, v);
-    int st = prefixes_verify(v);
+    int st = verified_load(v->dir, &v->remembered, err);
+    if (st >= 0) {
+        shard_workers_run(v->options->threads, v->manifest->count, worker, v);
+        st = prefixes_verify(v);
+    }
     for (size_t i = 0; i < v->manifest->count; i++) {
         struct shard_check *c = &v->checks[i];
         if (c->status < 0)
@@ -184,8 +248,14 @@ static int shards_verify(struct verify *v, struct wit_shards_verify_report *sum,
         sum->pairs += c->measured.pairs;
         sum->bytes += c->measured.file_bytes;
         sum->bad += c->fault_count;
+        sum->shards++;
+        sum->full += c->full;
+        sum->remembered += !c->full && c->look.checked_at_s;
         wit_buf_finish(&c->faults);
     }
+    if (st >= 0 && v->options->remember)
+        remember(v);
+    verified_finish(&v->remembered);
     free(v->checks);
     if (st < 0)
         return wit_error_set(err, st, "%s could not be checked: %s", v->dir,

@@ -327,10 +327,22 @@ struct wit_shards_fault {
     const char *text; /* what is wrong with it */
 };
 
+/* How much of a shard is looked at. */
+enum wit_shards_verify_depth {
+    WIT_SHARDS_VERIFY_FULL, /* every byte, every hash; nothing that is remembered is believed */
+    WIT_SHARDS_VERIFY_FAST, /* size, meta pages, page graph, keys and their order; no values */
+    WIT_SHARDS_VERIFY_NEW   /* fully what is not remembered as checked and untouched, else fast */
+};
+
 /* One shard when its turn has come: what could be read of it, and how many faults it has. */
 struct wit_shards_checked {
     const char *file;
-    uint64_t samples, pairs, bytes, bad;
+    uint64_t samples, pairs, bytes, bad; /* where it was not read in full: pairs as dataset.json has
+                                          * them */
+    bool full;                           /* every byte was read */
+    /* When its hash was last found right, seconds since 1970, if the file has not been written to
+     * since; 0: never, as far as is remembered. */
+    int64_t checked_at_s;
 };
 
 /* The callbacks come in the thread of wit_shards_verify, shard by shard in order, faults first. */
@@ -340,16 +352,24 @@ struct wit_shards_verify_options {
     void (*checked)(void *user, const struct wit_shards_checked *checked); /* may be NULL */
     void *user;
     const volatile int *interrupt; /* not 0: stop with WIT_ECANCELED; may be NULL */
+    enum wit_shards_verify_depth depth;
+    /* Keep in DIR/shards/verified.json which files were read in full and found right, and how they
+     * looked (size, times, inode); where that can't be written, nothing is kept. */
+    bool remember;
 };
 
 struct wit_shards_verify_report {
     uint64_t samples, pairs, bytes; /* of what could be read */
     uint64_t bad;                   /* faults reported */
+    uint64_t shards, full;          /* how many, and how many of them were read in full */
+    uint64_t remembered;            /* of the others: whose hash was checked before */
 };
 /**
  * Check manifest, file sizes, page graphs, file hashes, every record hash, key order, prefixes,
  * image keys (hash of the bytes), origins, counts and the dataset hash. Goes on after a fault and
- * reports all (of one shard at most 100 in words).
+ * reports all (of one shard at most 100 in words). options->depth says less: a shard that is not
+ * read in full may hold other bytes in its values than it should, and only what reads them (every
+ * record is checked then) or a full verify will tell.
  * @param options  may be NULL
  * @return 0 all well, WIT_ECORRUPT at least one fault (err tells the first), others: could not
  * check

@@ -18,13 +18,14 @@ struct options {
     const char *dir, *key, *image;
     uint64_t index, threads, shard_bytes, bits, memory, max_runs;
     bool json, shards, has_index, has_bits;
+    enum wit_shards_verify_depth depth;
 };
 
 static void usage(FILE *to) {
     fputs("usage: wit shards ls     DIR [--shards] [--json]\n"
           "       wit shards show   DIR KEY | --index N [--image FILE] [--json]\n"
           "       wit shards stat   DIR [--json]\n"
-          "       wit shards verify DIR [--threads N] [--json]\n"
+          "       wit shards verify DIR [--full|--new|--fast] [--threads N] [--json]\n"
           "       wit shards seal   DIR [--shard-bytes N | --bits N] [--threads N] [--memory N]\n"
           "                         [--max-runs N] [--json]\n"
           "       wit shards export DIR --to webdataset|files --out OUT ...\n"
@@ -48,6 +49,9 @@ static void usage(FILE *to) {
           "dups    images that look the same; has a page of its own: dups --help\n"
           "overlap images of an evaluation that are in the dataset; overlap --help\n"
           "\n"
+          "  --full           of verify, the default: every byte\n"
+          "  --new            every byte of files that were not checked as they stand\n"
+          "  --fast           sizes, page graphs and keys, no values\n"
           "  --shards         list shard files instead of samples\n"
           "  --index N        the N-th sample of the dataset, from 0\n"
           "  --image FILE     write the image there, as stored\n"
@@ -421,7 +425,25 @@ static void on_checked(void *user, const struct wit_shards_checked *c) {
     json_line_count(&u->line, "pairs", c->pairs);
     json_line_count(&u->line, "bad", c->bad);
     json_line_count(&u->line, "bytes", c->bytes);
+    json_line_text(&u->line, "depth", c->full ? "full" : "fast");
+    wit_json_key(&u->line.json, "checked_at_s");
+    if (c->checked_at_s)
+        wit_json_put_int(&u->line.json, c->checked_at_s);
+    else
+        wit_json_put_null(&u->line.json);
     (void)json_line_end(&u->line, NULL);
+}
+
+/* What "all well" means: of which files every byte was read, now or before. */
+static void verified_print(const struct wit_shards_verify_report *r) {
+    printf("%" PRIu64 " samples, %" PRIu64 " pairs, %" PRIu64 " bytes: ", r->samples, r->pairs,
+           r->bytes);
+    if (r->full == r->shards)
+        puts("all well");
+    else
+        printf("structure well; of %" PRIu64 " shards %" PRIu64 " read in full, %" PRIu64
+               " checked before and not written to since, %" PRIu64 " never\n",
+               r->shards, r->full, r->remembered, r->shards - r->full - r->remembered);
 }
 
 static int verb_verify(const struct options *o, struct wit_error *err) {
@@ -431,6 +453,8 @@ static int verb_verify(const struct options *o, struct wit_error *err) {
                                                        .fault = on_fault,
                                                        .checked = on_checked,
                                                        .user = &u,
+                                                       .depth = o->depth,
+                                                       .remember = true,
                                                        .interrupt = cli_interrupt_flag() };
     int st = wit_shards_verify(o->dir, &options, &report, err);
     if (o->json && (st >= 0 || st == WIT_ECORRUPT)) {
@@ -439,10 +463,12 @@ static int verb_verify(const struct options *o, struct wit_error *err) {
         json_line_count(&u.line, "pairs", report.pairs);
         json_line_count(&u.line, "bad", report.bad);
         json_line_count(&u.line, "bytes", report.bytes);
+        json_line_count(&u.line, "shards", report.shards);
+        json_line_count(&u.line, "full", report.full);
+        json_line_count(&u.line, "remembered", report.remembered);
         (void)json_line_end(&u.line, NULL);
     } else if (st >= 0) {
-        printf("%" PRIu64 " samples, %" PRIu64 " pairs, %" PRIu64 " bytes: all well\n",
-               report.samples, report.pairs, report.bytes);
+        verified_print(&report);
     }
     wit_buf_finish(&u.line.buf);
     return st;
@@ -507,7 +533,7 @@ static const struct verb {
     const char *flags; /* options it takes besides --json */
 } verbs[] = {
     { "ls", verb_ls, "s" },         { "show", verb_show, "ni" },    { "stat", verb_stat, "" },
-    { "verify", verb_verify, "t" }, { "seal", verb_seal, "tbBmr" },
+    { "verify", verb_verify, "tFNf" }, { "seal", verb_seal, "tbBmr" },
 };
 
 static const struct option longs[] = {
@@ -520,6 +546,9 @@ static const struct option longs[] = {
     { "bits", required_argument, NULL, 'B' },
     { "memory", required_argument, NULL, 'm' },
     { "max-runs", required_argument, NULL, 'r' },
+    { "full", no_argument, NULL, 'F' },
+    { "new", no_argument, NULL, 'N' },
+    { "fast", no_argument, NULL, 'f' },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
 };
@@ -536,6 +565,15 @@ static int option_take(const struct verb *verb, int opt, int which, struct optio
         return 0;
     case 's':
         o->shards = true;
+        return 0;
+    case 'F':
+        o->depth = WIT_SHARDS_VERIFY_FULL;
+        return 0;
+    case 'N':
+        o->depth = WIT_SHARDS_VERIFY_NEW;
+        return 0;
+    case 'f':
+        o->depth = WIT_SHARDS_VERIFY_FAST;
         return 0;
     case 'i':
         o->image = optarg;

@@ -124,6 +124,11 @@ void scratch_remove(const char *dir) {
     (void)wit_dir_remove(dir, NULL);
 }
 
+void scratch_in_memory(void) {
+    if (!getenv("TMPDIR") && access("/dev/shm", W_OK) == 0)
+        (void)setenv("TMPDIR", "/dev/shm", 1);
+}
+
 int seal_simple(const char *dir, unsigned threads, int bits, struct wit_shards_seal_report *report,
                 struct wit_error *err) {
     struct wit_shards_seal_config cfg = wit_shards_seal_config_default();

@@ -31,6 +31,9 @@ void collide(uint8_t a[1200], uint8_t b[1200]);
 /* A fresh empty folder under TMPDIR; remove it with scratch_remove. */
 void scratch_make(char out[WIT_PATH_MAX]);
 void scratch_remove(const char *dir);
+/* Folders of tests that make thousands: in memory, where that is to be had and TMPDIR says nothing.
+ */
+void scratch_in_memory(void);
 
 /* Seal with these threads and bits, everything else default. Returns the status. */
 int seal_simple(const char *dir, unsigned threads, int bits, struct wit_shards_seal_report *report,

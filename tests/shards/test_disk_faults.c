@@ -464,9 +464,7 @@ static int set_up(void **state) {
 }
 
 int main(void) {
-    /* Thousands of small folders: in memory where that is to be had. */
-    if (!getenv("TMPDIR") && access("/dev/shm", W_OK) == 0)
-        (void)setenv("TMPDIR", "/dev/shm", 1);
+    scratch_in_memory();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_power_cuts),
         cmocka_unit_test(test_kills_then_power_cuts),

@@ -1,6 +1,6 @@
-/* test_shard_faults.c: a dataset that was damaged is refused in words: flipped bytes, cut and
- * missing files, crafted pages, a manifest that lies. Under ASan this also shows that nothing
- * crashes. */
+/* test_shard_faults.c: a dataset that was damaged is refused in words: cut and missing files, a
+ * manifest that was edited or lies, damaged logs. test_shard_corruption.c damages the bytes of a
+ * shard in every other way. */
 #include "collection.h"
 #include "manifest.h"
 
@@ -11,8 +11,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-enum { MUTATIONS = 1500 };
 
 static struct wit_error err;
 
@@ -128,80 +126,6 @@ static uint64_t read_all(const struct fixture *f, bool skip_hashes, int *st) {
     wit_buf_finish(&buf);
     wit_buf_finish(&origin);
     return read;
-}
-
-/* One flipped byte anywhere in a shard: verify names the file; reading gives the sample as it was,
- * or an error. (Not every byte of a page is in use, so reading may well succeed.) */
-static void test_flipped_bytes(void **state) {
-    struct fixture *f = *state;
-    struct wit_buf *b = &f->shard_bytes;
-    for (uint64_t m = 0; m < MUTATIONS; m++) {
-        struct wit_random rng;
-        struct faults faults;
-        int st;
-        wit_random_init(&rng, 77, 0, m);
-        /* The first pages and page headers steer: half of the flips go there. */
-        size_t at = (size_t)wit_random_below(&rng, b->len);
-        if (m % 2)
-            at = at / 4096 * 4096 + (size_t)wit_random_below(&rng, 200);
-        if (m % 8 == 1)
-            at %= 2 * 4096;
-        uint8_t flip = (uint8_t)(1 + wit_random_below(&rng, 255));
-        b->data[at] = (char)((uint8_t)b->data[at] ^ flip);
-        put_file(f->shard_path, wit_buf_view(b));
-        b->data[at] = (char)((uint8_t)b->data[at] ^ flip);
-        if (verify(f, &faults) != WIT_ECORRUPT || strcmp(faults.last_file, f->shard_file) != 0) {
-            print_error("byte %zu xor %u: '%s'\n", at, flip, faults.last_text);
-            fail();
-        }
-        uint64_t read = read_all(f, false, &st);
-        assert_true(st < 0 || read == f->samples);
-        if (st < 0)
-            assert_non_null(strstr(err.text, f->shard_file));
-        (void)read_all(f, true, &st);
-    }
-    restore(f);
-}
-
-/* Several bytes at once, whole pages exchanged or repeated. */
-static void test_crafted_pages(void **state) {
-    struct fixture *f = *state;
-    const size_t pages = f->shard_bytes.len / 4096;
-    uint8_t *copy = malloc(f->shard_bytes.len);
-    assert_non_null(copy);
-    for (uint64_t m = 0; m < MUTATIONS; m++) {
-        struct wit_random rng;
-        struct faults faults;
-        int st;
-        wit_random_init(&rng, 78, 0, m);
-        memcpy(copy, f->shard_bytes.data, f->shard_bytes.len);
-        size_t a = (size_t)wit_random_below(&rng, pages), b = (size_t)wit_random_below(&rng, pages);
-        switch (m % 4) {
-        case 0:
-            memcpy(copy + a * 4096, f->shard_bytes.data + b * 4096, 4096);
-            break;
-        case 1: /* its number mended: a page in another's place */
-            memcpy(copy + a * 4096, f->shard_bytes.data + b * 4096, 4096);
-            wit_store_le64(copy + a * 4096, a);
-            break;
-        case 2:
-            for (int k = 0; k < 4; k++)
-                copy[a * 4096 + (size_t)wit_random_below(&rng, 300)] =
-                    (uint8_t)wit_random_u32(&rng);
-            break;
-        default:
-            wit_store_le64(copy + a * 4096 + 8 * (size_t)wit_random_below(&rng, 512),
-                           wit_random_below(&rng, pages + 2));
-        }
-        put_file(f->shard_path, wit_str_of(copy, f->shard_bytes.len));
-        if (memcmp(copy, f->shard_bytes.data, f->shard_bytes.len) != 0)
-            assert_int_equal(verify(f, &faults), WIT_ECORRUPT);
-        uint64_t read = read_all(f, false, &st);
-        assert_true(st < 0 || read == f->samples);
-        (void)read_all(f, true, &st);
-    }
-    free(copy);
-    restore(f);
 }
 
 static void test_cut_and_missing(void **state) {
@@ -412,7 +336,6 @@ static void test_damaged_logs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flipped_bytes),   cmocka_unit_test(test_crafted_pages),
         cmocka_unit_test(test_cut_and_missing), cmocka_unit_test(test_cut_while_open),
         cmocka_unit_test(test_manifest_edits),  cmocka_unit_test(test_manifest_lies),
         cmocka_unit_test(test_damaged_logs),

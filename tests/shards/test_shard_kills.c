@@ -462,6 +462,7 @@ static void test_export_kill_nine(void **state) {
 }
 
 int main(void) {
+    scratch_in_memory();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kill_nine),
         cmocka_unit_test(test_full_disk),

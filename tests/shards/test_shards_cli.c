@@ -1,9 +1,11 @@
 /* test_shards_cli.c: the verbs of `wit shards` as a user or a script meets them. */
 #include "collection.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,6 +167,73 @@ static void test_verify_names_the_file(void **state) {
     scratch_remove(dir);
 }
 
+/* A byte of an image in the first shard that keeps the file's size and the time of its bytes. */
+static void damage_quietly(void) {
+    struct wit_shards_dataset *ds = NULL;
+    struct wit_shards_shard_info info;
+    struct wit_buf buf = WIT_BUF_INIT(1 << 20), file = WIT_BUF_INIT(1 << 24);
+    struct wit_shards_sample sample;
+    char shards[WIT_PATH_MAX], path[WIT_PATH_MAX];
+    struct stat before;
+    must(wit_shards_dataset_open(dir, NULL, &ds, &err));
+    wit_shards_shard_info(ds, 0, &info);
+    must(wit_shards_read(ds, 0, 0, &buf, &sample, &err));
+    must(wit_path_join(shards, dir, "shards"));
+    must(wit_path_join(path, shards, info.file));
+    must(wit_file_read(path, &file, &err));
+    ptrdiff_t at = wit_str_find(wit_buf_view(&file), sample.value, 0);
+    assert_true(at > 0);
+    off_t last = (off_t)((size_t)at + sample.value.len - 1);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    char byte = (char)~file.data[last];
+    assert_true(fd >= 0 && fstat(fd, &before) == 0);
+    assert_int_equal(pwrite(fd, &byte, 1, last), 1);
+    const struct timespec times[] = { before.st_atim, before.st_mtim };
+    assert_int_equal(futimens(fd, times), 0);
+    close(fd);
+    wit_shards_dataset_close(ds);
+    wit_buf_finish(&buf);
+    wit_buf_finish(&file);
+}
+
+static void test_verify_depths(void **state) {
+    const struct collection c = { .seed = 43, .urls = 40, .images = 30, .candidates = 150 };
+    struct wit_shards_seal_report report;
+    struct wit_buf out = WIT_BUF_INIT(1 << 20);
+    char path[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(collection_run(&c, 0, collection_steps(&c), 1, dir, &err));
+    must(seal_simple(dir, 1, 2, &report, &err));
+    assert_int_equal(run(&out, "verify . --full"), 0);
+    assert_int_equal(run(&out, "verify . --fast"), 0); /* too young to be remembered */
+    assert_non_null(strstr(out.data, "0 read in full, 0 checked before and not written to since, "
+                                     "4 never"));
+    sleep(4);
+    assert_int_equal(run(&out, "verify . --new"), 0);
+    assert_non_null(strstr(out.data, "all well"));
+    assert_int_equal(run(&out, "verify . --new"), 0);
+    assert_non_null(strstr(out.data, "0 read in full, 4 checked before"));
+    assert_int_equal(run(&out, "verify . --fast --json"), 0);
+    assert_int_equal(count_schema(&out, "wit.shards.verify/1"), 4);
+    assert_null(strstr(out.data, "\"checked_at_s\":null"));
+    assert_int_equal(run(&out, "verify . --json"), 0);
+    assert_null(strstr(out.data, "\"depth\":\"fast\""));
+    /* The structure of the file is as it was, and its times too, but for the inode's. */
+    damage_quietly();
+    assert_int_equal(run(&out, "verify . --fast"), 0);
+    assert_non_null(strstr(out.data, "3 checked before and not written to since, 1 never"));
+    assert_int_equal(run(&out, "verify . --new"), 1);
+    assert_non_null(strstr(out.data, "do not match their hash"));
+    assert_int_equal(run(&out, "verify ."), 1);
+    /* A cache that is damaged is none. */
+    must(wit_path_join(path, dir, "shards/verified.json"));
+    assert_int_equal(truncate(path, 40), 0);
+    assert_int_equal(run(&out, "verify . --fast"), 0);
+    assert_non_null(strstr(out.data, "4 never"));
+    wit_buf_finish(&out);
+    scratch_remove(dir);
+}
+
 static void test_seal_keeps_a_balanced_dataset(void **state) {
     const struct collection c = { .seed = 42, .urls = 20, .images = 20, .candidates = 60 };
     struct wit_shards_seal_config cfg = wit_shards_seal_config_default();
@@ -227,6 +296,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verbs),
         cmocka_unit_test(test_verify_names_the_file),
+        cmocka_unit_test(test_verify_depths),
         cmocka_unit_test(test_seal_keeps_a_balanced_dataset),
         cmocka_unit_test(test_stat_names_every_source),
     };
