@@ -532,7 +532,7 @@ static int sample_plan(struct planner *p, struct wit_hash128 key, struct plan *p
     return 0;
 }
 
-static int digest(struct plan *plan, struct wit_error *err) {
+int plan_digest(struct plan *plan, struct wit_error *err) {
     struct wit_hasher *h = wit_hasher_create();
     if (!h)
         return no_memory(err);
@@ -583,7 +583,7 @@ int planner_plan(struct planner *p, uint64_t from, uint64_t to, struct plan *out
     }
     spill_cursor_finish(&e.cursor);
     if (st >= 0)
-        st = digest(&plan, err);
+        st = plan_digest(&plan, err);
     if (st < 0)
         plan_finish(&plan);
     else

@@ -42,6 +42,8 @@ const volatile int *planner_interrupt(const struct planner *p); /* of its config
 int planner_plan(struct planner *p, uint64_t from, uint64_t to, struct plan *out,
                  struct wit_error *err);
 void plan_finish(struct plan *plan);
+/* Fill the digest from records, fronts and origins. WIT_ENOMEM. */
+int plan_digest(struct plan *plan, struct wit_error *err);
 /* Digest, pairs and image bytes of a plan whose records are a part of another's. WIT_ENOMEM. */
 int plan_part_total(struct plan *part, struct wit_error *err);
 /* Read the body of a record, body_bytes long, into `out` and verify it. */

@@ -26,6 +26,7 @@ static void usage(FILE *to) {
           "       wit shards show   DIR KEY | --index N [--image FILE] [--json]\n"
           "       wit shards stat   DIR [--json]\n"
           "       wit shards verify DIR [--full|--new|--fast] [--threads N] [--json]\n"
+          "       wit shards repair DIR [--out OUT] [--dry-run] [--salvage] ...\n"
           "       wit shards seal   DIR [--shard-bytes N | --bits N] [--threads N] [--memory N]\n"
           "                         [--max-runs N] [--json]\n"
           "       wit shards export DIR --to webdataset|files --out OUT ...\n"
@@ -41,6 +42,7 @@ static void usage(FILE *to) {
           "stat    totals, formats, sources of captions\n"
           "verify  read every byte and check it; exit 1 and a sentence for each fault\n"
           "seal    make DIR/dataset.json and its shards from DIR/collect, every pair kept\n"
+          "repair  keep what is left of damaged shards, say what is lost: repair --help\n"
           "export  write img2dataset's layouts; has a page of its own: export --help\n"
           "merge   the union of datasets\n"
           "compact rewrite a dataset in place: one shard a prefix, nothing hidden\n"
@@ -633,6 +635,8 @@ int cmd_shards(int argc, char **argv) {
     for (size_t i = 0; i < WIT_COUNT_OF(own_verbs); i++)
         if (strcmp(argv[1], own_verbs[i].name) == 0)
             return own_verbs[i].run(argc - 1, argv + 1);
+    if (strcmp(argv[1], "repair") == 0)
+        return cmd_shards_repair(argc - 1, argv + 1);
     for (size_t i = 0; i < WIT_COUNT_OF(verbs); i++)
         if (strcmp(argv[1], verbs[i].name) == 0) {
             verb = &verbs[i];

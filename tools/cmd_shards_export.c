@@ -1,6 +1,7 @@
 /* wit shards export: a dataset in the layouts of img2dataset. */
 #include "cmd_shards_export.h"
 #include "cli.h"
+#include "json_line.h"
 #include "wit_shards_export.h"
 
 #include <getopt.h>
@@ -32,39 +33,19 @@ struct exporting {
     bool json;
 };
 
-static void text_put(struct wit_json_writer *w, const char *name, const char *text) {
-    wit_json_key(w, name);
-    wit_json_put_cstr(w, text);
-}
-
-static void count_put(struct wit_json_writer *w, const char *name, uint64_t v) {
-    wit_json_key(w, name);
-    wit_json_put_u64(w, v);
-}
-
-/* A broken stdout shows at the flush. */
-static void line_print(struct wit_json_writer *w) {
-    wit_json_object_end(w);
-    if (wit_json_writer_finish(w) == 0 && wit_buf_append_byte(w->out, '\n') == 0)
-        fwrite(w->out->data, 1, w->out->len, stdout);
-    wit_buf_finish(w->out);
-}
-
 static void on_exported(void *user, const struct wit_shards_exported *shard) {
     struct exporting *e = user;
-    struct wit_buf line = WIT_BUF_INIT(LINE_MOST_BYTES);
-    struct wit_json_writer w;
+    struct json_line l;
     if (!e->json)
         return;
-    wit_json_writer_init(&w, &line);
-    wit_json_object_begin(&w);
-    text_put(&w, "schema", "wit.shards.export/1");
-    text_put(&w, "shard", shard->file);
-    count_put(&w, "samples", shard->samples);
-    count_put(&w, "bytes", shard->bytes);
-    wit_json_key(&w, "kept");
-    wit_json_put_bool(&w, shard->kept);
-    line_print(&w);
+    json_line_init(&l, LINE_MOST_BYTES);
+    json_line_begin(&l, "wit.shards.export/1");
+    json_line_text(&l, "shard", shard->file);
+    json_line_count(&l, "samples", shard->samples);
+    json_line_count(&l, "bytes", shard->bytes);
+    json_line_bool(&l, "kept", shard->kept);
+    (void)json_line_end(&l, NULL); /* a broken stdout shows at the flush */
+    json_line_finish(&l);
 }
 
 static void on_progress(void *user, uint64_t done, uint64_t total) {
@@ -75,8 +56,7 @@ static void on_progress(void *user, uint64_t done, uint64_t total) {
 
 static void report_print(const struct exporting *e, const struct wit_shards_export_report *r,
                          const char *out) {
-    struct wit_buf line = WIT_BUF_INIT(LINE_MOST_BYTES);
-    struct wit_json_writer w;
+    struct json_line l;
     if (!e->json) {
         printf("%s: %" PRIu64 " samples in %" PRIu64 " shards, %" PRIu64 " bytes", out, r->samples,
                r->shards, r->bytes);
@@ -85,14 +65,14 @@ static void report_print(const struct exporting *e, const struct wit_shards_expo
         putchar('\n');
         return;
     }
-    wit_json_writer_init(&w, &line);
-    wit_json_object_begin(&w);
-    text_put(&w, "schema", "wit.shards.exported/1");
-    count_put(&w, "samples", r->samples);
-    count_put(&w, "shards", r->shards);
-    count_put(&w, "kept", r->kept);
-    count_put(&w, "bytes", r->bytes);
-    line_print(&w);
+    json_line_init(&l, LINE_MOST_BYTES);
+    json_line_begin(&l, "wit.shards.exported/1");
+    json_line_count(&l, "samples", r->samples);
+    json_line_count(&l, "shards", r->shards);
+    json_line_count(&l, "kept", r->kept);
+    json_line_count(&l, "bytes", r->bytes);
+    (void)json_line_end(&l, NULL); /* a broken stdout shows at the flush */
+    json_line_finish(&l);
 }
 
 /* ---- options -------------------------------------------------------------------------------- */

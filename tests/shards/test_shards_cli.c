@@ -234,6 +234,38 @@ static void test_verify_depths(void **state) {
     scratch_remove(dir);
 }
 
+static void test_repair(void **state) {
+    const struct collection c = { .seed = 44, .urls = 40, .images = 30, .candidates = 150 };
+    struct wit_shards_seal_report report;
+    struct wit_buf out = WIT_BUF_INIT(1 << 20);
+    char collect[WIT_PATH_MAX];
+    scratch_make(dir);
+    must(collection_run(&c, 0, collection_steps(&c), 1, dir, &err));
+    must(seal_simple(dir, 1, 1, &report, &err));
+    must(wit_path_join(collect, dir, "collect"));
+    must(wit_dir_remove(collect, &err));
+    assert_int_equal(run(&out, "repair ."), 0);
+    assert_non_null(strstr(out.data, "nothing is damaged"));
+    damage_quietly();
+    assert_int_equal(run(&out, "repair . --dry-run"), 1);
+    assert_non_null(strstr(out.data, "nothing was written"));
+    assert_non_null(strstr(out.data, "  lost "));
+    assert_int_equal(run(&out, "repair . --out fixed --json"), 1);
+    assert_int_equal(count_schema(&out, "wit.shards.repair/1"), 1);
+    assert_int_equal(count_schema(&out, "wit.shards.lost/1"), 1);
+    assert_int_equal(count_schema(&out, "wit.shards.repaired/1"), 1);
+    assert_int_equal(run(&out, "verify fixed"), 0);
+    assert_int_equal(run(&out, "verify ."), 1);
+    assert_int_equal(run(&out, "repair ."), 1);
+    assert_non_null(strstr(out.data, "./damaged/1"));
+    assert_int_equal(run(&out, "verify ."), 0);
+    assert_int_equal(run(&out, "repair ."), 0);
+    assert_int_equal(run(&out, "repair . --bits 2"), 2);
+    assert_int_equal(run(&out, "repair"), 2);
+    wit_buf_finish(&out);
+    scratch_remove(dir);
+}
+
 static void test_seal_keeps_a_balanced_dataset(void **state) {
     const struct collection c = { .seed = 42, .urls = 20, .images = 20, .candidates = 60 };
     struct wit_shards_seal_config cfg = wit_shards_seal_config_default();
@@ -297,6 +329,7 @@ int main(void) {
         cmocka_unit_test(test_verbs),
         cmocka_unit_test(test_verify_names_the_file),
         cmocka_unit_test(test_verify_depths),
+        cmocka_unit_test(test_repair),
         cmocka_unit_test(test_seal_keeps_a_balanced_dataset),
         cmocka_unit_test(test_stat_names_every_source),
     };
