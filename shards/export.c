@@ -166,6 +166,19 @@ static int member_put(struct export_shard *shard, const char *key, const char *s
     return export_shard_put(shard, name, data, err);
 }
 
+/* An origin has no hash of its own: that it is damaged shows when it is read. */
+static int origin_blame(const struct exporter *e, struct wit_hash128 key, int st,
+                        struct wit_error *err) {
+    struct wit_shards_shard_info info;
+    char hex[WIT_HASH128_HEX];
+    if (st != WIT_EFORMAT)
+        return st;
+    wit_shards_shard_info(e->ds, e->shard, &info);
+    wit_hash128_to_hex(key, hex);
+    wit_error_wrap(err, "%s: the origin of sample %s is damaged", info.file, hex);
+    return WIT_ECORRUPT;
+}
+
 /* Image, words and facts of the next sample. */
 static int sample_put(struct exporter *e, struct export_shard *shard, uint64_t index,
                       struct wit_error *err) {
@@ -186,8 +199,10 @@ static int sample_put(struct exporter *e, struct export_shard *shard, uint64_t i
                           wit_status_meaning(st));
     }
     if (st >= 0)
-        st = export_facts_make(&sample, key, wit_buf_view(&e->caption), wit_buf_view(&e->origins),
-                               &facts, err);
+        st = origin_blame(e, sample.key,
+                          export_facts_make(&sample, key, wit_buf_view(&e->caption),
+                                            wit_buf_view(&e->origins), &facts, err),
+                          err);
     if (st >= 0)
         st = export_facts_json(&facts, &e->facts, err);
     if (st >= 0 && shard->table)
