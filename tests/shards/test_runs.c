@@ -57,13 +57,11 @@ static void publish(const struct fixture *x, struct manifest_shard *shards, size
 static void reader_agrees(const struct fixture *x) {
     const char *root = getenv("WIT_SOURCE_ROOT");
     char command[3 * WIT_PATH_MAX];
-    snprintf(command, sizeof command,
-             "cd '%s' && python=python3; [ -x .venv/bin/python ] && python=.venv/bin/python; "
-             "$python tests/golden/shards/read_shard.py '%s'",
+    snprintf(command, sizeof command, "python3 -B '%s/tests/golden/shards/read_shard.py' '%s'",
              root ? root : ".", x->dir);
     int status = system(command);
     assert_true(WIFEXITED(status));
-    assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77); /* 77: no wheels */
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void hidden_records_are_not_there(void **state) {
