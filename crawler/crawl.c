@@ -258,7 +258,7 @@ static int start(struct crawl *c, struct wit_error *err) {
     if (st >= 0)
         st = image_shares_create(CRAWL_IMAGES_OUT_MOST, CRAWL_IMAGES_PARKED_BYTES, &c->shares, err);
     if (st >= 0)
-        st = wit_dir_make(c->cfg->dir, err);
+        st = wit_dir_make_synced(c->cfg->dir, err);
     if (st >= 0)
         st = wit_shards_collector_open(c->cfg->dir, &c->collector, err);
     if (st >= 0)

@@ -9,6 +9,7 @@
 
 #include "collect.h"
 #include "publish.h"
+#include "remanifest.h"
 #include "salvage.h"
 
 #include <errno.h>
@@ -17,23 +18,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { COPY_BYTES = 1 << 20, FAULT_BYTES = 256, ASIDES_MOST = 10000 };
-
-/* What verify said of a shard. */
-struct verdict {
-    bool bad;
-    char fault[FAULT_BYTES];
-};
+enum { COPY_BYTES = 1 << 20, ASIDES_MOST = 10000 };
 
 struct repair {
     const char *dir;
     const struct wit_shards_repair_options *options;
     struct wit_shards_repair_report *report;
     struct manifest old;
-    struct wit_buf recipe, tool; /* of the old manifest, as JSON and as text */
-    struct verdict *verdicts;    /* by shard of old */
-    size_t next;                 /* shard whose verdict comes next */
-    bool manifest_bad;
+    struct wit_buf recipe, tool;   /* of the old manifest, as JSON and as text */
+    struct verdict *verdicts;      /* by shard of old */
+    size_t next;                   /* shard whose verdict comes next */
+    bool manifest_bad;             /* between loading it and verifying */
     struct manifest_shard *shards; /* of the result */
     size_t count;
 };
@@ -82,6 +77,31 @@ static int texts_load(struct repair *r, struct wit_error *err) {
     return st;
 }
 
+/* Without dataset.json: from the names and contents of the shards. What was collected is the better
+ * source, but which pairs of it count is the user's to say. */
+static int rebuild(struct repair *r, const struct wit_error *why, struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    int st = collect_path(path, r->dir, "index.lmdb", err);
+    if (st < 0)
+        return st;
+    if (!r->options->salvage && !r->options->out && wit_file_exists(path))
+        return wit_error_set(err, WIT_EEXIST,
+                             "%s; %s/collect is there: the same job of 'wit build', or 'wit shards "
+                             "seal' where every pair counts, makes it anew; or 'repair --salvage' "
+                             "keeps what is in the shards",
+                             why->text, r->dir);
+    st = manifest_rebuild(r->dir, r->options->interrupt, &r->old, &r->verdicts, err);
+    if (st < 0) {
+        wit_error_wrap(err, "%s", why->text);
+        return st;
+    }
+    r->report->rebuilt = true;
+    for (size_t i = 0; i < r->old.count; i++)
+        r->report->damaged += r->verdicts[i].bad;
+    st = wit_buf_append_str(&r->tool, r->options->tool);
+    return st < 0 ? wit_error_set(err, st, "no memory to repair %s", r->dir) : 0;
+}
+
 static int damage_find(struct repair *r, struct wit_error *err) {
     struct wit_shards_verify_report verified;
     const struct wit_shards_verify_options options = { .threads = r->options->threads,
@@ -90,13 +110,14 @@ static int damage_find(struct repair *r, struct wit_error *err) {
                                                        .user = r,
                                                        .interrupt = r->options->interrupt };
     struct wit_error why = WIT_ERROR_INIT;
-    int st = manifest_load(r->dir, &r->old, err);
-    if (st == WIT_ECORRUPT || st == WIT_EFORMAT)
-        wit_error_wrap(err,
-                       "what belongs to the dataset is not known; a copy of dataset.json, or a "
-                       "seal of what was collected, brings it back");
-    if (st < 0)
+    int st = manifest_load(r->dir, &r->old, &why);
+    if (st == WIT_ECORRUPT || st == WIT_EFORMAT || st == WIT_ENOTFOUND)
+        return rebuild(r, &why, err);
+    if (st < 0) {
+        if (err)
+            *err = why;
         return st;
+    }
     r->verdicts = wit_alloc_array(r->old.count + 1, sizeof *r->verdicts);
     if (!r->verdicts)
         return wit_error_set(err, WIT_ENOMEM, "no memory to repair %s", r->dir);
@@ -197,7 +218,7 @@ static int damaged_aside(struct repair *r, struct wit_error *err) {
         st = manifest_path(from, r->dir, err);
     if (st >= 0)
         st = manifest_path(to, r->report->aside, err);
-    if (st >= 0)
+    if (st >= 0 && wit_file_exists(from))
         st = file_copy(from, to, any, r->options->interrupt, err);
     for (size_t i = 0; i < r->old.count && st >= 0; i++) {
         const struct manifest_shard *s = &r->old.shards[i];
@@ -442,13 +463,13 @@ int wit_shards_repair(const char *dir, const struct wit_shards_repair_options *o
                         .recipe = WIT_BUF_INIT(MANIFEST_MAX_BYTES),
                         .tool = WIT_BUF_INIT(MANIFEST_MAX_BYTES) };
     int st = damage_find(&r, err);
-    if (st >= 0 && told.damaged == 0) {
+    if (st >= 0 && told.damaged == 0 && !told.rebuilt) {
         told.samples = r.old.samples;
         told.pairs = r.old.pairs;
         told.shards = r.old.count;
         told.hash = r.old.hash;
     } else if (st >= 0) {
-        st = logs_ask(&r, err);
+        st = told.rebuilt ? 0 : logs_ask(&r, err);
         if (st > 0)
             st = seal_anew(&r, err);
         else if (st == 0)

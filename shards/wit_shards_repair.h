@@ -51,7 +51,9 @@ struct wit_shards_repair_report {
     uint64_t lost, lost_unnamed, origins_lost;
     uint64_t samples, pairs, shards; /* of the result */
     struct wit_hash128 hash;         /* dataset hash of the result: that of what it holds */
-    bool sealed; /* DIR/collect made it anew: nothing is lost, and newer commits are in it */
+    bool rebuilt; /* dataset.json was gone or damaged, and made anew from the shards: it has no
+                   * recipe and no lineage any more */
+    bool sealed;  /* DIR/collect made it anew: nothing is lost, and newer commits are in it */
     char aside[WIT_PATH_MAX]; /* where the damaged files are now; empty: nothing was moved */
 };
 
@@ -61,10 +63,12 @@ struct wit_shards_repair_report {
  * Where DIR/collect is there and no recipe chose the pairs, the damaged shards are sealed anew from
  * it instead (unless options->salvage or out is set). Killed anywhere, the old dataset or the
  * repaired one is in place and the damaged files are still there; the same call ends the work.
- * @return 0 (report->lost says whether all is well); WIT_ENOTFOUND (no dataset.json, or nothing
- *         that could be kept), WIT_ECORRUPT (dataset.json or a list of hidden keys is damaged: what
- *         counts is not known; err says what to do), WIT_EEXIST (out is in use; DIR/collect or a
- *         'wit build' should make it anew; a collector is open), WIT_ENOSPC, WIT_EIO, WIT_ECANCELED
+ * Where dataset.json is gone or damaged it is made anew from the names and contents of the shards.
+ * @return 0 (report->lost says whether all is well); WIT_ENOTFOUND (no shard, or nothing that could
+ *         be kept), WIT_ECORRUPT (what counts is not known: a list of hidden keys is damaged, or
+ *         without dataset.json two runs hold the same sample; err says what to do), WIT_EEXIST (out
+ * is in use; DIR/collect or a 'wit build' should make it anew; a collector is open), WIT_ENOSPC,
+ * WIT_EIO, WIT_ECANCELED
  */
 int wit_shards_repair(const char *dir, const struct wit_shards_repair_options *options,
                       struct wit_shards_repair_report *report, struct wit_error *err);

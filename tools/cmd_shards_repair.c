@@ -76,6 +76,9 @@ static void on_lost(void *user, const char *file, struct wit_hash128 key) {
 static void text_print(const struct repairing *u, const struct wit_shards_repair_report *r) {
     char hash[WIT_HASH128_HEX];
     wit_hash128_to_hex(r->hash, hash);
+    if (r->rebuilt)
+        puts(u->dry_run ? "dataset.json would be made anew from the shards"
+                        : "dataset.json was made anew from the shards");
     if (r->damaged == 0) {
         printf("%s  %" PRIu64 " samples: nothing is damaged\n", hash, r->samples);
         return;
@@ -112,6 +115,7 @@ static void report_print(const struct repairing *u, const struct wit_shards_repa
     json_line_count(&l, "lost", r->lost);
     json_line_count(&l, "lost_unnamed", r->lost_unnamed);
     json_line_count(&l, "origins_lost", r->origins_lost);
+    json_line_bool(&l, "rebuilt", r->rebuilt);
     json_line_bool(&l, "sealed", r->sealed);
     json_line_text(&l, "aside", r->aside[0] ? r->aside : NULL);
     (void)json_line_end(&l, NULL); /* a broken stdout shows at the flush */

@@ -503,6 +503,60 @@ static void test_power_cuts(void **state) {
     free(bytes);
 }
 
+/* dataset.json is gone, cut or edited: the shards say what was in it, but for the recipe. */
+static void test_no_manifest(void **state) {
+    struct fixture *x = *state;
+    struct wit_shards_repair_report r;
+    struct wit_buf manifest = WIT_BUF_INIT(FILE_MOST);
+    struct told t;
+    struct damage d;
+    char path[WIT_PATH_MAX], again[WIT_PATH_MAX];
+    restore(x);
+    must(manifest_path(path, x->dir, &err));
+    must(wit_file_read(path, &manifest, &err));
+    fault_fs_begin(x->root, NULL, (struct fault){ .kind = FAULT_NONE });
+    for (unsigned way = 0; way < 3; way++) {
+        if (way == 0)
+            assert_int_equal(unlink(path), 0);
+        else
+            put_file(path, manifest.data, way == 1 ? manifest.len / 2 : manifest.len - 1);
+        scratch_remove(x->out);
+        must(repair(x, x->out, false, &t, &r));
+        assert_true(r.rebuilt && r.damaged == 0 && r.lost == 0);
+        assert_int_equal(check_result(x, x->out, &r), 0);
+    }
+    /* Damaged shards beside it: each kind of damage in turn. */
+    assert_int_equal(unlink(path), 0);
+    for (uint64_t n = 0; n < 60; n++) {
+        uint8_t *bytes = damaged(x, n % 2, &d, 5000 + n);
+        damage_shard(&d);
+        put_file(x->paths[n % 2], d.p, d.len);
+        scratch_remove(x->out);
+        must(repair(x, x->out, false, &t, &r));
+        assert_true(r.rebuilt);
+        r.lost = x->samples - r.samples; /* of a shard that lost its trees nobody knows */
+        (void)check_result(x, x->out, &r);
+        free(bytes);
+        restore(x);
+    }
+    /* A shard of an interrupted seal: which one counts? */
+    must(manifest_shard_path(again, x->dir, x->files[0], &err));
+    char *run = strstr(again, x->files[0]) + 2;
+    *run = '9';
+    put_file(again, x->shards[0].data, x->shards[0].len);
+    scratch_remove(x->out);
+    assert_int_equal(repair(x, x->out, false, &t, &r), WIT_ECORRUPT);
+    assert_non_null(strstr(err.text, "0-9-"));
+    assert_int_equal(unlink(again), 0);
+    must(repair(x, NULL, false, &t, &r));
+    assert_true(wit_hash128_eq(r.hash, x->hash));
+    assert_int_equal(check_result(x, x->dir, &r), 0);
+    (void)fault_fs_end();
+    put_file(path, manifest.data, manifest.len);
+    remove_in(x->dir, "damaged");
+    wit_buf_finish(&manifest);
+}
+
 /* Where the logs are, they give everything again. */
 static void test_sealed_anew(void **state) {
     const struct collection c = { .seed = 73, .urls = 40, .images = 30, .candidates = 150 };
@@ -544,13 +598,10 @@ static void test_sealed_anew(void **state) {
 int main(void) {
     scratch_in_memory();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_any_damage),
-        cmocka_unit_test(test_one_bit),
-        cmocka_unit_test(test_structure_gone),
-        cmocka_unit_test(test_missing_and_cut),
-        cmocka_unit_test(test_hidden_list_damaged),
-        cmocka_unit_test(test_power_cuts),
-        cmocka_unit_test(test_in_place_whatever_fails),
+        cmocka_unit_test(test_any_damage),          cmocka_unit_test(test_one_bit),
+        cmocka_unit_test(test_structure_gone),      cmocka_unit_test(test_missing_and_cut),
+        cmocka_unit_test(test_hidden_list_damaged), cmocka_unit_test(test_no_manifest),
+        cmocka_unit_test(test_power_cuts),          cmocka_unit_test(test_in_place_whatever_fails),
         cmocka_unit_test(test_sealed_anew),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
