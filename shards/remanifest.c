@@ -195,7 +195,7 @@ static int shard_judge(struct rebuild *b, size_t index) {
     struct manifest_shard *s = &b->m.shards[index], measured = *s;
     struct verdict *v = &b->verdicts[index];
     const struct hidden_keys none = { NULL, 0 };
-    struct salvage found = { .fd = -1 };
+    struct salvage found = { .source = { .fd = -1 } };
     struct wit_error why = WIT_ERROR_INIT;
     int st = shard_file_measure(b->dir, s->file, b->m.shard_bits, b->interrupt, on_fault, v,
                                 &measured, &why);

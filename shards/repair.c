@@ -369,7 +369,7 @@ static int shard_salvage(struct repair *r, size_t index, struct wit_error *err) 
     const struct manifest_shard *was = &r->old.shards[index];
     const struct wit_shards_repair_options *o = r->options;
     struct hidden_keys hidden = { NULL, 0 };
-    struct salvage found = { .fd = -1 };
+    struct salvage found = { .source = { .fd = -1 } };
     int st = hidden_read(r->dir, was, &hidden, err);
     if (st < 0) {
         wit_error_wrap(err,

@@ -10,7 +10,6 @@
 #include "record.h"
 #include "shard_file.h"
 #include "shard_writer.h"
-#include "walker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,8 +29,9 @@ enum {
     KIND_MASK = 0x6f,
     BIG_NODE = 0x01,
 };
-#define TEXTS_MAX_BYTES ((size_t)1 << 36) /* captions and origins of a shard: memory is the limit  \
-                                           */
+#define TEXTS_MAX_BYTES                                                                            \
+    ((size_t)1 << 36) /* captions and origins of a shard: memory is the limit                      \
+                       */
 #define ORIGIN_MAX_BYTES ((size_t)512 << 20) /* as shard_file.c */
 
 static const char no_origin[] =
@@ -84,8 +84,7 @@ static int node_push(struct search *s, struct nodes *n, const struct node *node)
 
 /* Bytes of the file; false: not there, or the disk does not give them. */
 static bool bytes_read(const struct search *s, void *to, size_t len, uint64_t at) {
-    return at <= s->out->bytes && len <= s->out->bytes - at &&
-           wit_fd_read_at(s->out->fd, to, len, at, s->out->path, NULL) >= 0;
+    return walker_source_read(&s->out->source, to, len, at, NULL) >= 0;
 }
 
 static bool is_ours(const struct search *s, struct wit_hash128 key) {
@@ -168,7 +167,7 @@ static int leaf_read(struct search *s, const uint8_t *p, uint64_t page) {
                           .bytes = wit_load_le32(p + node) };
         uint16_t flags = wit_load_le16(p + node + 4);
         if (flags == BIG_NODE && data + 8 <= s->page_bytes &&
-            wit_load_le64(p + data) < s->out->bytes / s->page_bytes)
+            wit_load_le64(p + data) < s->out->source.bytes / s->page_bytes)
             n.offset = wit_load_le64(p + data) * s->page_bytes + WALKER_PAGE_HEADER_BYTES;
         else if (flags == 0 && n.bytes <= s->page_bytes - data)
             n.offset = page * s->page_bytes + data;
@@ -203,8 +202,8 @@ static int pages_read(struct search *s) {
     uint8_t *p = malloc(s->page_bytes);
     uint64_t run = 1;
     int st = p ? 0 : no_memory(s);
-    for (uint64_t page = 0; st >= 0 && page * s->page_bytes < s->out->bytes; page += run) {
-        uint64_t at = page * s->page_bytes, left = s->out->bytes - at;
+    for (uint64_t page = 0; st >= 0 && page * s->page_bytes < s->out->source.bytes; page += run) {
+        uint64_t at = page * s->page_bytes, left = s->out->source.bytes - at;
         size_t len = left < s->page_bytes ? (size_t)left : s->page_bytes;
         if (s->interrupt && *s->interrupt)
             st = wit_error_set(s->err, WIT_ECANCELED, "interrupted while searching %s",
@@ -327,11 +326,8 @@ static void inner_drop(struct salvage *o) {
 
 /* The keys of the shard, where one of its trees is whole. Nothing else is a record of it. */
 static int keys_load(struct search *s) {
-    const struct walker_source source = { .fd = s->out->fd,
-                                          .bytes = s->out->bytes,
-                                          .name = s->out->path };
     struct walker *w = NULL;
-    int st = walker_create(&source, &w, NULL);
+    int st = walker_create(&s->out->source, &w, NULL);
     s->page_bytes = st >= 0 ? walker_page_bytes(w) : page_size_find(s);
     if (st >= 0) {
         st = walker_table_read(w, "origin", &s->keys, NULL);
@@ -453,27 +449,22 @@ static int file_search(struct search *s) {
     return st < 0 ? st : plan_make(s);
 }
 
-int salvage_shard(const char *dir, const struct manifest_shard *shard, int shard_bits,
-                  const struct hidden_keys *hidden, const volatile int *interrupt,
-                  struct salvage *out, struct wit_error *err) {
-    struct stat info;
+int salvage_source(const struct walker_source *source, uint32_t prefix, int shard_bits,
+                   const struct hidden_keys *hidden, const volatile int *interrupt,
+                   struct salvage *out, struct wit_error *err) {
     struct search s = { .out = out,
                         .hidden = hidden,
                         .interrupt = interrupt,
-                        .prefix = shard->prefix,
+                        .prefix = prefix,
                         .shard_bits = shard_bits,
                         .value = WIT_BUF_INIT(WIT_SHARDS_MAX_RECORD_BYTES + ORIGIN_MAX_BYTES),
                         .err = err };
-    *out = (struct salvage){ .fd = -1,
+    *out = (struct salvage){ .source = *source,
                              .plan = { .fronts = WIT_BUF_INIT(TEXTS_MAX_BYTES),
                                        .origins = WIT_BUF_INIT(TEXTS_MAX_BYTES) } };
-    int st = manifest_shard_path(out->path, dir, shard->file, err);
-    if (st < 0)
-        return st;
-    out->fd = open(out->path, O_RDONLY | O_CLOEXEC);
-    if (out->fd >= 0 && fstat(out->fd, &info) == 0 && S_ISREG(info.st_mode))
-        out->bytes = (uint64_t)info.st_size;
-    st = file_search(&s);
+    snprintf(out->path, sizeof out->path, "%s", source->name);
+    out->source.name = out->path;
+    int st = file_search(&s);
     free(s.nodes.items);
     free(s.origins.items);
     walker_table_finish(&s.keys);
@@ -481,10 +472,26 @@ int salvage_shard(const char *dir, const struct manifest_shard *shard, int shard
     return st < 0 ? st : 0;
 }
 
+int salvage_shard(const char *dir, const struct manifest_shard *shard, int shard_bits,
+                  const struct hidden_keys *hidden, const volatile int *interrupt,
+                  struct salvage *out, struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    struct stat info;
+    struct walker_source source = { .fd = -1, .name = path };
+    *out = (struct salvage){ .source = source };
+    int st = manifest_shard_path(path, dir, shard->file, err);
+    if (st < 0)
+        return st;
+    source.fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (source.fd >= 0 && fstat(source.fd, &info) == 0 && S_ISREG(info.st_mode))
+        source.bytes = (uint64_t)info.st_size;
+    return salvage_source(&source, shard->prefix, shard_bits, hidden, interrupt, out, err);
+}
+
 void salvage_finish(struct salvage *s) {
-    if (s->fd >= 0)
-        close(s->fd);
-    s->fd = -1;
+    if (s->source.fd >= 0)
+        close(s->source.fd);
+    s->source.fd = -1;
     free(s->records);
     free(s->lost);
     s->records = NULL;
@@ -497,8 +504,8 @@ void salvage_finish(struct salvage *s) {
 static int body_give(void *user, uint64_t index, void *out, struct wit_error *err) {
     const struct salvage *s = user;
     const struct salvage_record *r = &s->records[index];
-    return wit_fd_read_at(s->fd, out, r->image_bytes, r->offset + r->bytes - r->image_bytes,
-                          s->path, err);
+    return walker_source_read(&s->source, out, r->image_bytes,
+                              r->offset + r->bytes - r->image_bytes, err);
 }
 
 int salvage_write(struct salvage *s, const char *dir, int shard_bits, const volatile int *interrupt,

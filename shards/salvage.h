@@ -8,6 +8,7 @@
 
 #include "hidden.h"
 #include "seal_plan.h"
+#include "walker.h"
 
 struct salvage_record {
     struct wit_hash128 key, hash; /* of the sample */
@@ -16,9 +17,8 @@ struct salvage_record {
 };
 
 struct salvage {
-    int fd; /* of the damaged file, for the bodies; -1: there is none */
+    struct walker_source source; /* the damaged file, open for the bodies; its name is path */
     char path[WIT_PATH_MAX];
-    uint64_t bytes;                 /* of the file */
     struct salvage_record *records; /* by key, none hidden */
     uint64_t count;
     /* Header, captions and origin of each record; image is its index above. Digest and totals as
@@ -40,6 +40,10 @@ struct salvage {
 int salvage_shard(const char *dir, const struct manifest_shard *shard, int shard_bits,
                   const struct hidden_keys *hidden, const volatile int *interrupt,
                   struct salvage *out, struct wit_error *err);
+/* The same of a file that is open, or of memory; closed by salvage_finish. */
+int salvage_source(const struct walker_source *source, uint32_t prefix, int shard_bits,
+                   const struct hidden_keys *hidden, const volatile int *interrupt,
+                   struct salvage *out, struct wit_error *err);
 void salvage_finish(struct salvage *s);
 
 /* Write what was found as shards/<shard->file> of a dataset and read it back: fills all numbers of
