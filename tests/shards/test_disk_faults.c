@@ -350,9 +350,7 @@ static bool fail_call(struct worker *w, const struct failing *f, long n) {
     size_t length = disk_length(d);
     if (st < 0) {
         atomic_fetch_add(&w->counts->failures, 1);
-        /* LMDB says EIO when only a part of a write was done. */
-        expect(w, st == f->status || (f->kind == FAULT_SHORT && st == WIT_EIO),
-               "another status than expected", &r.err);
+        expect(w, st == f->status, "another status than expected", &r.err);
         expect(w, strlen(r.err.text) > 20, "no sentence", &r.err);
     } else if (calls > n) {
         atomic_fetch_add(&w->counts->late_successes, 1);
