@@ -415,7 +415,6 @@ static int plan_make(struct search *s) {
         const struct salvage_record *r = &o->records[i];
         struct plan_record *p = &plan->records[plan->count];
         *p = (struct plan_record){ .key = r->key,
-                                   .image = i,
                                    .captions = r->captions,
                                    .body_bytes = r->image_bytes,
                                    .front_at = plan->fronts.len,

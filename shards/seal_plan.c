@@ -557,7 +557,7 @@ int plan_part_total(struct plan *part, struct wit_error *err) {
         part->pairs += part->records[i].captions;
         part->image_bytes += part->records[i].body_bytes;
     }
-    return digest(part, err);
+    return plan_digest(part, err);
 }
 
 int planner_plan(struct planner *p, uint64_t from, uint64_t to, struct plan *out,

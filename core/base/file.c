@@ -170,17 +170,17 @@ int wit_file_write_atomic(const char *path, struct wit_str data, struct wit_erro
 
 int wit_write_errno(int cause, const char *path) {
     static const char zeros[64 * 1024];
-    char probe[WIT_PATH_MAX];
-    if (cause != EIO || snprintf(probe, sizeof probe, "%s.probe", path) >= (int)sizeof probe)
+    char folder[WIT_PATH_MAX];
+    if (cause != EIO || snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder)
         return cause;
-    int fd = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    /* Without a name, so that nothing is left of it, whatever happens now. */
+    int fd = open(dirname(folder), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
     if (fd < 0)
         return errno == ENOSPC || errno == EDQUOT ? errno : cause;
     struct wit_error err = WIT_ERROR_INIT;
-    if (wit_fd_write_all(fd, zeros, sizeof zeros, probe, &err) < 0 && err.status == WIT_ENOSPC)
+    if (wit_fd_write_all(fd, zeros, sizeof zeros, path, &err) < 0 && err.status == WIT_ENOSPC)
         cause = ENOSPC;
     close(fd);
-    unlink(probe);
     return cause;
 }
 

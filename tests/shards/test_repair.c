@@ -497,7 +497,7 @@ static void test_power_cuts(void **state) {
                 assert_true(is_somewhere(dir, x->files[1], d.p, d.len));
             }
     print_message("%zu cuts\n", cuts);
-    assert_true(cuts > 300);
+    assert_true(cuts > 200);
     disk_destroy(disk);
     scratch_remove(root);
     free(bytes);
