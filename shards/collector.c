@@ -8,6 +8,7 @@
  * from commit to commit.
  */
 #include "collect.h"
+#include "wit_shards_removed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,7 @@ struct wit_shards_collector {
     struct segment_writer candidates;
     struct segment_writer images[COLLECT_GROUPS];
     struct wit_shards_collected totals;
+    struct wit_shards_removed *removed; /* as it was when the collector was opened */
     int failed; /* first failure: memory is ahead of the disk, nothing more is taken */
     char dir[WIT_PATH_MAX];
 };
@@ -325,6 +327,8 @@ int wit_shards_collector_open(const char *dir, struct wit_shards_collector **out
     if (st >= 0)
         st = index_missing_check(dir, err);
     if (st >= 0)
+        st = wit_shards_removed_open(dir, &c->removed, err);
+    if (st >= 0)
         st = index_begin(c, &commit, err);
     if (st >= 0)
         st = logs_open(c, &commit, err);
@@ -351,9 +355,15 @@ void wit_shards_collector_close(struct wit_shards_collector *c) {
     segment_writer_close(&c->candidates);
     for (unsigned g = 0; g < COLLECT_GROUPS; g++)
         segment_writer_close(&c->images[g]);
+    wit_shards_removed_close(c->removed);
     if (c->lock_fd >= 0)
         close(c->lock_fd);
     free(c);
+}
+
+const struct wit_shards_removed *
+wit_shards_collector_removed(const struct wit_shards_collector *c) {
+    return c->removed;
 }
 
 struct wit_hash128 wit_shards_collector_id(const struct wit_shards_collector *c) {
@@ -401,6 +411,15 @@ int wit_shards_collector_add_candidate(struct wit_shards_collector *c,
     return keep_failure(c, st);
 }
 
+/* 1, 0, WIT_ENOMEM. */
+static int image_is_removed(const struct wit_shards_collector *c,
+                            const struct collect_image *image) {
+    if (wit_shards_removed_key(c->removed, image->key))
+        return 1;
+    int st = wit_shards_removed_url(c->removed, image->fetched.url);
+    return st ? st : wit_shards_removed_url(c->removed, image->fetched.final_url);
+}
+
 int wit_shards_collector_add_image(struct wit_shards_collector *c,
                                    const struct wit_shards_fetched *image, struct wit_error *err) {
     uint8_t head[COLLECT_IMAGE_HEAD_MOST];
@@ -420,6 +439,11 @@ int wit_shards_collector_add_image(struct wit_shards_collector *c,
         .fetched_width_px = image->changed ? image->fetched_width : image->info.width,
         .fetched_height_px = image->changed ? image->fetched_height : image->info.height
     };
+    st = image_is_removed(c, &record);
+    if (st != 0)
+        return st < 0 ? wit_error_set(err, st, "no memory for a URL")
+                      : wit_shards_collector_add_refusal(c, image->url,
+                                                         WIT_STR(WIT_SHARDS_REMOVED_REASON), err);
     int fixed = collect_image_encode(&record, head);
     if (fixed < 0)
         return wit_error_set(err, WIT_ELIMIT,

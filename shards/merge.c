@@ -1,5 +1,6 @@
 /* merge.c: the union of sealed datasets. */
 #include "remake.h"
+#include "removed_carry.h"
 #include "workplace.h"
 
 #include <stdlib.h>
@@ -18,6 +19,8 @@ struct merge {
     size_t count;
     struct manifest new;
     struct wit_buf parents;
+    struct removed_log removed; /* of all inputs: the result's */
+    struct removed_set stays_out;
 };
 
 static int input_order(const void *x, const void *y) {
@@ -45,13 +48,25 @@ static int inputs_open(struct merge *m, const char *const *dirs, size_t count,
     return 0;
 }
 
+/* What was removed from one of them stays out of the result. */
+static int removed_take(struct merge *m, struct wit_error *err) {
+    int st = removed_log_init(&m->removed, err);
+    for (size_t i = 0; i < m->count && st >= 0; i++)
+        st = removed_carry(&m->removed, dataset_dir(m->inputs[i].ds),
+                           wit_shards_dataset_hash(m->inputs[i].ds), err);
+    return st < 0 ? st : removed_set_make(&m->removed, NULL, &m->stays_out, err);
+}
+
 /* What the result depends on. */
 static int inputs_hash(const struct merge *m, struct wit_hash128 *out, struct wit_error *err) {
     static const char verb[] = "merge";
+    struct wit_hash128 removed;
     struct wit_hasher *h = wit_hasher_create();
     uint8_t bytes[16];
-    if (!h)
+    if (!h || removed_set_digest(&m->stays_out, &removed) < 0) {
+        wit_hasher_destroy(h);
         return wit_error_set(err, WIT_ENOMEM, "no memory to merge datasets");
+    }
     wit_hasher_update(h, verb, sizeof verb);
     for (size_t i = 0; i < m->count; i++) {
         wit_hash128_to_bytes(m->inputs[i].identity, bytes);
@@ -60,6 +75,10 @@ static int inputs_hash(const struct merge *m, struct wit_hash128 *out, struct wi
     wit_store_be32(bytes, WIT_SHARDS_FORMAT_MAJOR << 16 | WIT_SHARDS_FORMAT_MINOR);
     wit_store_be32(bytes + 4, (uint32_t)m->new.shard_bits);
     wit_hasher_update(h, bytes, 8);
+    if (!removed_set_is_empty(&m->stays_out)) {
+        wit_hash128_to_bytes(removed, bytes);
+        wit_hasher_update(h, bytes, sizeof bytes);
+    }
     *out = wit_hasher_digest(h);
     wit_hasher_destroy(h);
     return 0;
@@ -116,6 +135,7 @@ static int shards_make(struct merge *m, const char *out, struct remade *remade,
         .out = out,
         .shard_bits = m->new.shard_bits,
         .threads = m->cfg->threads,
+        .removed = &m->stays_out,
         .progress = m->cfg->progress,
         .progress_user = m->cfg->user,
         .progress_total = samples,
@@ -140,7 +160,9 @@ static int merge_make(struct merge *m, struct workplace *place, struct wit_shard
     m->new.collisions += remade.counts.collisions;
     m->new.captions_cut += remade.counts.captions_cut;
     manifest_total(&m->new);
-    st = workplace_publish(place, &m->new, err);
+    st = removed_carried(&m->removed, &m->new, &remade.counts, place->dir, err);
+    if (st >= 0)
+        st = workplace_publish(place, &m->new, err);
     if (st >= 0)
         remade_report(&m->new, &remade.counts, made);
     remade_finish(&remade);
@@ -158,6 +180,8 @@ int wit_shards_merge(const char *const *dirs, size_t count, const char *out,
     if (st < 0)
         return st;
     st = inputs_open(&m, dirs, count, err);
+    if (st >= 0)
+        st = removed_take(&m, err);
     if (st < 0)
         goto out;
     bits_choose(&m);
@@ -175,5 +199,7 @@ out:
         wit_shards_dataset_close(m.inputs[i].ds);
     free(m.inputs);
     wit_buf_finish(&m.parents);
+    removed_set_finish(&m.stays_out);
+    removed_log_finish(&m.removed);
     return st < 0 ? st : 0;
 }

@@ -192,7 +192,11 @@ static int place_take(struct merge *m, const struct wit_json *seen,
     if (wit_json_type_of(caption) != WIT_JSON_NULL) {
         if (wit_json_int(caption, &index) < 0 || index < 0 || index >= input->caption_count)
             return bad_line(err);
+        if (input->captions[index] == ORIGIN_CAPTION_GONE)
+            return 0;
         p.caption = input->captions[index] == UINT32_MAX ? NO_WORDS : input->captions[index];
+    } else if (input->no_words_is_first) {
+        p.caption = 0;
     }
     int st = extra ? extra_keep(m, extra, &p.extra, err) : 0;
     if (st >= 0)

@@ -11,6 +11,9 @@
 enum { ORIGIN_SEEN_MOST = 64 };
 #define ORIGIN_STOP_BYTES ((size_t)16 << 20)
 
+/* For a caption whose places are to be forgotten, as if they had never been seen. */
+#define ORIGIN_CAPTION_GONE (UINT32_MAX - 1)
+
 struct origin_input {
     struct wit_str lines;
     /* For each caption of the input its place in the sorted union of all captions; those from
@@ -18,6 +21,8 @@ struct origin_input {
      * and others have words. */
     const uint32_t *captions;
     uint32_t caption_count;
+    /* The first caption of the sample is the empty one: a place without words has it. */
+    bool no_words_is_first;
 };
 
 struct origin_counts {

@@ -139,6 +139,8 @@ static void counts_add(struct run *r, const struct remake_counts *c) {
     r->counts.collisions += c->collisions;
     r->counts.captions_cut += c->captions_cut;
     r->counts.shared += c->shared;
+    r->counts.removed_samples += c->removed_samples;
+    r->counts.removed_pairs += c->removed_pairs;
     pthread_mutex_unlock(&r->lock);
 }
 

@@ -7,12 +7,14 @@
 #define SHARDS_REMAKE_H
 
 #include "dataset.h"
+#include "removed_set.h"
 #include "wit_shards_merge.h"
 
 struct remake_counts {
     uint64_t duplicate_images; /* URLs of an image beside its first */
     uint64_t collisions, captions_cut;
     uint64_t shared; /* keys that several inputs had */
+    uint64_t removed_samples, removed_pairs; /* that `removed` kept out */
 };
 
 struct remake {
@@ -23,6 +25,7 @@ struct remake {
     uint32_t run;
     unsigned threads;   /* 0: one per core */
     const bool *wanted; /* by prefix: which to make; NULL: all */
+    const struct removed_set *removed; /* what stays out; NULL: nothing does */
     /* Does this sample belong in? NULL: all do. Several threads at once. */
     int (*select)(void *user, struct wit_hash128 key, struct wit_str origins, bool *take,
                   struct wit_error *err);

@@ -2,6 +2,7 @@
 #include "remake_plan.h"
 #include "key_walk.h"
 #include "origin_merge.h"
+#include "removal.h"
 
 #include <stdlib.h>
 
@@ -38,6 +39,7 @@ struct remake_planner {
     struct origin_input *origins;
     size_t origin_cap;
     struct wit_buf smallest, other; /* bodies */
+    struct removal *removal;        /* NULL: nothing is removed */
 };
 
 /* Offsets until the buffers stay where they are. */
@@ -62,6 +64,11 @@ int remake_planner_create(const struct remake *job, struct remake_planner **out,
     }
     p->job = job;
     p->smallest = p->other = (struct wit_buf)WIT_BUF_INIT(WIT_SHARDS_MAX_IMAGE_BYTES + 1);
+    if (job->removed && !removed_set_is_empty(job->removed) &&
+        removal_create(job->removed, &p->removal, err) < 0) {
+        remake_planner_destroy(p);
+        return WIT_ENOMEM;
+    }
     *out = p;
     return 0;
 }
@@ -80,6 +87,7 @@ void remake_planner_destroy(struct remake_planner *p) {
     free(p->origins);
     wit_buf_finish(&p->smallest);
     wit_buf_finish(&p->other);
+    removal_destroy(p->removal);
     free(p);
 }
 
@@ -352,6 +360,33 @@ static int select_ask(const struct remake *job, struct wit_hash128 key, struct w
     return job->select(job->user, key, origins, take, err);
 }
 
+/* The record at the end of the plan without what was removed. */
+static int removed_leave(struct remake_planner *p, const struct draft *d, size_t body_bytes,
+                         struct remake_plan *plan, uint32_t *captions, bool *take,
+                         struct wit_error *err) {
+    const struct wit_str text =
+        wit_str_of(plan->fronts.data + d->front_at, plan->fronts.len - d->front_at);
+    const struct wit_str origins =
+        wit_str_of(plan->origins.data + d->origin_at, plan->origins.len - d->origin_at);
+    struct record_front front;
+    struct removal_verdict v;
+    if (!p->removal)
+        return 0;
+    int st = record_front_decode(d->key, text, text.len + body_bytes, &front, err);
+    if (st >= 0)
+        st = removal_judge(p->removal, d->key, &front, origins, &v, err);
+    if (st < 0 || v.fate == REMOVAL_STAYS)
+        return st;
+    *take = v.fate == REMOVAL_CHANGES;
+    plan->fronts.len = d->front_at;
+    plan->origins.len = d->origin_at;
+    if (*take && (wit_buf_append_str(&plan->fronts, v.front) < 0 ||
+                  wit_buf_append_str(&plan->origins, v.origin) < 0))
+        return no_memory(err);
+    *captions = *take ? v.captions : 0;
+    return 0;
+}
+
 static int sample_plan(struct remake_planner *p, struct wit_hash128 key,
                        const struct key_record *records, size_t count, struct remake_plan *plan,
                        struct drafts *drafts, struct wit_error *err) {
@@ -372,12 +407,18 @@ static int sample_plan(struct remake_planner *p, struct wit_hash128 key,
                         wit_str_of(plan->origins.data + d.origin_at,
                                    plan->origins.len - d.origin_at),
                         true, &take, err);
+    const uint32_t spoken = captions;
+    if (st >= 0 && take)
+        st = removed_leave(p, &d, stored->front.image.bytes, plan, &captions, &take, err);
     if (st >= 0 && !take) {
         plan->fronts.len = d.front_at;
         plan->origins.len = d.origin_at;
         plan->counts = before;
-        return 0;
+        plan->counts.removed_samples += captions < spoken;
     }
+    plan->counts.removed_pairs += spoken - captions;
+    if (st < 0 || !take)
+        return st;
     if (st >= 0)
         st = room((void **)&drafts->items, plan->count, &drafts->cap, sizeof *drafts->items, err);
     if (st >= 0)

@@ -8,6 +8,7 @@
  * finished.
  */
 #include "publish.h"
+#include "removed_set.h"
 #include "seal_runs.h"
 #include "seal_write.h"
 #include "shard_workers.h"
@@ -48,16 +49,18 @@ struct seal {
     struct prefix_result *results; /* by prefix */
 
     atomic_uint next_prefix;
-    pthread_mutex_t lock; /* guards what follows */
-    int status;           /* first failure of a worker */
+    pthread_mutex_t lock; /* guards what follows, and the counts of `new` */
+    uint64_t removed_images, removed_pairs;
+    int status; /* first failure of a worker */
     struct wit_error err;
 };
 
 /* ---- what the last seal left ----------------------------------------------------------------- */
 
 static struct wit_hash128 inputs_hash(const struct collect_commit *commit,
-                                      const struct wit_shards_seal_config *cfg) {
-    uint8_t bytes[COLLECT_COMMIT_BYTES + 16 + 4 + 8 + 4 + 1];
+                                      const struct wit_shards_seal_config *cfg,
+                                      struct wit_hash128 removed) {
+    uint8_t bytes[COLLECT_COMMIT_BYTES + 16 + 4 + 8 + 4 + 1 + 16];
     uint8_t *p = bytes;
     collect_commit_put(commit, p);
     wit_hash128_to_bytes(wit_hash128_of(cfg->recipe.data, cfg->recipe.len),
@@ -66,7 +69,16 @@ static struct wit_hash128 inputs_hash(const struct collect_commit *commit,
     wit_store_be64(p += 4, cfg->shard_bytes);
     wit_store_be32(p += 8, (uint32_t)cfg->shard_bits);
     p[4] = cfg->keep != NULL;
-    return wit_hash128_of(bytes, sizeof bytes);
+    wit_hash128_to_bytes(removed, p + 5);
+    return wit_hash128_of(bytes, sizeof bytes - (removed.hi || removed.lo ? 0 : 16));
+}
+
+/* What was removed stays out, and a seal depends on it. */
+static int removed_load(struct seal *s, struct wit_hash128 *digest, struct wit_error *err) {
+    int st = wit_shards_removed_open(s->dir, &s->join.removed, err);
+    if (st >= 0 && (st = removed_set_digest(removed_set_of(s->join.removed), digest)) < 0)
+        wit_error_set(err, st, "no memory to seal %s", s->dir);
+    return st;
 }
 
 static int old_load(struct seal *s, struct wit_error *err) {
@@ -206,6 +218,8 @@ static int prefix_seal(struct seal *s, struct planner *planner, uint32_t prefix,
     s->new.duplicate_images += plan.duplicate_images;
     s->new.collisions += plan.collisions;
     s->new.captions_cut += plan.captions_cut;
+    s->removed_images += plan.removed_images;
+    s->removed_pairs += plan.removed_pairs;
     pthread_mutex_unlock(&s->lock);
     if (plan.count)
         st = plan_seal(s, planner, prefix, &plan, err);
@@ -369,6 +383,7 @@ int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
                     struct wit_shards_seal_report *report, struct wit_error *err) {
     char path[WIT_PATH_MAX];
     struct seal s = { .dir = dir, .cfg = cfg };
+    struct wit_hash128 removed = { 0, 0 };
     bool changed = false;
     int lock_fd = -1;
     if (cfg->max_runs < 1 || cfg->max_runs > RUNS_MOST || cfg->rewrite_percent > 100)
@@ -390,6 +405,8 @@ int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
     if (st >= 0)
         st = collect_commit_load(dir, &s.join.commit, err);
     if (st >= 0)
+        st = removed_load(&s, &removed, err);
+    if (st >= 0)
         st = old_load(&s, err);
     if (st >= 0 && s.old.parents.len)
         st = wit_error_set(err, WIT_EEXIST,
@@ -410,7 +427,7 @@ int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
     s.new.recipe = cfg->recipe;
     s.new.tool = cfg->tool;
     s.new.collect = s.join.commit.id;
-    s.new.inputs = inputs_hash(&s.join.commit, cfg);
+    s.new.inputs = inputs_hash(&s.join.commit, cfg, removed);
     if (nothing_changed(&s, s.new.inputs)) {
         st = dataset_strays_remove(dir, &s.old, err);
         if (st >= 0)
@@ -421,6 +438,10 @@ int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
             report_fill(&s.new, changed, report);
         if (st >= 0)
             report->spilled_bytes = s.join.spilled_bytes;
+        if (st >= 0) {
+            report->removed_images = s.removed_images;
+            report->removed_pairs = s.removed_pairs;
+        }
     }
 out:
     if (lock_fd >= 0)

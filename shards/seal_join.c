@@ -215,6 +215,8 @@ int join_make(const char *dir, uint64_t memory_bytes, const volatile int *interr
 }
 
 void join_finish(struct join *j) {
+    wit_shards_removed_close(j->removed);
+    j->removed = NULL;
     spill_destroy(j->entries);
     j->entries = NULL;
 }

@@ -8,6 +8,7 @@
 
 #include "collect.h"
 #include "spill.h"
+#include "wit_shards_removed.h"
 
 /* An image that has words, or one of its words: in the order (key, URL, frame of the image), the
  * image before its words. 48 bytes each. */
@@ -22,6 +23,7 @@ struct join_entry {
 struct join {
     char dir[WIT_PATH_MAX];
     struct collect_commit commit;
+    struct wit_shards_removed *removed; /* what stays out, whatever the logs hold; join's */
     struct spill *entries;
     uint64_t spilled_bytes; /* written to the disk on the way */
 };

@@ -212,6 +212,12 @@ static int words_judge(struct planner *p, struct wit_str url, size_t from, bool 
     for (size_t i = 0; i < read; i++) {
         if (i == 0 || !wit_str_eq(s[i].caption.text, text)) {
             text = s[i].caption.text;
+            if (wit_shards_removed_caption(p->join->removed, text)) {
+                stays = false;
+                plan->removed_pairs += count;
+                continue;
+            }
+            stays = true;
             const struct wit_shards_candidate cand = {
                 .url = url,
                 .text = text,
@@ -233,6 +239,15 @@ static int words_judge(struct planner *p, struct wit_str url, size_t from, bool 
 }
 
 /* ---- places --------------------------------------------------------------------------------- */
+
+/* Was the image, or where it was asked for, or where that led, removed? 1, 0, WIT_ENOMEM. */
+static int is_removed(const struct planner *p, const struct collect_image *image) {
+    const struct wit_shards_removed *removed = p->join->removed;
+    if (wit_shards_removed_key(removed, image->key))
+        return 1;
+    int st = wit_shards_removed_url(removed, image->fetched.url);
+    return st ? st : wit_shards_removed_url(removed, image->fetched.final_url);
+}
 
 /* The entries of a prefix, one ahead. */
 struct entries {
@@ -271,14 +286,18 @@ static int place_read(struct planner *p, struct entries *e, struct plan *plan,
     st = collect_image_decode(place.head, &place.meta, err);
     if (st < 0)
         return st;
+    const int removed = is_removed(p, &place.meta);
+    if (removed < 0)
+        return no_memory(err);
+    plan->removed_images += (uint64_t)removed;
     struct wit_str url = place.meta.fetched.url;
     const struct place *last = p->place_count ? &p->places[p->place_count - 1] : NULL;
     bool first = !last || !wit_str_eq(last->meta.fetched.url, url);
     while ((st = entries_step(e, err)) > 0 && e->next.is_word)
-        if ((st = word_read(p, url, e->next.candidate, err)) < 0)
+        if (!removed && (st = word_read(p, url, e->next.candidate, err)) < 0)
             break;
-    if (st < 0)
-        return st;
+    if (st < 0 || removed)
+        return st < 0 ? st : 0;
     st = words_judge(p, url, place.said_from, first, plan, err);
     if (st < 0)
         return st;

@@ -30,6 +30,7 @@ struct plan {
     struct wit_hash128 digest;
     uint64_t pairs, image_bytes;
     uint64_t dropped_pairs, duplicate_images, collisions, captions_cut;
+    uint64_t removed_images, removed_pairs; /* tombstones kept them out: places, pairs by words */
 };
 
 struct planner; /* one thread: open logs and scratch memory */

@@ -1,6 +1,7 @@
 /* split.c: one dataset into several, none of whose samples are in two. */
 #include "origin_merge.h"
 #include "remake.h"
+#include "removed_carry.h"
 #include "text/wit_text.h"
 #include "workplace.h"
 
@@ -362,10 +363,25 @@ static int sums_check(const struct splitter *s, struct wit_error *err) {
                          (unsigned long long)all->samples, (unsigned long long)all->pairs);
 }
 
+/* What was removed from the whole stays out of its parts. */
+static int part_removed(struct part *p, struct wit_error *err) {
+    struct removed_log log;
+    int st = removed_log_init(&log, err);
+    if (st >= 0)
+        st = removed_carry(&log, dataset_dir(p->split->ds), wit_shards_dataset_hash(p->split->ds),
+                           err);
+    if (st >= 0 && log.count)
+        st = removed_log_save(p->dir, &log, err);
+    removed_log_finish(&log);
+    return st;
+}
+
 static int part_publish(struct part *p, struct wit_error *err) {
     const struct wit_shards_split_config *cfg = p->split->cfg;
     struct wit_shards_remade made;
-    int st = p->there ? 0 : workplace_publish(&p->place, &p->manifest, err);
+    int st = p->there ? 0 : part_removed(p, err);
+    if (st >= 0 && !p->there)
+        st = workplace_publish(&p->place, &p->manifest, err);
     if (st < 0)
         return st;
     remade_report(&p->manifest, p->there ? NULL : &p->remade.counts, &made);

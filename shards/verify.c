@@ -1,4 +1,5 @@
 /* verify.c: reads every byte of a dataset, or of its structure, and says what is wrong with it. */
+#include "removed_set.h"
 #include "shard_file.h"
 #include "shard_workers.h"
 #include "verified.h"
@@ -202,6 +203,48 @@ static int runs_verify(struct verify *v, size_t from, size_t to) {
     return st;
 }
 
+/* ---- what was removed ------------------------------------------------------------------------ */
+
+/* No sample has a tombstone: a request that was not carried out shows here. */
+static int shard_removed_verify(struct verify *v, size_t i,
+                                const struct wit_shards_removed *removed) {
+    const struct manifest_shard *said = &v->manifest->shards[i];
+    struct shard_file *f = NULL;
+    struct wit_hash128 key;
+    char text[256], hex[WIT_HASH128_HEX];
+    if (!removed_set_has_prefix(removed_set_of(removed), v->manifest->shard_bits, said->prefix))
+        return 0;
+    int st = shard_file_open(v->dir, said->file, said, v->manifest->shard_bits, &f, NULL);
+    if (st < 0) /* that was said */
+        return st == WIT_ENOMEM ? st : 0;
+    for (uint64_t k = 0; shard_file_key(f, k, &key); k++) {
+        if (!wit_shards_removed_key(removed, key))
+            continue;
+        wit_hash128_to_hex(key, hex);
+        snprintf(text, sizeof text,
+                 "%s: sample %s was to be removed and is there: 'wit shards remove' without names "
+                 "carries it out",
+                 said->file, hex);
+        on_fault(&v->checks[i], text);
+    }
+    shard_file_unref(f);
+    return 0;
+}
+
+static int removed_verify(struct verify *v) {
+    struct wit_shards_removed *removed = NULL;
+    struct wit_error why = WIT_ERROR_INIT;
+    int st = wit_shards_removed_open(v->dir, &removed, &why);
+    if ((st == WIT_ECORRUPT || st == WIT_ELIMIT) && v->manifest->count) {
+        on_fault(&v->checks[0], why.text);
+        return 0;
+    }
+    for (size_t i = 0; st >= 0 && i < v->manifest->count; i++)
+        st = shard_removed_verify(v, i, removed);
+    wit_shards_removed_close(removed);
+    return st < 0 ? st : 0;
+}
+
 static int prefixes_verify(struct verify *v) {
     const struct manifest *m = v->manifest;
     int st = 0;
@@ -238,6 +281,8 @@ static int shards_verify(struct verify *v, struct wit_shards_verify_report *sum,
         shard_workers_run(v->options->threads, v->manifest->count, worker, v);
         st = prefixes_verify(v);
     }
+    if (st >= 0)
+        st = removed_verify(v);
     for (size_t i = 0; i < v->manifest->count; i++) {
         struct shard_check *c = &v->checks[i];
         if (c->status < 0)

@@ -110,6 +110,11 @@ int wit_shards_collector_add_candidate(struct wit_shards_collector *c,
                                        struct wit_error *err);
 int wit_shards_collector_add_image(struct wit_shards_collector *c,
                                    const struct wit_shards_fetched *image, struct wit_error *err);
+/* ... Except for an image that was removed (wit_shards_removed.h), by its key or by where it came
+ * from: it is not kept, and its URL ends with the reason "removed". */
+struct wit_shards_removed;
+/* What was removed when the collector was opened: the collector's. */
+const struct wit_shards_removed *wit_shards_collector_removed(const struct wit_shards_collector *c);
 /* A URL that ended without an image; reason is a counter name such as "http_404", of which the
  * first 63 bytes are kept. A later reason replaces it, a later image too; an image stays. */
 int wit_shards_collector_add_refusal(struct wit_shards_collector *c, struct wit_str url,
@@ -210,6 +215,8 @@ struct wit_shards_seal_report {
                                 * than by being stored smaller */
     uint64_t captions_cut;     /* captions over WIT_SHARDS_MAX_CAPTIONS or _CAPTION_BYTES */
     uint64_t spilled_bytes;    /* written to temporary files on the way; 0: all fitted in memory */
+    uint64_t removed_images;   /* fetches of the logs that tombstones keep out, and ... */
+    uint64_t removed_pairs;    /* ... pairs with words that do (wit_shards_removed.h) */
     bool changed;              /* false: nothing new since the last seal */
     struct wit_hash128 hash;   /* dataset hash */
 };
