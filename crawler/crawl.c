@@ -25,17 +25,21 @@ int crawl_no_memory(struct wit_error *err) {
 
 /* ---- tasks ----------------------------------------------------------------------------------- */
 
-/* To the reactor of the domain that the address belongs to; what is no address comes back at once.
- */
+/* To the reactor of the domain that the address belongs to; what is no address, or was removed,
+ * comes back at once. */
 void crawl_send(struct crawl *c, struct crawl_task *t) {
     int st = crawl_domain_of(c, crawl_task_address(t), &t->domain);
     if (t->subject == WIT_CRAWLER_PAGE)
         c->pages_out++;
     else
         image_shares_went(c->shares, t->domain);
-    if (st < 0) {
+    int removed = st < 0 ? 0
+                         : wit_shards_removed_url(wit_shards_collector_removed(c->collector),
+                                                  crawl_task_address(t));
+    if (st < 0 || removed != 0) {
+        st = st < 0 ? st : removed;
         t->outcome = CRAWL_REFUSED;
-        t->reason = st == WIT_ENOMEM ? "no_memory" : "bad_url";
+        t->reason = st > 0 ? WIT_SHARDS_REMOVED_REASON : st == WIT_ENOMEM ? "no_memory" : "bad_url";
         crawl_mailbox_push(&c->results, t);
         return;
     }
@@ -172,8 +176,8 @@ static int tasks_send(struct crawl *c, struct wit_error *err) {
 }
 
 static bool is_done(const struct crawl *c) {
-    return c->pages_out + image_shares_out(c->shares) == 0 && !c->log_behind && !crawl_feed_may_give(c) &&
-           !c->paused;
+    return c->pages_out + image_shares_out(c->shares) == 0 && !c->log_behind &&
+           !crawl_feed_may_give(c) && !c->paused;
 }
 
 static int commit_if_due(struct crawl *c, struct wit_error *err) {

@@ -115,11 +115,25 @@ static int image_refused(struct crawl *c, const struct crawl_task *t, struct wit
     return st < 0 ? st : crawl_refusal_note(c, &line, 1, err);
 }
 
+/* An image whose bytes were removed under whatever URL. */
+static void image_recognise(struct crawl *c, struct crawl_task *t) {
+    const struct wit_shards_removed *removed = wit_shards_collector_removed(c->collector);
+    if (t->outcome != CRAWL_ARRIVED || wit_shards_removed_is_empty(removed))
+        return;
+    const struct wit_hash128 key =
+        t->changed ? t->fetched_key : wit_hash128_of(t->body.data, t->body.len);
+    if (wit_shards_removed_key(removed, key)) {
+        t->outcome = CRAWL_REFUSED;
+        t->reason = WIT_SHARDS_REMOVED_REASON;
+    }
+}
+
 int crawl_image_done(struct crawl *c, struct crawl_task *t, struct wit_error *err) {
     struct wit_str url = wit_buf_view(&t->url);
     const uint64_t domain = t->domain;
     int st = 0;
     image_shares_back(c->shares, domain);
+    image_recognise(c, t);
     if (t->outcome == CRAWL_REDIRECTED) {
         crawl_send(c, t);
         return parked_send(c, domain, err);

@@ -17,6 +17,7 @@
 #include "refusal_log.h"
 #include "refusal_table.h"
 #include "text/wit_text.h"
+#include "wit_shards_removed.h"
 
 enum {
     CRAWL_IMAGES_OUT_MOST = 20000,       /* at the reactors */
