@@ -3,6 +3,7 @@
 #include "cmd_shards_export.h"
 #include "cmd_shards_near.h"
 #include "cmd_shards_remake.h"
+#include "cmd_shards_remove.h"
 #include "json_line.h"
 #include "wit_shards.h"
 
@@ -36,6 +37,8 @@ static void usage(FILE *to) {
           "       wit shards diff A B [--totals] [--json]\n"
           "       wit shards dups   DIR... [--distance N] [--remove-to FILE] ...\n"
           "       wit shards overlap DIR --against EVALDIR [--predictions FILE] ...\n"
+          "       wit shards remove DIR --reason TEXT --key K | --url U | --domain D | ...\n"
+          "       wit shards removed DIR | restore DIR --entry N ... | purge DIR\n"
           "\n"
           "ls      the samples of a dataset, or its shards (the verb may be left out)\n"
           "show    one sample: captions and where they stood; its image into a file\n"
@@ -50,6 +53,8 @@ static void usage(FILE *to) {
           "diff    what two datasets do not have in common; these four have pages of their own\n"
           "dups    images that look the same; has a page of its own: dups --help\n"
           "overlap images of an evaluation that are in the dataset; overlap --help\n"
+          "remove  take samples and captions out and keep them out\n"
+          "removed what was; restore: a request no longer holds; purge: the bytes too\n"
           "\n"
           "  --full           of verify, the default: every byte\n"
           "  --new            every byte of files that were not checked as they stand\n"
@@ -504,6 +509,8 @@ static int verb_seal(const struct options *o, struct wit_error *err) {
         json_line_count(&line, "collisions", report.collisions);
         json_line_count(&line, "captions_cut", report.captions_cut);
         json_line_count(&line, "spilled_bytes", report.spilled_bytes);
+        json_line_count(&line, "removed_images", report.removed_images);
+        json_line_count(&line, "removed_pairs", report.removed_pairs);
         wit_json_key(&line.json, "changed");
         wit_json_put_bool(&line.json, report.changed);
         st = json_line_end(&line, err);
@@ -527,6 +534,8 @@ static const struct own_verb {
     { "merge", cmd_shards_merge }, { "compact", cmd_shards_compact },
     { "split", cmd_shards_split }, { "diff", cmd_shards_diff },
     { "dups", cmd_shards_dups },   { "overlap", cmd_shards_overlap },
+    { "remove", cmd_shards_remove }, { "removed", cmd_shards_removed },
+    { "restore", cmd_shards_restore }, { "purge", cmd_shards_purge },
 };
 
 static const struct verb {
