@@ -1,289 +1,18 @@
-/* politeness.c: domains, their origins, and the heap of those that are due. */
-#include "politeness.h"
-
+/* politeness.c: the heap of domains that are due, and what moves them in it. */
 #include "crawl_rights.h"
+#include "polite_state.h"
 #include "robots.h"
-#include "text/wit_text.h"
 
 #include <stdlib.h>
 
 enum {
-    BUCKETS = 131072,              /* of the table of domains, by hash */
-    IDLE_MOST = 131072,            /* domains kept with nothing to do, for their rules and clocks */
-    IDLE_RESTED_MOST = 262144,     /* up to so many, those that had to rest are kept */
-    IDLE_LOOKED_MOST = 64,         /* kept ones looked at in one turn */
-    ORIGINS_MOST = 256,            /* of one domain: its subdomains and ports */
-    ROBOTS_MOST_BYTES = 128 << 20, /* of rules, estimated */
-    ROBOTS_MEMORY_FACTOR = 4,      /* parsed rules to their text */
-    ROBOTS_LEAST_BYTES = 1500,     /* of rules without a word */
+    ROBOTS_MEMORY_FACTOR = 4,  /* parsed rules to their text */
+    ROBOTS_LEAST_BYTES = 1500, /* of rules without a word */
     CRAWL_DELAY_MOST_MS = 300000,
     RULES_LIFE_MS = 24 * 3600 * 1000, /* RFC 9309, 2.4 */
     DENIAL_LIFE_MS = 3600 * 1000,
     OVERLOAD_FACTOR = 15
 };
-
-enum origin_state {
-    /* UNKNOWN -> FETCHING -> ALLOWED or DENIED -> (life over) -> UNKNOWN; FETCHING -> UNKNOWN to
-     * try again */
-    ORIGIN_UNKNOWN,
-    ORIGIN_FETCHING,
-    ORIGIN_ALLOWED,
-    ORIGIN_DENIED
-};
-
-/* What is known of its tdmrep.json, while it is ALLOWED. */
-enum tdm_state {
-    /* UNKNOWN -> FETCHING -> KNOWN -> (life over) -> UNKNOWN; FETCHING -> UNKNOWN to try again */
-    TDM_UNKNOWN,
-    TDM_FETCHING,
-    TDM_KNOWN
-};
-
-struct polite_origin {
-    struct polite_origin *next; /* of the domain */
-    struct polite_domain *domain;
-    enum origin_state state;
-    struct wit_crawler_robots *robots; /* of ALLOWED; NULL allows all */
-    size_t robots_bytes;
-    const char *reason; /* of DENIED */
-    uint64_t expires_ms;
-    enum tdm_state tdm_state;
-    struct wit_crawler_tdmrep *tdmrep; /* of KNOWN; NULL says nothing */
-    size_t tdmrep_bytes;
-    uint64_t tdm_expires_ms;
-    unsigned tries;            /* for the file that is asked for now */
-    bool unheard;              /* the request for that file: see polite_heard */
-    size_t refs;               /* tasks that point here */
-    struct crawl_list waiting; /* for the rules */
-    size_t name_len;
-    char name[];
-};
-
-struct polite_domain {
-    struct due_item due; /* first: the heap's item is the domain */
-    struct polite_domain *next_in_bucket;
-    struct polite_domain *newer, *older; /* idle ones, by the time they became idle */
-    bool idle;
-    uint64_t hash;
-    struct crawl_list queue;
-    unsigned active;           /* requests on their way */
-    unsigned unheard;          /* of them, those that may not have arrived: see polite_heard */
-    uint64_t last_ms, next_ms; /* start of the last request; not before this */
-    uint64_t heard_ms;         /* the last one had arrived then, at the latest */
-    struct pace pace;
-    uint32_t delay_ms, concurrency, crawl_delay_ms;
-    bool fixed; /* the user knows the host: what robots.txt says of delays does not count */
-    bool gave_up;
-    struct polite_origin *origins;
-    size_t origin_count;
-    size_t name_len;
-    char name[];
-};
-
-struct polite {
-    const struct wit_crawler_config *cfg;
-    struct wit_str agent;
-    struct due_heap due; /* domains with a task queued and a slot free */
-    struct polite_domain *buckets[BUCKETS];
-    struct polite_domain *idle_oldest, *idle_newest;
-    size_t idle_count;
-    size_t hand; /* of rules_trim */
-    struct polite_totals totals;
-    struct lateness lateness;
-    uint64_t now_ms;     /* the latest time that was told */
-    uint64_t went_on_ms; /* of polite_go_on; 0: nobody asked before us */
-    struct wit_url url;  /* scratch */
-    struct wit_buf origin_name;
-};
-
-/* ---- origins -------------------------------------------------------------------------------- */
-
-static void origin_forget_rules(struct polite *p, struct polite_origin *o) {
-    wit_crawler_robots_destroy(o->robots);
-    p->totals.robots_bytes -= o->robots_bytes;
-    o->robots = NULL;
-    o->robots_bytes = 0;
-    o->state = ORIGIN_UNKNOWN;
-}
-
-static void origin_forget_tdmrep(struct polite *p, struct polite_origin *o) {
-    wit_crawler_tdmrep_destroy(o->tdmrep);
-    p->totals.robots_bytes -= o->tdmrep_bytes;
-    o->tdmrep = NULL;
-    o->tdmrep_bytes = 0;
-    o->tdm_state = TDM_UNKNOWN;
-}
-
-static void origin_destroy(struct polite *p, struct polite_origin *o) {
-    for (struct crawl_task *t; (t = crawl_list_pop(&o->waiting));)
-        crawl_task_destroy(t);
-    origin_forget_rules(p, o);
-    origin_forget_tdmrep(p, o);
-    p->totals.origins--;
-    free(o);
-}
-
-/* A domain with endless subdomains keeps the rules of a few. */
-static void origins_trim(struct polite *p, struct polite_domain *d) {
-    struct polite_origin **link = &d->origins;
-    while (d->origin_count >= ORIGINS_MOST && *link) {
-        struct polite_origin *o = *link;
-        if (o->refs || o->state == ORIGIN_FETCHING || o->tdm_state == TDM_FETCHING) {
-            link = &o->next;
-            continue;
-        }
-        *link = o->next;
-        d->origin_count--;
-        origin_destroy(p, o);
-    }
-}
-
-static struct polite_origin *origin_of(struct polite *p, struct polite_domain *d,
-                                       struct wit_str name) {
-    for (struct polite_origin *o = d->origins; o; o = o->next)
-        if (wit_str_eq(wit_str_of(o->name, o->name_len), name))
-            return o;
-    origins_trim(p, d);
-    struct polite_origin *o = calloc(1, sizeof *o + name.len + 1);
-    if (!o)
-        return NULL;
-    o->domain = d;
-    o->name_len = name.len;
-    memcpy(o->name, name.data, name.len);
-    o->next = d->origins;
-    d->origins = o;
-    d->origin_count++;
-    p->totals.origins++;
-    return o;
-}
-
-struct wit_str polite_origin_name(const struct polite_origin *o) {
-    return wit_str_of(o->name, o->name_len);
-}
-
-bool polite_origin_is_own(const struct polite_origin *o) {
-    return o->domain->fixed;
-}
-
-unsigned polite_origin_tries(const struct polite_origin *o) {
-    return o->tries;
-}
-
-/* ---- domains -------------------------------------------------------------------------------- */
-
-static void idle_leave(struct polite *p, struct polite_domain *d) {
-    if (!d->idle)
-        return;
-    *(d->older ? &d->older->newer : &p->idle_oldest) = d->newer;
-    *(d->newer ? &d->newer->older : &p->idle_newest) = d->older;
-    d->newer = d->older = NULL;
-    d->idle = false;
-    p->idle_count--;
-}
-
-static void idle_enter(struct polite *p, struct polite_domain *d) {
-    d->older = p->idle_newest;
-    *(d->older ? &d->older->newer : &p->idle_oldest) = d;
-    p->idle_newest = d;
-    d->idle = true;
-    p->idle_count++;
-}
-
-static void domain_destroy(struct polite *p, struct polite_domain *d) {
-    struct polite_domain **link = &p->buckets[d->hash % BUCKETS];
-    while (*link != d)
-        link = &(*link)->next_in_bucket;
-    *link = d->next_in_bucket;
-    idle_leave(p, d);
-    due_heap_remove(&p->due, &d->due);
-    for (struct crawl_task *t; (t = crawl_list_pop(&d->queue));)
-        crawl_task_destroy(t);
-    while (d->origins) {
-        struct polite_origin *o = d->origins;
-        d->origins = o->next;
-        origin_destroy(p, o);
-    }
-    p->totals.domains--;
-    free(d);
-}
-
-/* Forget those that have been idle longest, but none whose delay is still running, and as long as
- * there is room none that had to rest: it would be asked at full pace again. Those go to the end.
- */
-static void idle_trim(struct polite *p, uint64_t now_ms) {
-    struct polite_domain *d = p->idle_oldest, *newer;
-    for (unsigned kept = 0; d && p->idle_count > IDLE_MOST && kept < IDLE_LOOKED_MOST; d = newer) {
-        newer = d->newer;
-        bool rested = (d->gave_up || d->pace.rests) && p->idle_count <= IDLE_RESTED_MOST;
-        if (d->next_ms > now_ms || rested) {
-            idle_leave(p, d);
-            idle_enter(p, d);
-            kept++;
-        } else {
-            domain_destroy(p, d);
-        }
-    }
-}
-
-static void origin_trim(struct polite *p, struct polite_origin *o) {
-    if (o->state == ORIGIN_ALLOWED && o->robots)
-        origin_forget_rules(p, o);
-    if (o->tdm_state == TDM_KNOWN && o->tdmrep)
-        origin_forget_tdmrep(p, o);
-}
-
-/* Rules of other origins go, wherever they are, until there is room: whoever needs them again asks
- * again. A hand that goes round, so that all are hit in turn. */
-static void rules_trim(struct polite *p, const struct polite_origin *keep) {
-    for (size_t i = 0; i < BUCKETS && p->totals.robots_bytes > ROBOTS_MOST_BYTES; i++) {
-        p->hand = (p->hand + 1) % BUCKETS;
-        for (struct polite_domain *d = p->buckets[p->hand]; d; d = d->next_in_bucket)
-            for (struct polite_origin *o = d->origins; o; o = o->next)
-                if (o != keep)
-                    origin_trim(p, o);
-    }
-}
-
-/* The user's limits for the domain, or for everybody. */
-static void limits_set(const struct wit_crawler_config *cfg, struct polite_domain *d) {
-    d->delay_ms = cfg->delay_ms;
-    d->concurrency = cfg->concurrency;
-    for (size_t i = 0; i < cfg->host_count && !d->fixed; i++) {
-        const struct wit_crawler_host *host = &cfg->hosts[i];
-        if (strlen(host->name) != d->name_len || memcmp(host->name, d->name, d->name_len) != 0)
-            continue;
-        d->fixed = true;
-        d->delay_ms = host->delay_ms;
-        d->concurrency = host->concurrency;
-    }
-}
-
-static struct polite_domain *domain_of(struct polite *p, struct wit_str name, uint64_t now_ms) {
-    uint64_t hash = wit_hash64_of(name.data, name.len, 0);
-    struct polite_domain **bucket = &p->buckets[hash % BUCKETS];
-    for (struct polite_domain *d = *bucket; d; d = d->next_in_bucket)
-        if (d->hash == hash && wit_str_eq(wit_str_of(d->name, d->name_len), name))
-            return d;
-    idle_trim(p, now_ms);
-    struct polite_domain *d = calloc(1, sizeof *d + name.len + 1);
-    if (!d || due_heap_reserve(&p->due, p->totals.domains + 1) < 0) {
-        free(d);
-        return NULL;
-    }
-    d->hash = hash;
-    d->name_len = name.len;
-    memcpy(d->name, name.data, name.len);
-    limits_set(p->cfg, d);
-    if (p->went_on_ms) {
-        d->last_ms = p->went_on_ms;
-        d->next_ms = p->went_on_ms + d->delay_ms;
-    }
-    d->next_in_bucket = *bucket;
-    *bucket = d;
-    p->totals.domains++;
-    idle_enter(p, d);
-    return d;
-}
 
 /* What a site may rely on between two requests. */
 static uint32_t floor_of(const struct polite_domain *d) {
@@ -313,15 +42,15 @@ static void domain_settle(struct polite *p, struct polite_domain *d) {
     } else if (d->queue.count && has_slot(d)) {
         uint64_t since_ms = d->due.slot ? d->due.at_ms : p->now_ms; /* it waits for its turn */
         int st = due_heap_put(&p->due, &d->due, since_ms > d->next_ms ? since_ms : d->next_ms);
-        (void)st; /* domain_of reserved its place */
+        (void)st; /* polite_domain_find reserved its place */
     } else {
         due_heap_remove(&p->due, &d->due);
     }
     bool idle = d->queue.count == 0 && d->active == 0;
     if (idle && !d->idle)
-        idle_enter(p, d);
+        polite_idle_enter(p, d);
     else if (!idle)
-        idle_leave(p, d);
+        polite_idle_leave(p, d);
 }
 
 static struct pace_limits limits_of(const struct polite *p, const struct polite_domain *d) {
@@ -395,9 +124,7 @@ void polite_go_on(struct polite *p, uint64_t now_ms) {
 void polite_destroy(struct polite *p) {
     if (!p)
         return;
-    for (size_t i = 0; i < BUCKETS; i++)
-        while (p->buckets[i])
-            domain_destroy(p, p->buckets[i]);
+    polite_domains_finish(p);
     due_heap_finish(&p->due);
     wit_url_finish(&p->url);
     wit_buf_finish(&p->origin_name);
@@ -419,8 +146,9 @@ int polite_push(struct polite *p, struct crawl_task *t, uint64_t now_ms) {
     if (!wit_str_eq(wit_url_href(&p->url), crawl_task_address(t)))
         return WIT_EFORMAT;
     struct wit_str target = wit_url_target(&p->url);
-    struct polite_domain *d = domain_of(p, wit_domain_registrable(wit_url_host(&p->url)), now_ms);
-    struct polite_origin *o = d ? origin_of(p, d, wit_buf_view(&p->origin_name)) : NULL;
+    struct polite_domain *d =
+        polite_domain_find(p, wit_domain_registrable(wit_url_host(&p->url)), now_ms);
+    struct polite_origin *o = d ? polite_origin_find(p, d, wit_buf_view(&p->origin_name)) : NULL;
     if (!o)
         return WIT_ENOMEM;
     t->target_at = (size_t)(target.data - wit_url_href(&p->url).data);
@@ -463,7 +191,7 @@ static bool tdmrep_is_wanted(struct polite *p, struct polite_origin *o, uint64_t
     if (p->cfg->ignore & WIT_CRAWLER_IGNORE_TDM)
         return false;
     if (o->tdm_state == TDM_KNOWN && o->tdm_expires_ms <= now_ms)
-        origin_forget_tdmrep(p, o);
+        polite_origin_forget_tdmrep(p, o);
     if (o->tdm_state == TDM_UNKNOWN && rules_refuse(p, o, WIT_STR(POLITE_TDMREP_PATH))) {
         o->tdm_state = TDM_KNOWN;
         o->tdm_expires_ms = o->expires_ms;
@@ -535,7 +263,7 @@ static bool task_step(struct polite *p, struct polite_domain *d, uint64_t now_ms
         return true;
     }
     if (o->state >= ORIGIN_ALLOWED && o->expires_ms <= now_ms)
-        origin_forget_rules(p, o);
+        polite_origin_forget_rules(p, o);
     switch (o->state) {
     case ORIGIN_FETCHING:
         crawl_list_push(&o->waiting, t);
@@ -674,7 +402,7 @@ void polite_robots_allow(struct polite *p, struct polite_origin *o,
         d->crawl_delay_ms = (uint32_t)delay_ms;
     next_set(p, d); /* the new delay counts from the last request */
     rules_arrived(p, o, ORIGIN_ALLOWED);
-    rules_trim(p, o);
+    polite_rules_trim(p, o);
 }
 
 void polite_robots_deny(struct polite *p, struct polite_origin *o, const char *reason,
@@ -694,7 +422,7 @@ void polite_tdmrep(struct polite *p, struct polite_origin *o, struct wit_crawler
     o->tdm_state = TDM_KNOWN;
     p->totals.robots_bytes += o->tdmrep_bytes;
     file_over(p, o, 0);
-    rules_trim(p, o);
+    polite_rules_trim(p, o);
 }
 
 static void file_again(struct polite *p, struct polite_origin *o, unsigned tries, uint64_t wait_ms,
