@@ -1,32 +1,73 @@
 /* polite_domains.c: domains and their origins: found, made, kept while there is room, forgotten. */
 #include "polite_state.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
-    IDLE_MOST = 131072,           /* domains kept with nothing to do, for their rules and clocks */
-    IDLE_RESTED_MOST = 262144,    /* up to so many, those that had to rest are kept */
-    IDLE_LOOKED_MOST = 64,        /* kept ones looked at in one turn */
-    ORIGINS_MOST = 256,           /* of one domain: its subdomains and ports */
-    ROBOTS_MOST_BYTES = 128 << 20 /* of rules, estimated */
+    /* Of all reactors. Domains with nothing to do are kept for their rules: some 16,000 as most
+     * are, whose robots.txt is a few lines. */
+    IDLE_MOST_BYTES = 16 << 20,
+    NOTES_MOST = 262144, /* 8 MiB */
+    RULES_MOST_BYTES = 128 << 20,
+    SHARE_LEAST_BYTES = 1 << 20, /* of a reactor */
+    IDLE_LOOKED_MOST = 64,       /* idle domains that are looked at in vain in one turn */
+    ORIGINS_MOST = 256,          /* of one domain: its subdomains and ports */
+    OVERHEAD_BYTES = 16          /* of an allocation */
 };
+
+static size_t share_of(const struct polite *p, size_t bytes) {
+    size_t share = bytes / p->cfg->reactors;
+    return share < SHARE_LEAST_BYTES ? SHARE_LEAST_BYTES : share;
+}
+
+int polite_domains_init(struct polite *p) {
+    p->idle_most_bytes = share_of(p, IDLE_MOST_BYTES);
+    p->rules_most_bytes = share_of(p, RULES_MOST_BYTES);
+    return polite_notes_init(&p->notes, NOTES_MOST / p->cfg->reactors);
+}
 
 /* ---- origins -------------------------------------------------------------------------------- */
 
-void polite_origin_forget_rules(struct polite *p, struct polite_origin *o) {
+/* Some memory of the domain is another amount now. */
+static void bytes_change(struct polite *p, struct polite_domain *d, size_t from, size_t to) {
+    d->bytes = d->bytes - from + to;
+    if (d->idle)
+        p->idle_bytes = p->idle_bytes - from + to;
+}
+
+static void rules_bytes_set(struct polite *p, struct polite_origin *o, size_t *bytes, size_t to) {
+    bytes_change(p, o->domain, *bytes, to);
+    p->totals.robots_bytes = p->totals.robots_bytes - *bytes + to;
+    *bytes = to;
+}
+
+void polite_origin_set_rules(struct polite *p, struct polite_origin *o,
+                             struct wit_crawler_robots *robots) {
     wit_crawler_robots_destroy(o->robots);
-    p->totals.robots_bytes -= o->robots_bytes;
-    o->robots = NULL;
-    o->robots_bytes = 0;
+    o->robots = robots;
+    rules_bytes_set(p, o, &o->robots_bytes, robots ? wit_crawler_robots_bytes(robots) : 0);
+}
+
+void polite_origin_set_tdmrep(struct polite *p, struct polite_origin *o,
+                              struct wit_crawler_tdmrep *tdmrep) {
+    wit_crawler_tdmrep_destroy(o->tdmrep);
+    o->tdmrep = tdmrep;
+    rules_bytes_set(p, o, &o->tdmrep_bytes, tdmrep ? wit_crawler_tdmrep_bytes(tdmrep) : 0);
+}
+
+void polite_origin_forget_rules(struct polite *p, struct polite_origin *o) {
+    polite_origin_set_rules(p, o, NULL);
     o->state = ORIGIN_UNKNOWN;
 }
 
 void polite_origin_forget_tdmrep(struct polite *p, struct polite_origin *o) {
-    wit_crawler_tdmrep_destroy(o->tdmrep);
-    p->totals.robots_bytes -= o->tdmrep_bytes;
-    o->tdmrep = NULL;
-    o->tdmrep_bytes = 0;
+    polite_origin_set_tdmrep(p, o, NULL);
     o->tdm_state = TDM_UNKNOWN;
+}
+
+static size_t origin_bytes(const struct polite_origin *o) {
+    return OVERHEAD_BYTES + sizeof *o + o->name_len + 1;
 }
 
 static void origin_destroy(struct polite *p, struct polite_origin *o) {
@@ -34,6 +75,7 @@ static void origin_destroy(struct polite *p, struct polite_origin *o) {
         crawl_task_destroy(t);
     polite_origin_forget_rules(p, o);
     polite_origin_forget_tdmrep(p, o);
+    bytes_change(p, o->domain, origin_bytes(o), 0);
     p->totals.origins--;
     free(o);
 }
@@ -68,6 +110,7 @@ struct polite_origin *polite_origin_find(struct polite *p, struct polite_domain 
     o->next = d->origins;
     d->origins = o;
     d->origin_count++;
+    bytes_change(p, d, 0, origin_bytes(o));
     p->totals.origins++;
     return o;
 }
@@ -94,6 +137,7 @@ void polite_idle_leave(struct polite *p, struct polite_domain *d) {
     d->newer = d->older = NULL;
     d->idle = false;
     p->idle_count--;
+    p->idle_bytes -= d->bytes;
 }
 
 void polite_idle_enter(struct polite *p, struct polite_domain *d) {
@@ -102,6 +146,7 @@ void polite_idle_enter(struct polite *p, struct polite_domain *d) {
     p->idle_newest = d;
     d->idle = true;
     p->idle_count++;
+    p->idle_bytes += d->bytes;
 }
 
 static void domain_destroy(struct polite *p, struct polite_domain *d) {
@@ -122,20 +167,44 @@ static void domain_destroy(struct polite *p, struct polite_domain *d) {
     free(d);
 }
 
-/* Forget those that have been idle longest, but none whose delay is still running, and as long as
- * there is room none that had to rest: it would be asked at full pace again. Those go to the end.
- */
+/* What is to be remembered of a domain that goes is noted. False: there is no place for it. */
+static bool domain_note(struct polite *p, const struct polite_domain *d, uint64_t now_ms) {
+    const struct polite_note note = {
+        .hash = d->hash,
+        .next_ms = d->next_ms,
+        .rest_end_ms = d->pace.rest_end_ms,
+        .extra_ms = (uint16_t)d->pace.extra_ms,
+        .rests = d->pace.rests < UINT16_MAX ? (uint16_t)d->pace.rests : UINT16_MAX,
+        .gave_up = d->gave_up,
+    };
+    static_assert(PACE_EXTRA_MOST_MS <= UINT16_MAX, "a note has room for it");
+    return !polite_note_matters(&note, now_ms) || polite_notes_keep(&p->notes, &note, now_ms);
+}
+
+static void domain_recall(struct polite *p, struct polite_domain *d) {
+    struct polite_note note;
+    if (!polite_notes_take(&p->notes, d->hash, &note))
+        return;
+    d->next_ms = note.next_ms > d->next_ms ? note.next_ms : d->next_ms;
+    d->pace.rest_end_ms = note.rest_end_ms;
+    d->pace.extra_ms = note.extra_ms;
+    d->pace.rests = note.rests;
+    d->gave_up = note.gave_up;
+}
+
+/* Forget those that have been idle longest until there is room. One whose note finds no place
+ * stays, as the newest. */
 static void idle_trim(struct polite *p, uint64_t now_ms) {
     struct polite_domain *d = p->idle_oldest, *newer;
-    for (unsigned kept = 0; d && p->idle_count > IDLE_MOST && kept < IDLE_LOOKED_MOST; d = newer) {
+    for (unsigned kept = 0; d && p->idle_bytes > p->idle_most_bytes && kept < IDLE_LOOKED_MOST;
+         d = newer) {
         newer = d->newer;
-        bool rested = (d->gave_up || d->pace.rests) && p->idle_count <= IDLE_RESTED_MOST;
-        if (d->next_ms > now_ms || rested) {
+        if (domain_note(p, d, now_ms)) {
+            domain_destroy(p, d);
+        } else {
             polite_idle_leave(p, d);
             polite_idle_enter(p, d);
             kept++;
-        } else {
-            domain_destroy(p, d);
         }
     }
 }
@@ -150,7 +219,7 @@ static void origin_trim(struct polite *p, struct polite_origin *o) {
 /* Rules of other origins go, wherever they are, until there is room: whoever needs them again asks
  * again. A hand that goes round, so that all are hit in turn. */
 void polite_rules_trim(struct polite *p, const struct polite_origin *keep) {
-    for (size_t i = 0; i < POLITE_BUCKETS && p->totals.robots_bytes > ROBOTS_MOST_BYTES; i++) {
+    for (size_t i = 0; i < POLITE_BUCKETS && p->totals.robots_bytes > p->rules_most_bytes; i++) {
         p->hand = (p->hand + 1) % POLITE_BUCKETS;
         for (struct polite_domain *d = p->buckets[p->hand]; d; d = d->next_in_bucket)
             for (struct polite_origin *o = d->origins; o; o = o->next)
@@ -188,11 +257,13 @@ struct polite_domain *polite_domain_find(struct polite *p, struct wit_str name, 
     d->hash = hash;
     d->name_len = name.len;
     memcpy(d->name, name.data, name.len);
+    d->bytes = OVERHEAD_BYTES + sizeof *d + name.len + 1;
     limits_set(p->cfg, d);
     if (p->went_on_ms) {
         d->last_ms = p->went_on_ms;
         d->next_ms = p->went_on_ms + d->delay_ms;
     }
+    domain_recall(p, d);
     d->next_in_bucket = *bucket;
     *bucket = d;
     p->totals.domains++;
@@ -204,4 +275,5 @@ void polite_domains_finish(struct polite *p) {
     for (size_t i = 0; i < POLITE_BUCKETS; i++)
         while (p->buckets[i])
             domain_destroy(p, p->buckets[i]);
+    polite_notes_finish(&p->notes);
 }

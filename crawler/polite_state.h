@@ -2,11 +2,13 @@
  * polite_state.h: what the files of politeness share; nobody else includes it.
  *
  *   polite_domains.c  domains and their origins: found, made, kept and forgotten
+ *   polite_notes.c    what is remembered of forgotten ones
  *   politeness.c      the heap of those that are due, and what moves them in it
  */
 #ifndef CRAWLER_POLITE_STATE_H
 #define CRAWLER_POLITE_STATE_H
 
+#include "polite_notes.h"
 #include "politeness.h"
 #include "text/wit_text.h"
 
@@ -66,6 +68,7 @@ struct polite_domain {
     bool gave_up;
     struct polite_origin *origins;
     size_t origin_count;
+    size_t bytes; /* of memory, with its origins and their rules */
     size_t name_len;
     char name[];
 };
@@ -76,8 +79,10 @@ struct polite {
     struct due_heap due; /* domains with a task queued and a slot free */
     struct polite_domain *buckets[POLITE_BUCKETS];
     struct polite_domain *idle_oldest, *idle_newest;
-    size_t idle_count;
-    size_t hand; /* of rules_trim */
+    size_t idle_count, idle_bytes;
+    size_t idle_most_bytes, rules_most_bytes;
+    struct polite_notes notes; /* of those that were forgotten */
+    size_t hand;               /* of rules_trim */
     struct polite_totals totals;
     struct lateness lateness;
     uint64_t now_ms;     /* the latest time that was told */
@@ -88,10 +93,17 @@ struct polite {
 
 /* ---- polite_domains.c ---- */
 
+/* The ceilings are those of all reactors of the crawl, shared among them. WIT_ENOMEM. */
+int polite_domains_init(struct polite *p);
 /* Made when there is none; NULL: out of memory. */
 struct polite_domain *polite_domain_find(struct polite *p, struct wit_str name, uint64_t now_ms);
 struct polite_origin *polite_origin_find(struct polite *p, struct polite_domain *d,
                                          struct wit_str name);
+/* What came for it, or NULL: the origin's from now on. */
+void polite_origin_set_rules(struct polite *p, struct polite_origin *o,
+                             struct wit_crawler_robots *robots);
+void polite_origin_set_tdmrep(struct polite *p, struct polite_origin *o,
+                              struct wit_crawler_tdmrep *tdmrep);
 void polite_origin_forget_rules(struct polite *p, struct polite_origin *o);
 void polite_origin_forget_tdmrep(struct polite *p, struct polite_origin *o);
 /* A domain with nothing to do, the newest of them, or one that has: fine when it is known. */

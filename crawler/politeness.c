@@ -6,8 +6,6 @@
 #include <stdlib.h>
 
 enum {
-    ROBOTS_MEMORY_FACTOR = 4,  /* parsed rules to their text */
-    ROBOTS_LEAST_BYTES = 1500, /* of rules without a word */
     CRAWL_DELAY_MOST_MS = 300000,
     RULES_LIFE_MS = 24 * 3600 * 1000, /* RFC 9309, 2.4 */
     DENIAL_LIFE_MS = 3600 * 1000,
@@ -110,6 +108,10 @@ int polite_create(const struct wit_crawler_config *cfg, struct polite **out,
     if (!p)
         return wit_error_set(err, WIT_ENOMEM, "no memory for the queues of a reactor");
     p->cfg = cfg;
+    if (polite_domains_init(p) < 0) {
+        free(p);
+        return wit_error_set(err, WIT_ENOMEM, "no memory for the queues of a reactor");
+    }
     p->agent = wit_str_from(cfg->user_agent);
     p->url = (struct wit_url)WIT_URL_INIT;
     p->origin_name = (struct wit_buf)WIT_BUF_INIT(WIT_URL_MAX_BYTES);
@@ -388,12 +390,10 @@ static void rules_arrived(struct polite *p, struct polite_origin *o, enum origin
 }
 
 void polite_robots_allow(struct polite *p, struct polite_origin *o,
-                         struct wit_crawler_robots *robots, size_t robots_bytes, uint64_t now_ms) {
+                         struct wit_crawler_robots *robots, uint64_t now_ms) {
     p->now_ms = now_ms;
-    o->robots = robots;
-    o->robots_bytes = robots ? ROBOTS_LEAST_BYTES + ROBOTS_MEMORY_FACTOR * robots_bytes : 0;
+    polite_origin_set_rules(p, o, robots);
     o->expires_ms = now_ms + RULES_LIFE_MS;
-    p->totals.robots_bytes += o->robots_bytes;
     int64_t delay_ms = robots ? wit_crawler_robots_crawl_delay_ms(robots, p->agent) : -1;
     if (delay_ms > CRAWL_DELAY_MOST_MS)
         delay_ms = CRAWL_DELAY_MOST_MS;
@@ -414,13 +414,11 @@ void polite_robots_deny(struct polite *p, struct polite_origin *o, const char *r
 }
 
 void polite_tdmrep(struct polite *p, struct polite_origin *o, struct wit_crawler_tdmrep *tdmrep,
-                   size_t tdmrep_bytes, bool answered, uint64_t now_ms) {
+                   bool answered, uint64_t now_ms) {
     p->now_ms = now_ms;
-    o->tdmrep = tdmrep;
-    o->tdmrep_bytes = tdmrep ? ROBOTS_MEMORY_FACTOR * tdmrep_bytes : 0;
+    polite_origin_set_tdmrep(p, o, tdmrep);
     o->tdm_expires_ms = now_ms + (answered ? RULES_LIFE_MS : DENIAL_LIFE_MS);
     o->tdm_state = TDM_KNOWN;
-    p->totals.robots_bytes += o->tdmrep_bytes;
     file_over(p, o, 0);
     polite_rules_trim(p, o);
 }
@@ -454,5 +452,6 @@ const struct lateness *polite_lateness(const struct polite *p) {
 struct polite_totals polite_totals(const struct polite *p) {
     struct polite_totals totals = p->totals;
     totals.busy = totals.domains - p->idle_count;
+    totals.idle_bytes = p->idle_bytes;
     return totals;
 }

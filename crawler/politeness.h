@@ -9,6 +9,9 @@
  *                                  -> TDMREP  -> polite_tdmrep, polite_robots_retry
  *                                  -> REFUSED
  *
+ * Domains with nothing to do are kept with their rules while there is room, and then forgotten but
+ * for a note of when they may be asked again: docs/crawler.md, Bounds.
+ *
  * Belongs to one reactor, and all tasks of a domain go to the same one.
  */
 #ifndef CRAWLER_POLITENESS_H
@@ -85,14 +88,14 @@ unsigned polite_origin_tries(const struct polite_origin *o); /* so far, this tim
 
 /* The rules: ours from now on, for 24 hours (RFC 9309, 2.4); NULL allows all. */
 void polite_robots_allow(struct polite *p, struct polite_origin *o,
-                         struct wit_crawler_robots *robots, size_t robots_bytes, uint64_t now_ms);
+                         struct wit_crawler_robots *robots, uint64_t now_ms);
 /* Nothing may be asked of it for an hour; `reason` is static. */
 void polite_robots_deny(struct polite *p, struct polite_origin *o, const char *reason,
                         uint64_t now_ms);
 /* The tdmrep.json: ours from now on, for 24 hours; NULL says nothing. Without an answer nothing is
  * said for an hour: unlike robots.txt it is no permission to ask. */
 void polite_tdmrep(struct polite *p, struct polite_origin *o, struct wit_crawler_tdmrep *tdmrep,
-                   size_t tdmrep_bytes, bool answered, uint64_t now_ms);
+                   bool answered, uint64_t now_ms);
 
 /* What follows is for either file. Ask again, not before so long. */
 void polite_robots_retry(struct polite *p, struct polite_origin *o, uint64_t wait_ms,
@@ -111,8 +114,10 @@ void polite_robots_again(struct polite *p, struct polite_origin *o, uint64_t wai
                          uint64_t now_ms);
 
 struct polite_totals {
-    size_t domains, origins, robots_bytes;
-    size_t busy; /* domains with something queued or on its way */
+    size_t domains, origins;
+    size_t robots_bytes; /* of memory: rules, and what tdmrep.json says */
+    size_t idle_bytes;   /* of memory: domains with nothing queued or on its way */
+    size_t busy;         /* the others */
 };
 struct polite_totals polite_totals(const struct polite *p);
 /* Of the turns to ask for something: how long each came after it might have. */

@@ -551,11 +551,11 @@ static void robots_decide(struct reactor *r, struct polite_origin *o, const char
     if (!reason)
         sitemaps_tell(r, o, robots); /* before a page that waits for the rules can be done */
     if (!reason || absent)
-        polite_robots_allow(r->polite, o, robots, robots ? response->body.len : 0, now_ms);
+        polite_robots_allow(r->polite, o, robots, now_ms);
     else if (!response->status) /* the host itself is the trouble, and its name says more */
         polite_robots_deny(r->polite, o, reason, now_ms);
     else if (r->cfg.crawl->ignore & WIT_CRAWLER_IGNORE_ROBOTS)
-        polite_robots_allow(r->polite, o, NULL, 0, now_ms);
+        polite_robots_allow(r->polite, o, NULL, now_ms);
     else
         polite_robots_deny(r->polite, o, "robots_unreachable", now_ms);
 }
@@ -576,7 +576,7 @@ static void tdmrep_decide(struct reactor *r, struct polite_origin *o, const char
                      : answered ? &r->tdmrep.absent
                                 : &r->tdmrep.unreachable,
                      1);
-    polite_tdmrep(r->polite, o, tdmrep, response->body.len, answered, now_ms);
+    polite_tdmrep(r->polite, o, tdmrep, answered, now_ms);
 }
 
 static void on_robots(void *user, struct wit_net_response *response);

@@ -404,3 +404,8 @@ void wit_crawler_robots_destroy(struct wit_crawler_robots *r) {
     wit_arena_destroy(r->arena);
     free(r);
 }
+
+size_t wit_crawler_robots_bytes(const struct wit_crawler_robots *r) {
+    enum { OVERHEAD_BYTES = 128 }; /* the arena itself, and of three allocations */
+    return OVERHEAD_BYTES + sizeof *r + wit_arena_held(r->arena);
+}

@@ -19,7 +19,7 @@ struct tdm_rule {
 struct wit_crawler_tdmrep {
     struct wit_arena *arena;
     struct tdm_rule *rules;
-    size_t count;
+    size_t count, cap;
 };
 
 static unsigned reservation_of(const struct wit_json *v) {
@@ -69,7 +69,8 @@ static int rule_add(struct wit_crawler_tdmrep *t, const struct wit_json *v) {
 static int rules_read(struct wit_crawler_tdmrep *t, const struct wit_json *root) {
     size_t n = wit_json_size(root);
     int st = 0;
-    t->rules = wit_alloc_array(n < RULES_MOST ? n + 1 : RULES_MOST, sizeof *t->rules);
+    t->cap = n < RULES_MOST ? n + 1 : RULES_MOST;
+    t->rules = wit_alloc_array(t->cap, sizeof *t->rules);
     if (!t->rules)
         return WIT_ENOMEM;
     for (size_t i = 0; i < n && st == 0; i++)
@@ -111,6 +112,11 @@ void wit_crawler_tdmrep_destroy(struct wit_crawler_tdmrep *t) {
         wit_arena_destroy(t->arena);
     free(t->rules);
     free(t);
+}
+
+size_t wit_crawler_tdmrep_bytes(const struct wit_crawler_tdmrep *t) {
+    enum { OVERHEAD_BYTES = 128 }; /* the arena itself, and of four allocations */
+    return OVERHEAD_BYTES + sizeof *t + wit_arena_held(t->arena) + t->cap * sizeof *t->rules;
 }
 
 static void rule_keep(const struct tdm_rule *rule, struct wit_buf *raw) {

@@ -174,6 +174,8 @@ struct wit_crawler_robots;
 int wit_crawler_robots_parse(const void *data, size_t size, struct wit_crawler_robots **out,
                              struct wit_error *err);
 void wit_crawler_robots_destroy(struct wit_crawler_robots *r);
+/* The memory that they take, which may be ten times their text. */
+size_t wit_crawler_robots_bytes(const struct wit_crawler_robots *r);
 
 /* May `agent` (a product token; a version behind it is ignored) fetch this path, as wit_url_target
  * gives it? Longest match wins, allow on ties, /robots.txt itself is always allowed. */
@@ -215,6 +217,7 @@ struct wit_crawler_tdmrep;
 int wit_crawler_tdmrep_parse(const void *data, size_t size, struct wit_crawler_tdmrep **out,
                              struct wit_error *err);
 void wit_crawler_tdmrep_destroy(struct wit_crawler_tdmrep *t);
+size_t wit_crawler_tdmrep_bytes(const struct wit_crawler_tdmrep *t); /* the memory that it takes */
 
 /**
  * What it says of a path (as for robots.txt): by the first location that matches.

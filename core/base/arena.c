@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 /* Each block is twice the one before: a hundred thousand small arenas are small. */
-enum { BLOCK_LEAST_BYTES = 1024, BLOCK_MOST_BYTES = 64 * 1024 };
+enum { BLOCK_LEAST_BYTES = 256, BLOCK_MOST_BYTES = 64 * 1024 };
 
 struct block {
     struct block *next;

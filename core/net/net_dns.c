@@ -64,12 +64,37 @@ static void name_free(struct name *e) {
     free(e);
 }
 
-static void name_forget(struct net_dns *dns, struct name *e) {
-    tdelete(e, &dns->tree, name_compare);
+static void name_unlink(struct net_dns *dns, struct name *e) {
     *(e->older ? &e->older->newer : &dns->oldest) = e->newer;
     *(e->newer ? &e->newer->older : &dns->newest) = e->older;
+}
+
+static void name_link(struct net_dns *dns, struct name *e) {
+    e->older = dns->newest;
+    e->newer = NULL;
+    *(e->older ? &e->older->newer : &dns->oldest) = e;
+    dns->newest = e;
+}
+
+static void name_forget(struct net_dns *dns, struct name *e) {
+    tdelete(e, &dns->tree, name_compare);
+    name_unlink(dns, e);
     dns->entries--;
     name_free(e);
+}
+
+/* Two names are looked at for each that comes: one whose answer is over goes, another goes to the
+ * end of the list. So what a crawl has passed by does not stay until the cache is full. */
+static void names_expire(struct net_dns *dns) {
+    for (int looked = 0; looked < 2 && dns->oldest; looked++) {
+        struct name *e = dns->oldest;
+        if (!e->pending && e->expires_ms <= wit_clock_ms()) {
+            name_forget(dns, e);
+        } else {
+            name_unlink(dns, e);
+            name_link(dns, e);
+        }
+    }
 }
 
 /* The entry of a name, made when there is none. NULL: out of memory. */
@@ -78,6 +103,7 @@ static struct name *name_of(struct net_dns *dns, const char *host) {
     struct name *const *found = tfind(&key, &dns->tree, name_compare);
     if (found)
         return *found;
+    names_expire(dns);
     for (struct name *e = dns->oldest; e && dns->entries >= NET_DNS_CACHE_MAX;) {
         struct name *next = e->newer;
         if (!e->pending)
@@ -90,9 +116,7 @@ static struct name *name_of(struct net_dns *dns, const char *host) {
         return NULL;
     }
     e->dns = dns;
-    e->older = dns->newest;
-    *(e->older ? &e->older->newer : &dns->oldest) = e;
-    dns->newest = e;
+    name_link(dns, e);
     dns->entries++;
     return e;
 }

@@ -11,7 +11,7 @@
 #include <uv.h>
 
 #define NET_HOST_MAX 255              /* RFC 1035, 3.1 */
-#define NET_DNS_CACHE_MAX 262144      /* names; about 150 bytes each */
+#define NET_DNS_CACHE_MAX 65536       /* names; about 250 bytes each */
 #define NET_DNS_ADDRESSES_MAX 16      /* of one name; more are not used */
 #define NET_DNS_PENDING_MAX 1024      /* lookups at one time, of two queries each */
 #define NET_DNS_BUFFER_BYTES 1048576  /* of a socket for answers; the system may give less */

@@ -2,6 +2,7 @@
  * test_politeness.c: the pace of a domain, and politeness under random schedules with a simulated
  * clock: what must hold whatever comes. A failure names the seed.
  */
+#include "polite_notes.h"
 #include "politeness.h"
 
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <malloc.h>
 #include <stdlib.h>
 
 static struct wit_error err;
@@ -80,7 +82,8 @@ static void rests_double_and_are_forgiven_slowly(void **state) {
     assert_int_equal(p.rest_end_ms, now_ms + 9001);
     assert_int_equal(p.rests, 7);
     struct pace asked = p;
-    pace_answered(&asked, &plain, PACE_OVERLOADED, 7200000, now_ms + 2); /* for as long as it asks */
+    pace_answered(&asked, &plain, PACE_OVERLOADED, 7200000,
+                  now_ms + 2); /* for as long as it asks */
     assert_int_equal(asked.rest_end_ms, now_ms + 2 + 7200000);
     pace_answered(&asked, &plain, PACE_OVERLOADED, UINT64_MAX, now_ms + 3); /* within a day */
     assert_int_equal(asked.rest_end_ms, now_ms + 3 + PACE_ASKED_MOST_MS);
@@ -288,7 +291,7 @@ static void answer_robots(struct schedule *s, struct flight *f) {
     struct known_origin *o = &s->origins[f->number];
     struct wit_crawler_robots *robots = NULL;
     must(wit_crawler_robots_parse(text, sizeof text - 1, &robots, &err));
-    polite_robots_allow(s->p, f->origin, robots, sizeof text - 1, s->now_ms);
+    polite_robots_allow(s->p, f->origin, robots, s->now_ms);
     o->has_robots = true;
     o->robots_ms = s->now_ms;
     if (!is_own(f) && d->floor_ms < 3000)
@@ -321,7 +324,7 @@ static void schedule_answer(struct schedule *s) {
     } else if (f.step == POLITE_ROBOTS) {
         answer_robots(s, &f);
     } else {
-        polite_tdmrep(s->p, f.origin, NULL, 0, true, s->now_ms);
+        polite_tdmrep(s->p, f.origin, NULL, true, s->now_ms);
         s->origins[f.number].has_tdmrep = true;
         s->origins[f.number].tdmrep_ms = s->now_ms;
     }
@@ -388,6 +391,154 @@ static void random_schedules_stay_polite(void **state) {
         schedule_run(seed);
 }
 
+/* ---- what is forgotten ---------------------------------------------------------------------- */
+
+enum { NOTES = 64, SECOND_MS = 1000, HOURS_MS = 7200000 };
+
+static void a_running_delay_is_never_replaced(void **state) {
+    struct polite_notes n = { NULL, 0 };
+    struct polite_note note = { .hash = 0 }, out;
+    uint64_t kept = 0;
+    assert_int_equal(polite_notes_init(&n, NOTES), 0);
+    for (uint64_t i = 1; i <= 100 * NOTES; i++) { /* of which some find no place */
+        note = (struct polite_note){ .hash = i, .next_ms = 5000 + i };
+        assert_true(polite_note_matters(&note, 1000));
+        kept += polite_notes_keep(&n, &note, 1000);
+    }
+    assert_in_range(kept, NOTES, NOTES + 8); /* every place was found */
+    for (uint64_t i = 1; i <= 100 * NOTES; i++)
+        if (polite_notes_take(&n, i, &out)) {
+            assert_int_equal(out.next_ms, 5000 + i);
+            assert_false(polite_notes_take(&n, i, &out));
+            kept--;
+        }
+    assert_int_equal(kept, 0);
+    polite_notes_finish(&n);
+}
+
+static void who_struggled_is_remembered_longest(void **state) {
+    struct polite_notes n = { NULL, 0 };
+    struct polite_note out, rested = { .hash = 1, .next_ms = 1000, .rests = 2, .extra_ms = 3000 },
+                            gone = { .hash = 2, .gave_up = true };
+    assert_int_equal(polite_notes_init(&n, 0), 0); /* one set */
+    assert_true(polite_note_matters(&rested, 5000));
+    assert_true(polite_note_matters(&gone, 5000));
+    assert_true(polite_notes_keep(&n, &rested, 5000));
+    assert_true(polite_notes_keep(&n, &gone, 5000));
+    for (uint64_t i = 3; i < 100; i++) { /* their delays are over when the next one comes */
+        const struct polite_note note = { .hash = i, .next_ms = 5000 * i + 1 };
+        assert_true(polite_note_matters(&note, 5000 * i));
+        assert_false(polite_note_matters(&note, 5000 * (i + 1)));
+        assert_true(polite_notes_keep(&n, &note, 5000 * i));
+    }
+    assert_true(polite_notes_take(&n, 1, &out));
+    assert_int_equal(out.rests, 2);
+    assert_int_equal(out.extra_ms, 3000);
+    assert_true(polite_notes_take(&n, 2, &out));
+    assert_true(out.gave_up);
+    polite_notes_finish(&n);
+}
+
+struct visit {
+    struct polite *p;
+    struct polite_turn turn;
+    uint64_t now_ms;
+};
+
+static void visit_push(struct visit *v, const char *url) {
+    struct crawl_task *t = crawl_task_create(WIT_CRAWLER_PAGE, wit_str_from(url));
+    assert_non_null(t);
+    must(polite_push(v->p, t, v->now_ms));
+}
+
+static void visit_rules(struct visit *v, const char *text) {
+    struct wit_crawler_robots *robots = NULL;
+    must(wit_crawler_robots_parse(text, strlen(text), &robots, &err));
+    polite_robots_allow(v->p, v->turn.origin, robots, v->now_ms);
+}
+
+/* The tasks that queue are fetched, whatever must be asked for before; what it is about is not the
+ * order. `text` is the robots.txt of all origins. */
+static void visit_all(struct visit *v, const char *text) {
+    for (; polite_due_ms(v->p) != UINT64_MAX; v->now_ms = polite_due_ms(v->p))
+        for (enum polite_step step; (step = polite_next(v->p, v->now_ms, &v->turn));) {
+            if (step == POLITE_ROBOTS) {
+                visit_rules(v, text);
+            } else if (step == POLITE_TDMREP) {
+                polite_tdmrep(v->p, v->turn.origin, NULL, true, v->now_ms);
+            } else {
+                assert_int_equal(step, POLITE_FETCH);
+                polite_done(v->p, v->turn.task, PACE_FINE, 0, v->now_ms);
+                crawl_task_destroy(v->turn.task);
+            }
+            if (polite_due_ms(v->p) == UINT64_MAX)
+                return;
+        }
+}
+
+static void strangers_come_and_go(struct visit *v, unsigned from, unsigned to, const char *text) {
+    enum { AT_ONE_TIME = 500 };
+    for (unsigned i = from; i < to; i++) {
+        char url[64];
+        snprintf(url, sizeof url, "http://www.d%u.test/a", i);
+        visit_push(v, url);
+        if ((i + 1) % AT_ONE_TIME == 0)
+            visit_all(v, text);
+    }
+}
+
+/* The rest of a busy domain and the delay of one with a long Crawl-delay outlast what else is known
+ * of them. */
+static void memory_does_not_grow_with_domains(void **state) {
+    enum { ALL = 200000, FULL = 40000, MORE_BYTES = 2 << 20, IDLE_BYTES = 16 << 20 };
+    static const char plain_rules[] = "User-agent: *\nDisallow: /private/\n";
+    struct wit_crawler_config cfg = wit_crawler_config_default();
+    struct visit v = { .now_ms = 1000 };
+    must(polite_create(&cfg, &v.p, &err));
+    visit_push(&v, "http://busy.test/a");
+    assert_int_equal(polite_next(v.p, v.now_ms, &v.turn), POLITE_ROBOTS);
+    polite_robots_answered(v.p, v.turn.origin, PACE_OVERLOADED, HOURS_MS, v.now_ms);
+    polite_robots_deny(v.p, v.turn.origin, "robots_unreachable", v.now_ms);
+    const uint64_t busy_ms = v.now_ms + HOURS_MS;
+    assert_int_equal(polite_next(v.p, v.now_ms, &v.turn), POLITE_REFUSED);
+    crawl_task_destroy(v.turn.task);
+    visit_push(&v, "http://slow.test/a");
+    visit_all(&v, "User-agent: *\nCrawl-delay: 300\n");
+    const uint64_t slow_ms = v.now_ms + 300 * SECOND_MS;
+    strangers_come_and_go(&v, 0, FULL, plain_rules);
+    const struct polite_totals full = polite_totals(v.p);
+    assert_in_range(full.idle_bytes, IDLE_BYTES - 4096, IDLE_BYTES + MORE_BYTES);
+    assert_true(full.domains < FULL / 2);
+    assert_true(v.now_ms < slow_ms - SECOND_MS);
+    const size_t used = mallinfo2().uordblks;
+
+    /* both were forgotten but for a note: their rules are asked for again, at their time */
+    visit_push(&v, "http://slow.test/b");
+    assert_int_equal(polite_due_ms(v.p), slow_ms);
+    assert_int_equal(polite_next(v.p, slow_ms - 1, &v.turn), POLITE_NOTHING);
+    assert_int_equal(polite_next(v.p, slow_ms, &v.turn), POLITE_ROBOTS);
+    polite_robots_deny(v.p, v.turn.origin, "robots_unreachable", slow_ms);
+    assert_int_equal(polite_next(v.p, slow_ms + SECOND_MS, &v.turn), POLITE_REFUSED);
+    crawl_task_destroy(v.turn.task);
+    v.now_ms = slow_ms + SECOND_MS;
+    visit_push(&v, "http://busy.test/b");
+    assert_int_equal(polite_next(v.p, v.now_ms, &v.turn), POLITE_REFUSED);
+    assert_string_equal(v.turn.reason, "host_rests");
+    crawl_task_destroy(v.turn.task);
+
+    strangers_come_and_go(&v, FULL, ALL, plain_rules);
+    const struct polite_totals end = polite_totals(v.p);
+    assert_in_range(end.idle_bytes, IDLE_BYTES - 4096, IDLE_BYTES + MORE_BYTES);
+    assert_true(end.domains <= full.domains + full.domains / 10);
+    assert_true(mallinfo2().uordblks <= used + MORE_BYTES); /* where it counts at all */
+    assert_true(v.now_ms < busy_ms - SECOND_MS);
+    v.now_ms = busy_ms - SECOND_MS;
+    visit_push(&v, "http://busy.test/c");
+    assert_int_equal(polite_due_ms(v.p), busy_ms);
+    assert_int_equal(polite_next(v.p, busy_ms, &v.turn), POLITE_ROBOTS);
+    polite_destroy(v.p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slow_answers_slow_us_down),
@@ -395,6 +546,9 @@ int main(void) {
         cmocka_unit_test(rests_double_and_are_forgiven_slowly),
         cmocka_unit_test(failures_slow_down_once_a_delay),
         cmocka_unit_test(random_schedules_stay_polite),
+        cmocka_unit_test(a_running_delay_is_never_replaced),
+        cmocka_unit_test(who_struggled_is_remembered_longest),
+        cmocka_unit_test(memory_does_not_grow_with_domains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <malloc.h>
+
 static struct wit_crawler_robots *robots_of(struct wit_str text) {
     struct wit_crawler_robots *r = NULL;
     assert_int_equal(wit_crawler_robots_parse(text.data, text.len, &r, NULL), 0);
@@ -666,6 +668,42 @@ static void statements_that_cost_too_much_reserve(void **state) {
     wit_buf_finish(&b);
 }
 
+/* What malloc has handed out; 0 where another one is in its place. */
+static size_t bytes_in_use(void) {
+    const struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+static void rules_know_their_memory(void **state) {
+    enum { COPIES = 64, TEXT_MOST = 1 << 20 };
+    static const struct {
+        const char *head, *line;
+        int lines;
+    } texts[] = { { "User-agent: *\n", "Disallow:\n", 1 },
+                  { "User-agent: *\n", "Disallow: /wp-admin/\nSitemap: https://a.test/s.xml\n", 1 },
+                  { "User-agent: *\n", "Disallow: /a/\nAllow: /a/b*c\n", 20 },
+                  { "", "User-agent: a\nAllow: /\n\n", 1000 },
+                  { "", "Sitemap: http://a.test/s\n", 1000 } };
+    struct wit_crawler_robots *copies[COPIES];
+    for (size_t i = 0; i < WIT_COUNT_OF(texts); i++) {
+        struct wit_buf text = WIT_BUF_INIT(TEXT_MOST);
+        wit_buf_append_cstr(&text, texts[i].head);
+        for (int k = 0; k < texts[i].lines; k++)
+            wit_buf_append_cstr(&text, texts[i].line);
+        size_t before = bytes_in_use();
+        for (size_t k = 0; k < COPIES; k++)
+            copies[k] = robots_of(wit_buf_view(&text));
+        size_t taken = (bytes_in_use() - before) / COPIES;
+        size_t told = wit_crawler_robots_bytes(copies[0]);
+        assert_true(told > text.len / 2);
+        if (before) /* within a tenth */
+            assert_in_range(told, taken - taken / 10, taken + taken / 10);
+        for (size_t k = 0; k < COPIES; k++)
+            wit_crawler_robots_destroy(copies[k]);
+        wit_buf_finish(&text);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_says_nothing_allows_everything),
@@ -688,6 +726,7 @@ int main(void) {
         cmocka_unit_test(usage_lines_follow_groups_and_paths),
         cmocka_unit_test(what_was_said_of_use_is_kept_as_written),
         cmocka_unit_test(statements_that_cost_too_much_reserve),
+        cmocka_unit_test(rules_know_their_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
