@@ -373,8 +373,10 @@ int wit_crawler_run(const struct wit_crawler_config *cfg, struct wit_crawler_rep
         int kept = commit_as(&c, interrupted ? "interrupted" : "done", &late);
         if (kept >= 0)
             kept = crawl_report_fill(report, c.frontier, c.collector, &late);
-        if (kept >= 0)
+        if (kept >= 0) {
             report_complete(&c, report);
+            report->interrupted = interrupted;
+        }
         if (kept < 0) {
             st = kept;
             interrupted = false;

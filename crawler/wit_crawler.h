@@ -268,6 +268,7 @@ struct wit_crawler_report {
     uint64_t late_p50_ms, late_p99_ms, late_most_ms;
     struct wit_crawler_files robots, tdmrep; /* by this run */
     unsigned ignored;                        /* enum wit_crawler_ignore: by any run */
+    bool interrupted;   /* by the flag, or the feed was: the same call goes on */
     bool scope_changed; /* since the last run: links that were left out then are not known */
     bool feed_changed;  /* it is another one than before, and was begun at its first row */
     struct wit_crawler_refusal *refusals; /* over all runs; by subject, then reason */

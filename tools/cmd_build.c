@@ -43,6 +43,8 @@ struct build {
     struct job *job;
     enum stage last, done; /* the last to run; the last that ran */
     bool has_last, has_done, json;
+    const char *stopped_in; /* the stage that failed or was interrupted */
+    bool interrupted;
     bool is_wrong;              /* what failed is what the job says: bad usage */
     uint64_t reactors, threads; /* UINT64_MAX: as the job says */
 
@@ -436,6 +438,8 @@ static void table_print(const struct build *b, struct wit_buf *out) {
                        b->out);
     if (b->done >= STAGE_TRAIN)
         wit_buf_printf(out, "             %s\n", b->trained.checkpoint);
+    if (b->stopped_in)
+        wit_buf_printf(out, "stopped      in %s; the same command goes on\n", b->stopped_in);
 }
 
 static void put_count(struct wit_json_writer *w, const char *key, uint64_t n) {
@@ -457,6 +461,13 @@ static void table_put(const struct build *b, struct wit_json_writer *w) {
     char hex[WIT_HASH128_HEX];
     put_text(w, "schema", "wit.build/1");
     put_text(w, "out", b->out);
+    wit_json_key(w, "interrupted");
+    wit_json_put_bool(w, b->interrupted);
+    wit_json_key(w, "stopped_in");
+    if (b->stopped_in)
+        wit_json_put_cstr(w, b->stopped_in);
+    else
+        wit_json_put_null(w);
     put_count(w, "entries", b->entries);
     crawl_report_put(&b->crawled, &b->selection, w);
     if (b->done >= STAGE_SEAL) {
@@ -579,8 +590,13 @@ static int stages_run(struct build *b, struct wit_error *err) {
         if (st >= 0) {
             b->done = (enum stage)stage;
             b->has_done = true;
+        } else {
+            b->stopped_in = stage_names[stage];
+            b->interrupted = st == WIT_ECANCELED;
         }
     }
+    if (b->interrupted)
+        wit_error_wrap(err, "%s", b->stopped_in);
     return st;
 }
 
@@ -594,7 +610,7 @@ int cmd_build(int argc, char **argv) {
         return code < 0 ? CLI_DONE : code;
     cli_catch_interrupts();
     bool failed = crawl_run_init(&b.crawl, "build", &err) < 0 || stages_run(&b, &err) < 0;
-    if (b.has_done) /* also of a job that failed later: the table says what it came to */
+    if (b.has_done || b.crawled.interrupted) /* what it came to, also where a later stage failed */
         code = table_write(&b);
     if (failed)
         code = cli_fail("build", &err);

@@ -319,6 +319,8 @@ static int report_write(const struct options *o, const struct wit_crawler_report
         wit_json_key(&w, "schema");
         wit_json_put_cstr(&w, "wit.crawl/1");
         crawl_report_put(report, selection, &w);
+        wit_json_key(&w, "interrupted");
+        wit_json_put_bool(&w, report->interrupted);
         wit_json_key(&w, "late_p50_ms");
         wit_json_put_u64(&w, report->late_p50_ms);
         wit_json_key(&w, "late_p99_ms");
@@ -330,6 +332,8 @@ static int report_write(const struct options *o, const struct wit_crawler_report
     } else {
         crawl_report_print(report, selection, &out);
         wit_buf_printf(&out, "collected    %s/collect\n", o->run.cfg.dir);
+        if (report->interrupted)
+            wit_buf_printf(&out, "interrupted  the same command goes on\n");
     }
     int code = cli_write_stdout("crawl", wit_buf_view(&out));
     wit_buf_finish(&out);
@@ -344,9 +348,9 @@ static int crawl_main(struct options *o, struct wit_error *err) {
     if (selection_open(&selection, o->allowlist, o->per_query, o->seed, err) < 0)
         return cli_fail("crawl", err);
     int st = crawl_run(&o->run, &selection, &report, err);
-    if (st >= 0)
+    if (st >= 0 || report.interrupted)
         code = report_write(o, &report, &selection);
-    else
+    if (st < 0)
         code = cli_fail("crawl", err);
     if (code == CLI_DONE && o->run.partial)
         code = CLI_PARTIAL;

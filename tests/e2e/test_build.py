@@ -122,7 +122,7 @@ class BuildTest(unittest.TestCase):
 
     def start(self, out, *args, **kwargs):
         return subprocess.Popen([str(manual.WIT), *map(str, self.command(out, *args, **kwargs))],
-                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)
 
     def test_killed_ten_times(self):
@@ -152,10 +152,17 @@ class BuildTest(unittest.TestCase):
         p = self.start("ctrl-c", job="slow.yaml")
         time.sleep(1.5)
         p.send_signal(signal.SIGINT)
-        _, err = p.communicate(timeout=10)
+        out, err = p.communicate(timeout=60)
         self.assertEqual(p.returncode, 130, err)
+        self.assertIn("crawl: interrupted", err)
         self.assertIn("the same command goes on", err)
-        self.assertEqual(self.build("ctrl-c")["hash"], self.hash)
+        stopped = json.loads(out)
+        self.assertEqual((stopped["interrupted"], stopped["stopped_in"]), (True, "crawl"))
+        self.assertNotIn("hash", stopped)
+        whole = self.build("ctrl-c")
+        self.assertEqual(whole["hash"], self.hash)
+        self.assertEqual((whole["interrupted"], whole["stopped_in"]), (False, None))
+        self.assertGreaterEqual(whole["pages"], stopped["pages"])
 
     def test_a_full_disk_leaves_a_sentence_and_a_state(self):
         preload = os.environ.get("WIT_FULL_DISK")

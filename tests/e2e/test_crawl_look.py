@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -115,6 +116,30 @@ class CrawlLookTest(unittest.TestCase):
         self.assertTrue(all(len(r["key"]) == 32 and int(r["width"]) > 0 for r in stored.values()))
         self.assertTrue(all(r["error_message"] and not r["key"] for r in failed.values()))
         self.assertFalse([r for r in rows if r["status"] == "pending"])
+
+    def test_an_interrupted_crawl_reports(self):
+        for name in (signal.SIGINT, signal.SIGTERM):
+            out = f"interrupted-{int(name)}"
+            crawl = subprocess.Popen(self.command(out, delay_ms=100), stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.addCleanup(lambda: crawl.poll() is None and crawl.kill())
+            self.wait_for(lambda: (self.status(out) or {}).get("pages", 0) > 0)
+            crawl.send_signal(name)
+            stdout, stderr = crawl.communicate(timeout=60)
+            self.assertEqual(crawl.returncode, 130, stderr)
+            self.assertIn("the same command goes on", stderr)
+            report = json.loads(stdout)
+            self.assertIs(report["interrupted"], True)
+            self.assertGreater(report["pages"], 0)
+            self.assertGreater(report["pages_left"], 0)
+            status = self.status(out)
+            self.assertEqual(status["state"], "interrupted")
+            self.assertEqual((status["pages"], status["images"]),
+                             (report["pages"], report["images"]))
+        done = subprocess.run(self.command(out), capture_output=True, text=True, timeout=300,
+                              stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIs(json.loads(done.stdout)["interrupted"], False)
 
     def test_what_failed_is_asked_for_again(self):
         """The server is away for the first run: nothing but the seed's refusal remains of it."""
