@@ -277,7 +277,7 @@ static int start(struct crawl *c, struct wit_error *err) {
         st = crawl_seeds_add(c, err);
     if (st >= 0)
         st = crawl_refusals_again(c, err);
-    if (st >= 0 && image_pool_is_wanted(c->cfg))
+    if (st >= 0)
         st = image_pool_create(c->cfg, &c->results, CRAWL_IMAGES_OUT_MOST, &c->image_pool, err);
     if (st >= 0)
         st = crawl_feed_begin(c, err);

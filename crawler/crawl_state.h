@@ -33,7 +33,7 @@ struct crawl {
     struct crawl_limits *limits; /* shared by them */
     struct crawl_mailbox results;
     struct wit_queue *extractors;
-    struct image_pool *image_pool; /* NULL: nothing is done with images */
+    struct image_pool *image_pool;
     struct key_set images;         /* URLs at the reactors, or parked */
     struct image_shares *shares;
     /* The log as the queue of images: what stands before the position is on its way, has ended or

@@ -25,11 +25,32 @@ struct image_pool {
     unsigned count;
 };
 
-bool image_pool_is_wanted(const struct wit_crawler_config *cfg) {
-    return cfg->reencode || cfg->verify_decode || cfg->blocklist;
+bool image_pool_has_work(const struct image_pool *pool, const struct crawl_task *t) {
+    const struct wit_crawler_config *cfg = pool->cfg;
+    return t->digest.len || cfg->reencode || cfg->verify_decode || cfg->blocklist;
 }
 
 /* ---- work on one image ---------------------------------------------------------------------- */
+
+static const char *walk_reason(int status) {
+    switch (status) {
+    case WIT_ELIMIT:
+        return "image_over_limits";
+    case WIT_ENOMEM:
+        return "no_memory";
+    case WIT_EUNSUPPORTED:
+        return "not_an_image";
+    default:
+        return "image_broken";
+    }
+}
+
+const char *image_walk_refuse(const struct wit_crawler_config *cfg, struct wit_str bytes,
+                              struct wit_image_info *info) {
+    static const struct wit_image_limits limits = WIT_IMAGE_LIMITS_DEFAULT;
+    int st = wit_image_walk(bytes, &limits, info, NULL);
+    return st < 0 ? walk_reason(st) : wit_image_reencode_refuse(&cfg->images, info);
+}
 
 static const char *decode_reason(int status) {
     switch (status) {
@@ -93,11 +114,16 @@ static const char *look_up(struct worker *w, struct crawl_task *t) {
 /* NULL: it may be stored. */
 static const char *image_work(struct worker *w, struct crawl_task *t) {
     const struct wit_crawler_config *cfg = w->pool->cfg;
-    const char *reason = cfg->blocklist ? look_up(w, t) : NULL;
+    struct wit_str bytes = wit_buf_view(&t->body);
+    if (t->digest.len && wit_digest_match(wit_buf_view(&t->digest), bytes, NULL) != 1)
+        return "hash_mismatch"; /* not the bytes that the list promised, whatever they are */
+    const char *reason = image_walk_refuse(cfg, bytes, &t->info);
+    if (!reason && cfg->blocklist)
+        reason = look_up(w, t);
     if (reason)
         return reason;
     if (cfg->verify_decode && !w->pool->perceptual) {
-        int st = wit_image_reencoder_verify(w->reencoder, wit_buf_view(&t->body), NULL);
+        int st = wit_image_reencoder_verify(w->reencoder, bytes, NULL);
         if (st < 0)
             return decode_reason(st);
     }

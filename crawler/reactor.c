@@ -182,39 +182,13 @@ static void task_redirect(struct reactor *r, struct crawl_task *t,
 
 /* ---- images --------------------------------------------------------------------------------- */
 
-static const char *walk_reason(int status) {
-    switch (status) {
-    case WIT_ELIMIT:
-        return "image_over_limits";
-    case WIT_ENOMEM:
-        return "no_memory";
-    case WIT_EUNSUPPORTED:
-        return "not_an_image";
-    default:
-        return "image_broken";
-    }
-}
-
-/* NULL, or why the bytes are not those that the list promised. */
-static const char *digest_reason(const struct crawl_task *t, struct wit_str bytes) {
-    if (t->digest.len && wit_digest_match(wit_buf_view(&t->digest), bytes, NULL) != 1)
-        return "hash_mismatch";
-    return NULL;
-}
-
 static void image_arrived(struct reactor *r, struct crawl_task *t,
                           struct wit_net_response *response) {
-    static const struct wit_image_limits limits = WIT_IMAGE_LIMITS_DEFAULT;
     static const char *const kept[] = { "content-type", "etag", "last-modified" };
-    struct wit_str bytes = wit_buf_view(&response->body);
+    const bool pooled = image_pool_has_work(r->cfg.images, t);
     const char *reason = wit_crawler_directives_refuse(directives_of(r, t, response->headers));
-    if (!reason)
-        reason = digest_reason(t, bytes);
-    if (!reason) {
-        int st = wit_image_walk(bytes, &limits, &t->info, NULL);
-        reason =
-            st < 0 ? walk_reason(st) : wit_image_reencode_refuse(&r->cfg.crawl->images, &t->info);
-    }
+    if (!reason && !pooled)
+        reason = image_walk_refuse(r->cfg.crawl, wit_buf_view(&response->body), &t->info);
     if (reason) {
         task_refuse(r, t, reason);
         return;
@@ -227,7 +201,7 @@ static void image_arrived(struct reactor *r, struct crawl_task *t,
     t->held_bytes = t->body.len;
     t->reactor = r;
     t->fetched_at_s = wit_clock_wall_s();
-    if (!r->cfg.images) {
+    if (!pooled) {
         task_return(r, t, CRAWL_ARRIVED, NULL);
         return;
     }

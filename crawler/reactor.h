@@ -17,8 +17,8 @@ struct reactor_config {
     struct crawl_mailbox *results;          /* outlives the reactor */
     struct wit_queue *extractors;           /* all that there are; outlives the reactors */
     struct crawl_limits *limits;            /* of all reactors; outlives them */
-    struct image_pool *images;              /* NULL: images go to the results as they are */
-    uint32_t max_in_flight;                 /* of this reactor */
+    struct image_pool *images; /* one that it has no work for goes to the results at once */
+    uint32_t max_in_flight;    /* of this reactor */
     size_t max_held_bytes;
     bool goes_on; /* an earlier run may have asked until now */
 };
