@@ -416,6 +416,7 @@ static enum wit_net_turn address_turn_take(struct reactor *r, struct polite_orig
                                            const struct wit_net_address *address,
                                            struct wit_net_transfer *transfer) {
     uint64_t leaves_ms = 0;
+    address_queue_heard(&r->held, turn, 0); /* the address before did not answer */
     enum wit_net_turn st =
         address_queue_enter(&r->held, turn, address, transfer, wit_clock_ms(), &leaves_ms);
     if (st != WIT_NET_HOLD)

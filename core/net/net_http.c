@@ -6,8 +6,9 @@
  *        │                                                 deadline, refusal, cancel
  *        └──> DECIDED ─────────────────────────────^   the verdict was known at once: told by timer
  *
- * libcurl gets the addresses from us (CURLOPT_RESOLVE) and may not look up any itself; the socket
- * callback judges the address that is really connected to.
+ * libcurl gets one address from us (CURLOPT_CONNECT_TO) and may not look up any itself; the socket
+ * callback judges the address that is really connected to. Where that fails and the name has
+ * another one, the request begins again with it: RECEIVING -> (HELD ->) RECEIVING.
  */
 #include "net_private.h"
 
@@ -34,7 +35,9 @@ struct wit_net_transfer {
     uv_timer_t timer;
     CURL *easy;
     CURLSH *names; /* as struct net_easy */
-    struct curl_slist *resolve, *header_lines;
+    struct curl_slist *connect_to, *header_lines;
+    struct wit_net_address addresses[NET_DNS_ADDRESSES_MAX]; /* that may be connected to */
+    size_t address_count, address_at;                        /* at: the one of now */
     char *url;
     char host[NET_HOST_MAX + 1]; /* without brackets */
     char port[8];
@@ -167,9 +170,9 @@ static void easy_release(struct wit_net_transfer *f) {
         f->easy = NULL;
         f->names = NULL;
     }
-    curl_slist_free_all(f->resolve);
+    curl_slist_free_all(f->connect_to);
     curl_slist_free_all(f->header_lines);
-    f->resolve = f->header_lines = NULL;
+    f->connect_to = f->header_lines = NULL;
 }
 
 /* When the request left: libcurl counts from its own start, so backwards from now. */
@@ -275,10 +278,10 @@ static bool is_crowded(const struct wit_net *net) {
     return net->sockets >= net->transfers + net->cfg.max_connections;
 }
 
-/* libcurl is about to look a name up. Only a literal, which needs no look-up, may pass. */
+/* libcurl is about to look a name up. Only an address, which needs no look-up, may pass. */
 static int on_resolver_start(void *resolver, void *reserved, void *user) {
     const struct wit_net_transfer *f = user;
-    return f->literal ? 0 : 1;
+    return f->literal || f->connect_to ? 0 : 1;
 }
 
 static size_t on_header(char *data, size_t size, size_t count, void *user) {
@@ -404,8 +407,8 @@ static int easy_setup(struct wit_net_transfer *f) {
     SET(CURLOPT_HTTPHEADER, f->header_lines);
     if (f->req.compressed)
         SET(CURLOPT_ACCEPT_ENCODING, "gzip");
-    if (f->resolve)
-        SET(CURLOPT_RESOLVE, f->resolve);
+    if (f->connect_to)
+        SET(CURLOPT_CONNECT_TO, f->connect_to);
     SET(CURLOPT_DNS_CACHE_TIMEOUT, (long)NET_EASY_NAMES_S);
     SET(CURLOPT_RESOLVER_START_FUNCTION, on_resolver_start);
     SET(CURLOPT_RESOLVER_START_DATA, f);
@@ -415,7 +418,9 @@ static int easy_setup(struct wit_net_transfer *f) {
     SET(CURLOPT_CLOSESOCKETDATA, f->net);
     SET(CURLOPT_MAXAGE_CONN, (long)NET_IDLE_S);
     SET(CURLOPT_FORBID_REUSE, is_crowded(f->net) ? 1L : 0L);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)cfg->connect_timeout_ms);
+    /* Of several addresses two have the time of one. */
+    SET(CURLOPT_CONNECTTIMEOUT_MS,
+        (long)(f->address_count > 1 ? cfg->connect_timeout_ms / 2 : cfg->connect_timeout_ms));
     SET(CURLOPT_LOW_SPEED_LIMIT, (long)cfg->low_speed_bytes);
     SET(CURLOPT_LOW_SPEED_TIME, (long)cfg->low_speed_s);
     if (!f->req.cut)
@@ -430,46 +435,41 @@ static int easy_setup(struct wit_net_transfer *f) {
     return rc == CURLE_OK ? 0 : rc == CURLE_OUT_OF_MEMORY ? WIT_ENOMEM : WIT_EINTERNAL;
 }
 
-/* The addresses that may be connected to, as libcurl wants them told. A reason, or NULL. */
+/* Those that may be connected to, IPv4 first: a machine without IPv6 learns so at once or after a
+ * long wait, one without IPv4 at once. A reason, or NULL. */
 static const char *addresses_take(struct wit_net_transfer *f,
-                                  const struct wit_net_address *addresses, size_t count,
-                                  const struct wit_net_address **first) {
+                                  const struct wit_net_address *addresses, size_t count) {
     const struct wit_net_config *cfg = &f->net->cfg;
-    struct wit_buf entry = WIT_BUF_INIT(4096);
-    const char *reason = "no_memory";
-    *first = NULL;
-    if (!f->literal)
-        wit_buf_printf(&entry, "+%s:%s:", f->host, f->port);
-    for (size_t i = 0; i < count; i++) {
-        char text[INET6_ADDRSTRLEN];
-        if (wit_net_address_refused(&addresses[i], cfg->allow, cfg->allow_count) ||
-            net_address_format(&addresses[i], text, sizeof text) < 0)
-            continue;
-        bool v6 = addresses[i].family == 6;
-        if (wit_buf_printf(&entry, "%s%s%s%s", *first ? "," : "", v6 ? "[" : "", text,
-                           v6 ? "]" : "") < 0)
-            goto out;
-        if (!*first)
-            *first = &addresses[i];
-    }
-    if (!*first) {
-        reason = "address_denied";
-        goto out;
-    }
-    if (!f->literal &&
-        (wit_buf_terminate(&entry) < 0 || !(f->resolve = curl_slist_append(NULL, entry.data))))
-        goto out;
-    reason = NULL;
-out:
-    wit_buf_finish(&entry);
-    return reason;
+    for (int family = 4; family <= 6; family += 2)
+        for (size_t i = 0; i < count && f->address_count < NET_DNS_ADDRESSES_MAX; i++)
+            if (addresses[i].family == family &&
+                !wit_net_address_refused(&addresses[i], cfg->allow, cfg->allow_count))
+                f->addresses[f->address_count++] = addresses[i];
+    return f->address_count ? NULL : "address_denied";
+}
+
+/* Tell libcurl which address to connect to, in place of the host, whose name it keeps for all else:
+ * so a connection that is kept serves requests to that address only. */
+static int connect_to_set(struct wit_net_transfer *f) {
+    const struct wit_net_address *a = &f->addresses[f->address_at];
+    char address[INET6_ADDRSTRLEN], entry[INET6_ADDRSTRLEN + 8];
+    curl_slist_free_all(f->connect_to);
+    f->connect_to = NULL;
+    if (f->literal)
+        return 0;
+    if (net_address_format(a, address, sizeof address) < 0)
+        return WIT_EINTERNAL;
+    snprintf(entry, sizeof entry, a->family == 6 ? "::[%s]:" : "::%s:", address);
+    f->connect_to = curl_slist_append(NULL, entry);
+    return f->connect_to ? 0 : WIT_ENOMEM;
 }
 
 /* Hand over to libcurl. A reason, or NULL when it is on its way. */
 static const char *transfer_start(struct wit_net_transfer *f) {
     struct wit_net *net = f->net;
     easy_acquire(f);
-    if (!f->easy || easy_setup(f) < 0 || curl_multi_add_handle(net->multi, f->easy) != CURLM_OK)
+    if (!f->easy || connect_to_set(f) < 0 || easy_setup(f) < 0 ||
+        curl_multi_add_handle(net->multi, f->easy) != CURLM_OK)
         return "no_memory";
     f->state = FETCH_RECEIVING;
     net->transfers++;
@@ -489,14 +489,10 @@ void wit_net_go(struct wit_net_transfer *f) {
         fetch_decide(f, reason);
 }
 
-/* Addresses are there. A reason, or NULL when it goes on. libcurl begins with the first one. */
-static const char *fetch_address(struct wit_net_transfer *f,
-                                 const struct wit_net_address *addresses, size_t count) {
-    const struct wit_net_address *first;
-    const char *reason = addresses_take(f, addresses, count, &first);
-    if (reason)
-        return reason;
-    switch (f->req.on_address ? f->req.on_address(f->user, first, f) : WIT_NET_GO) {
+/* The address whose turn it is. A reason, or NULL when it goes on. */
+static const char *address_ask(struct wit_net_transfer *f) {
+    const struct wit_net_address *address = &f->addresses[f->address_at];
+    switch (f->req.on_address ? f->req.on_address(f->user, address, f) : WIT_NET_GO) {
     case WIT_NET_BUSY:
         return "address_busy";
     case WIT_NET_HOLD:
@@ -508,6 +504,25 @@ static const char *fetch_address(struct wit_net_transfer *f,
         break;
     }
     return transfer_start(f);
+}
+
+static const char *fetch_address(struct wit_net_transfer *f,
+                                 const struct wit_net_address *addresses, size_t count) {
+    const char *reason = addresses_take(f, addresses, count);
+    return reason ? reason : address_ask(f);
+}
+
+/* Nothing could be connected to. Is there another address? Then the request goes on with it. */
+static bool fetch_elsewhere(struct wit_net_transfer *f, const char *reason) {
+    if (!reason || !wit_str_starts_with(wit_str_from(reason), WIT_STR("connect_")) ||
+        f->address_at + 1 >= f->address_count)
+        return false;
+    easy_release(f);
+    f->address_at++;
+    reason = address_ask(f);
+    if (reason)
+        fetch_end(f, reason);
+    return true;
 }
 
 static void on_resolved(void *user, const struct net_dns_answer *answer) {
@@ -660,7 +675,8 @@ static void completions_take(struct wit_net *net) {
             reason = "truncated";
         if (!reason)
             reason = !whole ? curl_reason(f, code) : status == 200 ? NULL : http_reason(f->status);
-        fetch_end(f, reason); /* ends the life of `message` too */
+        if (!fetch_elsewhere(f, reason)) /* either ends the life of `message` */
+            fetch_end(f, reason);
     }
 }
 

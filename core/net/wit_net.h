@@ -141,8 +141,9 @@ struct wit_net_request {
      * a reason (a static string) ends the request with it, and the body is not kept. NULL: nobody
      * asks. */
     const char *(*on_headers)(void *user, struct wit_str headers);
-    /* Called with the user pointer of the request when the address to ask is known, once, perhaps
-     * from inside wit_net_fetch: may anything connect to it? Neither deadline_ms nor elapsed_ms
+    /* Called with the user pointer of the request when the address to ask is known, perhaps from
+     * inside wit_net_fetch, and again with the next one of the name where none could be connected
+     * to: may anything connect to it? Neither deadline_ms nor elapsed_ms
      * count while it is held. NULL: it may. */
     enum wit_net_turn (*on_address)(void *user, const struct wit_net_address *address,
                                     struct wit_net_transfer *transfer);
