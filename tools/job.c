@@ -1,11 +1,16 @@
-/* job.c: libcyaml's schema of the job file. With job_complaint.c the only place that knows
- * libcyaml.
+/* job.c: libcyaml's schema of the job file. With job_complaint.c and job_place.c the only place
+ * that knows libcyaml.
  */
 #include "job.h"
 
 #include "job_complaint.h"
+#include "job_place.h"
 
 #include <stdlib.h>
+
+/* Those of YAML 1.1. */
+static const cyaml_strval_t bool_words[] = { { "true", 1 },  { "yes", 1 }, { "on", 1 },
+                                             { "false", 0 }, { "no", 0 },  { "off", 0 } };
 
 static const cyaml_schema_value_t string_schema = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, WIT_PATH_MAX),
@@ -19,8 +24,12 @@ static const cyaml_schema_value_t string_schema = {
                          &string_schema, 0, JOB_MAX_LIST)
 #define OPTIONAL_UINT(key, type, member)                                                           \
     CYAML_FIELD_UINT_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member)
+/* A BOOL of libcyaml takes every word that it does not know for true. */
 #define OPTIONAL_BOOL(key, type, member)                                                           \
-    CYAML_FIELD_BOOL_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member)
+    CYAML_FIELD_ENUM_PTR(key,                                                                      \
+                         CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT |            \
+                             CYAML_FLAG_CASE_INSENSITIVE,                                          \
+                         type, member, bool_words, CYAML_ARRAY_LEN(bool_words))
 #define OPTIONAL_REAL(key, type, member)                                                           \
     CYAML_FIELD_FLOAT_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member)
 
@@ -50,12 +59,10 @@ static const cyaml_schema_field_t list_fields[] = {
 static const cyaml_schema_field_t images_fields[] = {
     OPTIONAL_STRING("resize", struct job_images, resize),
     OPTIONAL_STRING("resize_mode", struct job_images, resize_mode),
-    CYAML_FIELD_BOOL_PTR("resize_only_if_bigger", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                         struct job_images, resize_only_if_bigger),
+    OPTIONAL_BOOL("resize_only_if_bigger", struct job_images, resize_only_if_bigger),
     OPTIONAL_STRING("encode", struct job_images, encode),
     OPTIONAL_STRING("encode_quality", struct job_images, encode_quality),
-    CYAML_FIELD_BOOL_PTR("skip_reencode", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                         struct job_images, skip_reencode),
+    OPTIONAL_BOOL("skip_reencode", struct job_images, skip_reencode),
     OPTIONAL_STRING("min_image_size", struct job_images, min_image_size),
     OPTIONAL_STRING("max_image_area", struct job_images, max_image_area),
     OPTIONAL_STRING("max_aspect_ratio", struct job_images, max_aspect_ratio),
@@ -163,15 +170,23 @@ struct range {
     uint64_t least, most;
 };
 
-/* libcyaml reads "-1" as 2^64 - 1, so the upper ends also catch negative numbers. */
-static int ranges_check(const struct range *ranges, size_t count, const char *name,
-                        struct wit_error *err) {
+/* The text of a job, for what is wrong with it. */
+struct source {
+    struct wit_str yaml;
+    const char *name;
+};
+
+/* libcyaml reads "-1" as 2^64 - 1, so the upper ends also catch negative numbers. `entry`: of a
+ * sequence on the way to the keys. */
+static int ranges_check(const struct range *ranges, size_t count, const struct source *from,
+                        unsigned entry, struct wit_error *err) {
     for (size_t i = 0; i < count; i++) {
         const struct range *r = &ranges[i];
         if (r->value && (*r->value < r->least || *r->value > r->most))
             return wit_error_set(
                 err, WIT_EFORMAT,
-                "%s: key '%s': it must be a whole number from %llu to %llu, not %lld", name, r->key,
+                "%s: line %llu: key '%s': it must be a whole number from %llu to %llu, not %lld",
+                from->name, (unsigned long long)job_place_line(from->yaml, r->key, entry), r->key,
                 (unsigned long long)r->least, (unsigned long long)r->most, (long long)*r->value);
     }
     return 0;
@@ -180,7 +195,7 @@ static int ranges_check(const struct range *ranges, size_t count, const char *na
 #define DAY_MS ((uint64_t)24 * 60 * 60 * 1000)
 #define ANY ((uint64_t)INT64_MAX)
 
-static int numbers_check(const struct job *job, const char *name, struct wit_error *err) {
+static int numbers_check(const struct job *job, const struct source *from, struct wit_error *err) {
     static const struct job_filter no_filter;
     static const struct job_shards no_shards;
     static const struct job_train no_train;
@@ -214,18 +229,19 @@ static int numbers_check(const struct job *job, const char *name, struct wit_err
         { "train.seed", train->seed, 0, ANY },
         { "train.threads", train->threads, 0, 1024 },
     };
-    int st = ranges_check(ranges, WIT_COUNT_OF(ranges), name, err);
+    int st = ranges_check(ranges, WIT_COUNT_OF(ranges), from, 0, err);
     for (unsigned i = 0; i < crawl->hosts_count && st >= 0; i++) {
         const struct range host[] = {
             { "crawl.hosts.delay_ms", crawl->hosts[i].delay_ms, 0, DAY_MS },
             { "crawl.hosts.concurrency", crawl->hosts[i].concurrency, 1, 65536 },
         };
-        st = ranges_check(host, WIT_COUNT_OF(host), name, err);
+        st = ranges_check(host, WIT_COUNT_OF(host), from, i, err);
     }
     return st;
 }
 
-static int job_check(const struct job *job, const char *name, struct wit_error *err) {
+static int job_check(const struct job *job, const struct source *from, struct wit_error *err) {
+    const char *name = from->name;
     const struct job_crawl *crawl = job->crawl;
     if (crawl->seeds_count + crawl->seed_files_count + crawl->archives_count == 0 && !crawl->list)
         return wit_error_set(err, WIT_EFORMAT,
@@ -245,7 +261,7 @@ static int job_check(const struct job *job, const char *name, struct wit_error *
         return wit_error_set(err, WIT_EFORMAT,
                              "%s: filter: give allowlist, or wordnet and words to build one from",
                              name);
-    return numbers_check(job, name, err);
+    return numbers_check(job, from, err);
 }
 
 int job_parse(struct wit_str yaml, const char *name, struct job **out, struct wit_error *err) {
@@ -261,7 +277,8 @@ int job_parse(struct wit_str yaml, const char *name, struct job **out, struct wi
         return job_complaint_tell(&complaint, failed, name, yaml, err);
     if (!job)
         return wit_error_set(err, WIT_EFORMAT, "%s: the job file is empty", name);
-    int st = job_check(job, name, err);
+    const struct source from = { yaml, name };
+    int st = job_check(job, &from, err);
     if (st < 0)
         job_destroy(job);
     else

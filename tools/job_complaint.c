@@ -80,6 +80,7 @@ static const struct {
     { "Invalid uint64_t value: ", "%.*s is no whole number", false },
     { "Invalid UINT value: ", "%.*s is no whole number", false },
     { "Invalid INT value: ", "%.*s is no whole number", false },
+    { "Invalid ENUM value:", "'%.*s' is neither true nor false", false },
     { "Invalid FLOAT value: ", "'%.*s' is no number", false },
     { "FLOAT overflow", "the number is too large", false },
     { "FLOAT underflow", "the number is too small", false },
@@ -96,7 +97,7 @@ static void words_put(const struct job_complaint *c, cyaml_err_t failed, struct 
         struct wit_str begins = wit_str_from(sentences[i].begins), rest;
         if (!wit_str_starts_with(what, begins))
             continue;
-        rest = wit_str_slice(what, begins.len, what.len);
+        rest = wit_str_trim(wit_str_slice(what, begins.len, what.len));
         const char *hole = strstr(sentences[i].words, "%.*s");
         int before = hole ? (int)(hole - sentences[i].words) : (int)strlen(sentences[i].words);
         wit_buf_printf(out, "%.*s", before, sentences[i].words);

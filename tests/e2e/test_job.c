@@ -173,8 +173,21 @@ static void mistakes_get_a_sentence(void **state) {
         { "crawl:\n  seeds: [a]\n\tb: 3\n", "it is no YAML from there on: " },
         { "crawl: {seeds: [a], max_pages: 99999999999999999999999}",
           "'99999999999999999999999' is no whole number" },
-        { "crawl: {seeds: [a], reactors: -1}",
-          "job.yaml: key 'crawl.reactors': it must be a whole number from 1 to 256, not -1" },
+        { "crawl:\n  seeds: [a]\n  sitemaps: flase\n",
+          "job.yaml: line 3: key 'crawl.sitemaps': 'flase' is neither true nor false" },
+        { "crawl: {seeds: [a], images: {skip_reencode: 2}}",
+          "key 'crawl.images.skip_reencode': '2' is neither true nor false" },
+        { "crawl: {seeds: [a], rounds: ''}", "'' is neither true nor false" },
+        { "crawl: {seeds: [a], reactors: -1}", "job.yaml: line 1: key 'crawl.reactors': it must be "
+                                               "a whole number from 1 to 256, not -1" },
+        { "# retries: 5\ncrawl:\n  hosts: [{host: a, concurrency: 3}]\n  seeds: [concurrency]\n"
+          "  contact: 'concurrency: 3'\n  concurrency:\n    2000\n",
+          "job.yaml: line 7: key 'crawl.concurrency': it must be a whole number from 1 to 1024" },
+        { "crawl:\n  seeds: [a]\n  hosts:\n    - {host: a, concurrency: 3}\n    - host: b\n"
+          "      concurrency: 0\n",
+          "job.yaml: line 6: key 'crawl.hosts.concurrency': it must be" },
+        { "filter:\n  allowlist: a\n  seed: 1\ncrawl: {seeds: [a]}\ntrain:\n  seed: -2\n",
+          "job.yaml: line 6: key 'train.seed': it must be" },
     };
     for (size_t i = 0; i < WIT_COUNT_OF(rows); i++) {
         struct job *job = NULL;
