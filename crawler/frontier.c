@@ -41,7 +41,7 @@ enum {
 
 int frontier_fail(const struct frontier *f, int rc, const char *what, struct wit_error *err) {
     if (rc > 0)
-        return wit_error_errno(err, rc, "cannot %s %s", what, f->path);
+        return wit_error_errno(err, wit_write_errno(rc, f->path), "cannot %s %s", what, f->path);
     return wit_error_set(err, rc == MDB_MAP_FULL ? WIT_ENOSPC : WIT_ECORRUPT, "cannot %s %s: %s",
                          what, f->path, mdb_strerror(rc));
 }

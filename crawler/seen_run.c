@@ -138,7 +138,8 @@ struct seen_writer {
 };
 
 static int fail(const struct seen_writer *w, const char *what, struct wit_error *err) {
-    return wit_error_errno(err, errno, "cannot %s %s", what, w->temporary);
+    return wit_error_errno(err, wit_write_errno(errno, w->temporary), "cannot %s %s", what,
+                           w->temporary);
 }
 
 int seen_writer_create(const char *folder, const char *name, uint64_t number, uint64_t count,
@@ -185,6 +186,8 @@ static int keys_write(struct seen_writer *w, struct wit_error *err) {
         ssize_t n = pwrite(w->fd, p, left, (off_t)(w->filter_bytes + w->written));
         if (n < 0 && errno == EINTR)
             continue;
+        if (n == 0)
+            errno = EIO;
         if (n <= 0)
             return fail(w, "write", err);
         p += n;

@@ -48,7 +48,8 @@ struct seen_set {
 
 static int fail(const struct seen_set *s, int rc, const char *what, struct wit_error *err) {
     if (rc > 0)
-        return wit_error_errno(err, rc, "cannot %s the set '%s' of %s", what, s->name, s->folder);
+        return wit_error_errno(err, wit_write_errno(rc, s->folder), "cannot %s the set '%s' of %s",
+                               what, s->name, s->folder);
     return wit_error_set(err, rc == MDB_MAP_FULL ? WIT_ENOSPC : WIT_ECORRUPT,
                          "cannot %s the set '%s' of %s: %s", what, s->name, s->folder,
                          mdb_strerror(rc));

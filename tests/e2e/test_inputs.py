@@ -230,6 +230,26 @@ class InputsTest(unittest.TestCase):
         self.wit("shards", "seal", self.dir / "out")
         self.assertEqual(self.wit("shards", "verify", self.dir / "out").returncode, 0)
 
+    def test_a_crawl_whose_disk_cuts_a_write_short(self):
+        preload = os.environ.get("WIT_FULL_DISK")
+        if not preload:
+            self.skipTest("WIT_FULL_DISK names no library to preload")
+        (self.dir / "l.txt").write_bytes(self.urls(0, 50))
+        out = self.dir / "short"
+        ends = []
+        for kib in (5, 21, 37, 53, 90, 150, 220):
+            env = dict(os.environ, LD_PRELOAD=preload, WIT_DISK_BYTES=str(1024 * kib + 100),
+                       WIT_DISK_SHORT="1")
+            done = self.wit("crawl", "--list", self.dir / "l.txt", "--out", out, "--allow-net",
+                            "127.0.0.0/8", "--host", "127.0.0.1:0:16", "--contact", "x", env=env)
+            ends.append(done.returncode)
+            if done.returncode:
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn("No space left on device", done.stderr)
+                self.assertEqual([p.name for p in out.rglob("*.probe")], [])
+            shutil.rmtree(out, ignore_errors=True)
+        self.assertGreaterEqual(ends.count(1), 3)
+
     # ---- jobs
 
     def test_a_job_has_what_the_options_have(self):
