@@ -11,76 +11,18 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { SET_BITS_LEAST = 10 };
-
-/* Distinct pair keys: open addressing, linear probing. The all-zero key means "free", so that one
- * key is remembered beside the table. */
-struct key_set {
-    struct wit_hash128 *slots; /* 1 << bits */
-    unsigned bits;
-    uint64_t count;
-    bool has_zero;
-};
-
 struct wit_filter_balancer {
     const struct wit_filter_allowlist *list;
     uint64_t t, seed;
     pthread_mutex_t lock; /* of everything below but the contents of a matcher that is lent */
     uint64_t *counts;
-    struct key_set pairs;
+    struct wit_filter_pairs *pairs;
     struct wit_filter_balancer_stat stat;
     struct spare {
         struct spare *next;
         struct wit_filter_matcher *matcher;
     } * spares; /* one for each thread that was inside at once */
 };
-
-/* ---- pair keys ----------------------------------------------------------------------------- */
-
-static bool key_is_zero(struct wit_hash128 key) {
-    return key.hi == 0 && key.lo == 0;
-}
-
-static struct wit_hash128 *key_slot(struct wit_hash128 *slots, unsigned bits,
-                                    struct wit_hash128 key) {
-    size_t mask = ((size_t)1 << bits) - 1, at = key.lo & mask;
-    while (!key_is_zero(slots[at]) && !wit_hash128_eq(slots[at], key))
-        at = (at + 1) & mask;
-    return &slots[at];
-}
-
-static int key_set_grow(struct key_set *s) {
-    unsigned bits = s->slots ? s->bits + 1 : SET_BITS_LEAST;
-    struct wit_hash128 *slots = wit_alloc_array((size_t)1 << bits, sizeof *slots);
-    if (!slots)
-        return WIT_ENOMEM;
-    for (size_t i = 0; s->slots && i < (size_t)1 << s->bits; i++)
-        if (!key_is_zero(s->slots[i]))
-            *key_slot(slots, bits, s->slots[i]) = s->slots[i];
-    free(s->slots);
-    s->slots = slots;
-    s->bits = bits;
-    return 0;
-}
-
-/* 1: the key is new and now a member; 0: it was one; WIT_ENOMEM. */
-static int key_set_add(struct key_set *s, struct wit_hash128 key) {
-    if (key_is_zero(key)) {
-        int is_new = !s->has_zero;
-        s->has_zero = true;
-        s->count += (uint64_t)is_new;
-        return is_new;
-    }
-    if (!s->slots || s->count + 1 > ((uint64_t)3 << s->bits) / 4)
-        if (key_set_grow(s) < 0)
-            return WIT_ENOMEM;
-    struct wit_hash128 *slot = key_slot(s->slots, s->bits, key);
-    if (!key_is_zero(*slot))
-        return 0;
-    *slot = key;
-    s->count++;
-    return 1;
-}
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
@@ -90,15 +32,18 @@ int wit_filter_balancer_create(const struct wit_filter_allowlist *list, uint64_t
         return wit_error_set(err, WIT_EINVAL, "pairs per query must be above 0");
     struct wit_filter_balancer *b = calloc(1, sizeof *b);
     uint64_t *counts = wit_alloc_array(list->n ? list->n : 1, sizeof *counts);
-    if (!b || !counts) {
+    struct wit_filter_pairs *pairs = wit_filter_pairs_create();
+    if (!b || !counts || !pairs) {
         free(b);
         free(counts);
+        wit_filter_pairs_destroy(pairs);
         return wit_error_set(err, WIT_ENOMEM, "no memory to balance %zu entries", list->n);
     }
     b->list = list;
     b->t = t;
     b->seed = seed;
     b->counts = counts;
+    b->pairs = pairs;
     pthread_mutex_init(&b->lock, NULL);
     *out = b;
     return 0;
@@ -114,7 +59,7 @@ void wit_filter_balancer_destroy(struct wit_filter_balancer *b) {
         s = next;
     }
     pthread_mutex_destroy(&b->lock);
-    free(b->pairs.slots);
+    wit_filter_pairs_destroy(b->pairs);
     free(b->counts);
     free(b);
 }
@@ -150,7 +95,7 @@ static void spare_give(struct wit_filter_balancer *b, struct spare *s) {
 
 static int offer_locked(struct wit_filter_balancer *b, struct wit_hash128 key, const uint32_t *ids,
                         size_t n, bool *want) {
-    int is_new = key_set_add(&b->pairs, key);
+    int is_new = wit_filter_pairs_add(b->pairs, key);
     if (is_new < 0)
         return is_new;
     b->stat.offered++;
@@ -185,7 +130,7 @@ int wit_filter_balancer_offer(struct wit_filter_balancer *b, struct wit_str url,
     pthread_mutex_unlock(&b->lock);
     if (st < 0)
         wit_error_set(err, st, "no memory for the key of pair %llu",
-                      (unsigned long long)b->pairs.count + 1);
+                      (unsigned long long)wit_filter_pairs_count(b->pairs) + 1);
 out:
     spare_give(b, s);
     return st;
@@ -211,9 +156,7 @@ int wit_filter_balancer_keep(struct wit_filter_balancer *b, struct wit_str url, 
 void wit_filter_balancer_stat(struct wit_filter_balancer *b, struct wit_filter_balancer_stat *out) {
     pthread_mutex_lock(&b->lock);
     *out = b->stat;
-    out->memory_bytes = b->list->n * sizeof *b->counts;
-    if (b->pairs.slots)
-        out->memory_bytes += sizeof *b->pairs.slots << b->pairs.bits;
+    out->memory_bytes = b->list->n * sizeof *b->counts + wit_filter_pairs_bytes(b->pairs);
     pthread_mutex_unlock(&b->lock);
 }
 

@@ -168,10 +168,22 @@ double wit_filter_draw(uint64_t seed, struct wit_hash128 pair_key, struct wit_st
 bool wit_filter_decide(const struct wit_filter_allowlist *list, const uint64_t *counts, uint64_t t,
                        uint64_t seed, struct wit_hash128 pair_key, const uint32_t *ids, size_t n);
 
+/* ---- sets of pairs -------------------------------------------------------------------------- */
+
+/* Distinct pairs by their keys: 16 bytes each at a load of 3/8 to 3/4 (21 to 43 bytes; three times
+ * 21 for the moment of growing). One thread at a time; any number while nobody adds. */
+struct wit_filter_pairs;
+struct wit_filter_pairs *wit_filter_pairs_create(void);    /* NULL: out of memory */
+void wit_filter_pairs_destroy(struct wit_filter_pairs *s); /* NULL is fine */
+/* 1: the key is new and now a member; 0: it was one; WIT_ENOMEM: nothing changed. */
+int wit_filter_pairs_add(struct wit_filter_pairs *s, struct wit_hash128 key);
+bool wit_filter_pairs_has(const struct wit_filter_pairs *s, struct wit_hash128 key);
+uint64_t wit_filter_pairs_count(const struct wit_filter_pairs *s);
+uint64_t wit_filter_pairs_bytes(const struct wit_filter_pairs *s);
+
 /* ---- balancing ----------------------------------------------------------------------------- */
 
-/* Counts distinct pairs and decides. Memory: 8 bytes an entry and, for each distinct pair, 16 bytes
- * of key at a load of 3/8 to 3/4 (21 to 43 bytes; three times 21 for the moment of growing). */
+/* Counts distinct pairs and decides. Memory: 8 bytes an entry, and a set of the pairs. */
 struct wit_filter_balancer;
 
 /**

@@ -84,6 +84,21 @@ static int paths_make(struct build *b, struct wit_error *err) {
     return wit_dir_make(b->out, err);
 }
 
+/* A file of the job, by a name that lives as long as the crawl. */
+static int path_keep(struct build *b, const char *name, const char **out, struct wit_error *err) {
+    char path[WIT_PATH_MAX];
+    int st = path_of(b, name, path, err);
+    if (st >= 0)
+        *out = wit_arena_copy(b->crawl.memory, path, strlen(path));
+    return st < 0 || *out ? st : wit_error_set(err, WIT_ENOMEM, "no memory for names of files");
+}
+
+/* Is it the job that is wrong, or the world? */
+static int settings_failed(struct build *b, int st) {
+    b->is_wrong |= st == WIT_EINVAL || st == WIT_EFORMAT;
+    return st;
+}
+
 /* ---- allowlist ------------------------------------------------------------------------------ */
 
 static int words_list(struct build *b, const struct job_filter *filter,
@@ -120,14 +135,39 @@ static int allowlist_make(struct build *b, const struct job_filter *filter, stru
     return st < 0 ? st : wit_filter_allowlist_build(&cfg, b->allowlist, err);
 }
 
+/* The job's rules of captions. */
+static int hygiene_take(struct build *b, const struct job_hygiene *job,
+                        struct selection_config *cfg, struct wit_error *err) {
+    struct wit_filter_hygiene_config *rules = &cfg->hygiene;
+    cfg->has_hygiene = true;
+    for (unsigned i = 0; i < job->off_count; i++) {
+        enum wit_filter_rule rule;
+        if (wit_filter_rule_find(wit_str_from(job->off[i]), &rule) < 0)
+            return wit_error_set(err, WIT_EINVAL, "%s: filter: hygiene: off: there is no rule '%s'",
+                                 b->job_path, job->off[i]);
+        rules->off |= 1u << rule;
+    }
+    rules->min_letters = (uint32_t)job_uint(job->min_letters, rules->min_letters);
+    rules->max_bytes = (uint32_t)job_uint(job->max_bytes, rules->max_bytes);
+    return job->blocklist ? path_keep(b, job->blocklist, &cfg->blocklist, err) : 0;
+}
+
 static int stage_allowlist(struct build *b, struct wit_error *err) {
     const struct job_filter *filter = b->job->filter;
-    int st = filter ? allowlist_make(b, filter, err) : 0;
+    struct selection_config cfg = selection_config_default();
+    int st = 0;
+    if (filter && filter->hygiene)
+        st = hygiene_take(b, filter->hygiene, &cfg, err);
+    if (st < 0)
+        return settings_failed(b, st);
+    if (job_has_list(b->job)) {
+        st = allowlist_make(b, filter, err);
+        cfg.allowlist = b->allowlist;
+        cfg.per_query = job_uint(filter->per_query, 20000);
+        cfg.seed = job_uint(filter->seed, 0);
+    }
     if (st >= 0)
-        st = filter
-                 ? selection_open(&b->selection, b->allowlist, job_uint(filter->per_query, 20000),
-                                  job_uint(filter->seed, 0), err)
-                 : selection_open(&b->selection, NULL, 1, 0, err);
+        st = selection_open(&b->selection, &cfg, err);
     if (st >= 0)
         b->entries = wit_filter_allowlist_count(b->selection.list);
     return st;
@@ -167,15 +207,6 @@ static int names_add(struct crawl_list *l, enum crawl_list_names kind, char *con
     for (unsigned i = 0; i < count && st >= 0; i++)
         st = crawl_list_add(l, kind, names[i], err);
     return st;
-}
-
-/* A file of the job, by a name that lives as long as the crawl. */
-static int path_keep(struct build *b, const char *name, const char **out, struct wit_error *err) {
-    char path[WIT_PATH_MAX];
-    int st = path_of(b, name, path, err);
-    if (st >= 0)
-        *out = wit_arena_copy(b->crawl.memory, path, strlen(path));
-    return st < 0 || *out ? st : wit_error_set(err, WIT_ENOMEM, "no memory for names of files");
 }
 
 static int archives_open(struct build *b, const struct job_crawl *job, struct wit_error *err) {
@@ -260,12 +291,6 @@ static void numbers_take(struct build *b, const struct job_crawl *job) {
     cfg->max_bandwidth = job_uint(job->max_bandwidth, cfg->max_bandwidth);
     cfg->max_rests = (uint32_t)job_uint(job->max_rests, cfg->max_rests);
     cfg->retries = (uint32_t)job_uint(job->retries, cfg->retries);
-}
-
-/* Is it the job that is wrong, or the world? */
-static int settings_failed(struct build *b, int st) {
-    b->is_wrong |= st == WIT_EINVAL || st == WIT_EFORMAT;
-    return st;
 }
 
 static int stage_crawl(struct build *b, struct wit_error *err) {
@@ -431,7 +456,7 @@ static void table_print(const struct build *b, struct wit_buf *out) {
             t->first_loss, t->last_loss, t->edge_steps, ln_batch(b));
     }
     wit_buf_printf(out, "where        %s/collect\n", b->out);
-    if (b->job->filter)
+    if (job_has_list(b->job))
         wit_buf_printf(out, "             %s (%" PRIu64 " entries)\n", b->allowlist, b->entries);
     if (b->done >= STAGE_SEAL)
         wit_buf_printf(out, "             %s/dataset.json\n             %s/shards\n", b->out,

@@ -345,7 +345,11 @@ static int crawl_main(struct options *o, struct wit_error *err) {
     struct selection selection;
     int code = CLI_FAILED;
     cli_catch_interrupts();
-    if (selection_open(&selection, o->allowlist, o->per_query, o->seed, err) < 0)
+    struct selection_config cfg = selection_config_default();
+    cfg.allowlist = o->allowlist;
+    cfg.per_query = o->per_query;
+    cfg.seed = o->seed;
+    if (selection_open(&selection, &cfg, err) < 0)
         return cli_fail("crawl", err);
     int st = crawl_run(&o->run, &selection, &report, err);
     if (st >= 0 || report.interrupted)

@@ -420,6 +420,32 @@ static void files_put(const char *name, const struct wit_crawler_files *f,
     wit_json_object_end(w);
 }
 
+static void hygiene_print(const struct selection *s, struct wit_buf *out) {
+    if (!s->hygiene)
+        return;
+    wit_buf_printf(out, "hygiene      %" PRIu64 " pairs refused by the rules\n",
+                   wit_filter_pairs_count(s->refused_pairs));
+    for (int i = 0; i < WIT_FILTER_RULES; i++)
+        if (s->refused[i])
+            wit_buf_printf(out, "  %-10s %" PRIu64 "\n",
+                           wit_filter_rule_name((enum wit_filter_rule)i), s->refused[i]);
+}
+
+/* Absent where no rule is asked. */
+static void hygiene_put(const struct selection *s, struct wit_json_writer *w) {
+    if (!s->hygiene)
+        return;
+    wit_json_key(w, "hygiene");
+    wit_json_object_begin(w);
+    for (int i = 0; i < WIT_FILTER_RULES; i++) {
+        if (!s->refused[i])
+            continue;
+        wit_json_key(w, wit_filter_rule_name((enum wit_filter_rule)i));
+        wit_json_put_u64(w, s->refused[i]);
+    }
+    wit_json_object_end(w);
+}
+
 void crawl_report_print(const struct wit_crawler_report *report, const struct selection *selection,
                         struct wit_buf *out) {
     struct wit_filter_balancer_stat stat;
@@ -433,7 +459,8 @@ void crawl_report_print(const struct wit_crawler_report *report, const struct se
     wit_buf_printf(out,
                    "candidates   %" PRIu64 " in the log, %" PRIu64 " distinct pairs, %" PRIu64
                    " of two words or more\n",
-                   report->candidates, stat.distinct, selection->two_words);
+                   report->candidates, selection->distinct, selection->two_words);
+    hygiene_print(selection, out);
     if (!selection->all)
         wit_buf_printf(out,
                        "allowlist    %" PRIu64 " pairs wanted when they were found, %" PRIu64
@@ -466,7 +493,7 @@ void crawl_report_put(const struct wit_crawler_report *report, const struct sele
         { "pages_refused", report->pages_refused },
         { "pages_left", report->pages_left },
         { "candidates", report->candidates },
-        { "pairs_found", stat.distinct },
+        { "pairs_found", selection->distinct },
         { "pairs_two_words", selection->two_words },
         { "pairs_unwanted", pairs_unwanted(selection, &stat) },
         { "images", report->images },
@@ -478,6 +505,7 @@ void crawl_report_put(const struct wit_crawler_report *report, const struct sele
         wit_json_key(w, counts[i].key);
         wit_json_put_u64(w, counts[i].value);
     }
+    hygiene_put(selection, w);
     files_put("robots_txt", &report->robots, w);
     files_put("tdmrep_json", &report->tdmrep, w);
     unsigned bit = 1;

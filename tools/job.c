@@ -109,6 +109,14 @@ static const cyaml_schema_field_t crawl_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t hygiene_fields[] = {
+    OPTIONAL_STRINGS("off", struct job_hygiene, off),
+    OPTIONAL_UINT("min_letters", struct job_hygiene, min_letters),
+    OPTIONAL_UINT("max_bytes", struct job_hygiene, max_bytes),
+    OPTIONAL_STRING("blocklist", struct job_hygiene, blocklist),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t filter_fields[] = {
     OPTIONAL_STRING("allowlist", struct job_filter, allowlist),
     OPTIONAL_STRING("wordnet", struct job_filter, wordnet),
@@ -116,6 +124,8 @@ static const cyaml_schema_field_t filter_fields[] = {
     OPTIONAL_UINT("size", struct job_filter, size),
     OPTIONAL_UINT("per_query", struct job_filter, per_query),
     OPTIONAL_UINT("seed", struct job_filter, seed),
+    CYAML_FIELD_MAPPING_PTR("hygiene", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct job_filter,
+                            hygiene, hygiene_fields),
     CYAML_FIELD_END,
 };
 
@@ -197,10 +207,12 @@ static int ranges_check(const struct range *ranges, size_t count, const struct s
 
 static int numbers_check(const struct job *job, const struct source *from, struct wit_error *err) {
     static const struct job_filter no_filter;
+    static const struct job_hygiene no_hygiene;
     static const struct job_shards no_shards;
     static const struct job_train no_train;
     const struct job_crawl *crawl = job->crawl;
     const struct job_filter *filter = job->filter ? job->filter : &no_filter;
+    const struct job_hygiene *hygiene = filter->hygiene ? filter->hygiene : &no_hygiene;
     const struct job_shards *shards = job->shards ? job->shards : &no_shards;
     const struct job_train *train = job->train ? job->train : &no_train;
     const struct range ranges[] = {
@@ -220,6 +232,8 @@ static int numbers_check(const struct job *job, const struct source *from, struc
         { "filter.size", filter->size, 1, 4000000 },
         { "filter.per_query", filter->per_query, 1, ANY },
         { "filter.seed", filter->seed, 0, ANY },
+        { "filter.hygiene.min_letters", hygiene->min_letters, 0, UINT32_MAX },
+        { "filter.hygiene.max_bytes", hygiene->max_bytes, 1, UINT32_MAX },
         { "shards.shard_bytes", shards->shard_bytes, 1 << 16, (uint64_t)1 << 40 },
         { "shards.bits", shards->bits, 0, 16 },
         { "shards.threads", shards->threads, 0, 1024 },
@@ -257,9 +271,14 @@ static int job_check(const struct job *job, const struct source *from, struct wi
             "%s: filter: allowlist names a finished list, so wordnet and words have "
             "no use beside it",
             name);
-    if (filter && !filter->allowlist && !filter->wordnet && !filter->words_count)
+    if (filter && !job_has_list(job) && !filter->hygiene)
         return wit_error_set(err, WIT_EFORMAT,
-                             "%s: filter: give allowlist, or wordnet and words to build one from",
+                             "%s: filter: give allowlist, or wordnet and words to build one from, "
+                             "or hygiene",
+                             name);
+    if (filter && !job_has_list(job) && (filter->size || filter->per_query || filter->seed))
+        return wit_error_set(err, WIT_EFORMAT,
+                             "%s: filter: size, per_query and seed have no use without a list",
                              name);
     return numbers_check(job, from, err);
 }

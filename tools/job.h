@@ -68,12 +68,21 @@ struct job_crawl {
     uint64_t *ip_delay_ms, *max_rate, *max_bandwidth, *max_rests, *retries;
 };
 
+/* Rules of captions, as the options of `wit filter clean`. */
+struct job_hygiene {
+    char **off; /* names of rules */
+    unsigned off_count;
+    uint64_t *min_letters, *max_bytes;
+    char *blocklist; /* a list, as allowlist takes */
+};
+
 struct job_filter {
     char *allowlist; /* a file: text or JSON list; or built from the keys below */
     char *wordnet;   /* directory with WordNet's data files */
     char **words;    /* files with an entry a line */
     unsigned words_count;
     uint64_t *size, *per_query, *seed;
+    struct job_hygiene *hygiene; /* NULL: no rule is asked */
 };
 
 struct job_shards {
@@ -100,6 +109,12 @@ struct job {
 int job_parse(struct wit_str yaml, const char *name, struct job **out, struct wit_error *err);
 int job_load(const char *path, struct job **out, struct wit_error *err);
 void job_destroy(struct job *job);
+
+/* Is there a list of queries, or what one is built from? */
+static inline bool job_has_list(const struct job *job) {
+    return job->filter &&
+           (job->filter->allowlist || job->filter->wordnet || job->filter->words_count);
+}
 
 static inline uint64_t job_uint(const uint64_t *value, uint64_t otherwise) {
     return value ? *value : otherwise;

@@ -1,34 +1,53 @@
 /*
- * selection.h: which pairs are kept: an allowlist with balancing, joined to the crawl (which images
- * are worth asking for) and to the seal (which pairs stay). Without a list everything is kept, and
- * pairs are only counted.
+ * selection.h: which pairs are kept: rules of captions and an allowlist with balancing, joined to
+ * the crawl (which images are worth asking for) and to the seal (which pairs stay). Without a list
+ * every caption that the rules let through is kept; without both, pairs are only counted.
  */
 #ifndef WIT_SELECTION_H
 #define WIT_SELECTION_H
 
 #include "base/wit_base.h"
 #include "wit_filter.h"
+#include "wit_filter_hygiene.h"
 #include "wit_shards.h"
+
+struct selection_config {
+    const char *allowlist; /* a list of queries; NULL: none */
+    uint64_t per_query, seed;
+    bool has_hygiene; /* ask the rules */
+    struct wit_filter_hygiene_config hygiene;
+    const char *blocklist; /* a file: sets hygiene.blocklist; NULL: none */
+};
+struct selection_config selection_config_default(void); /* nothing is refused */
 
 struct selection {
     struct wit_filter_allowlist *list;
-    struct wit_filter_balancer *balancer;
-    bool all; /* there is no list */
+    struct wit_filter_balancer *balancer; /* of pairs that no rule refuses */
+    bool all;                             /* there is no list */
     uint64_t per_query, seed;
     uint64_t distinct;  /* pairs offered so far */
     uint64_t two_words; /* of those, with a text of two words or more */
+    struct wit_filter_allowlist *blocklist;
+    struct wit_filter_hygiene *hygiene;     /* NULL: no rule is asked */
+    struct wit_filter_pairs *refused_pairs; /* those that a rule refuses */
+    uint64_t refused[WIT_FILTER_RULES];     /* of those, by rule */
     struct wit_buf recipe;
 };
 
-/* allowlist NULL keeps all. On failure nothing is to be closed. */
-int selection_open(struct selection *s, const char *allowlist, uint64_t per_query, uint64_t seed,
-                   struct wit_error *err);
+/* On failure nothing is to be closed. WIT_EINVAL: a setting is wrong. */
+int selection_open(struct selection *s, const struct selection_config *cfg, struct wit_error *err);
 void selection_close(struct selection *s);
 
-/* Counts the pair, says whether it is worth fetching. */
+/* Counts the pair, says whether it is worth fetching. What a rule refuses is no candidate of the
+ * balancing. One thread. */
 int selection_judge(struct selection *s, const struct wit_shards_candidate *cand, bool *want,
                     struct wit_error *err);
 /* keep, recipe and user of a seal, after every candidate has been judged. */
 void selection_seal(struct selection *s, struct wit_shards_seal_config *cfg);
+
+/* Does a rule refuse the caption? 1 and *rule, 0 or WIT_ENOMEM. The empty text of a list that
+ * names images alone is no caption. Any thread. */
+int selection_refuses(struct selection *s, struct wit_str text, enum wit_filter_rule *rule,
+                      struct wit_error *err);
 
 #endif

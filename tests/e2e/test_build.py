@@ -146,6 +146,61 @@ class BuildTest(unittest.TestCase):
         self.assertGreaterEqual(r["images"], r["samples"])
         self.assertEqual(self.run_wit("shards", "verify", self.dir / "killed").returncode, 0)
 
+    # ---- rules of captions
+
+    def rules(self, name, hygiene, lists=True):
+        """The job with rules beside its list, or in its place."""
+        head, tail = (self.dir / "job.yaml").read_text().split("filter:\n")
+        own = tail if lists else tail[tail.index("shards:"):]
+        (self.dir / name).write_text(f"{head}filter:\n  hygiene: {hygiene}\n{own}")
+        return name
+
+    def test_rules_refuse_the_same_whatever_the_kills(self):
+        (self.dir / "blocked.txt").write_text("dialog\nmenu\n")
+        job = self.rules("rules.yaml", "{off: [markup], min_letters: 5, blocklist: blocked.txt}")
+        first = self.build("rules", job=job)
+        self.assertEqual(first["pairs_found"], self.whole["pairs_found"])
+        self.assertEqual(first["pairs_two_words"], self.whole["pairs_two_words"])
+        self.assertNotEqual(first["hash"], self.hash)
+        self.assertNotIn("markup", first["hygiene"])
+        self.assertGreater(first["hygiene"]["blocked"], 0)
+        self.assertGreater(first["hygiene"]["too_short"], 0)
+        self.assertLess(first["images"], self.whole["images"])  # it did not ask for theirs
+        again = self.build("rules", job=job)
+        self.assertFalse(again["changed"])
+        self.assertEqual(again["hygiene"], first["hygiene"])
+        seed = random.randrange(1 << 32)
+        r = random.Random(seed)
+        for i in range(5):
+            p = self.start("rules-killed", "--reactors", 1 + i % 2, job=job)
+            time.sleep(r.uniform(0.02, 2.0))
+            p.kill()
+            p.communicate(timeout=60)
+        killed = self.build("rules-killed", "--threads", 3, job=job)
+        self.assertEqual(killed["hash"], first["hash"], f"seed {seed}")
+        self.assertEqual(killed["hygiene"], first["hygiene"], f"seed {seed}")
+        # Other rules over the same collection: sealed anew, and back again.
+        more = "{off: [markup], min_letters: 9, blocklist: blocked.txt}"
+        other = self.build("rules-killed", job=self.rules("more.yaml", more))
+        self.assertTrue(other["changed"])
+        self.assertGreater(other["hygiene"]["too_short"], first["hygiene"]["too_short"])
+        (self.dir / "blocked.txt").write_text("dialog\n")
+        fewer = self.build("rules-killed", job=job)
+        self.assertTrue(fewer["changed"])
+        self.assertLess(fewer["hygiene"]["blocked"], first["hygiene"]["blocked"])
+
+    def test_rules_without_a_list(self):
+        r = self.build("alone", job=self.rules("alone.yaml", "{min_letters: 12}", lists=False))
+        self.assertEqual(r["entries"], 0)
+        self.assertGreater(r["hygiene"]["too_short"], 0)
+        self.assertGreater(r["pairs"], self.whole["pairs"])  # nothing is balanced away
+        self.assertEqual(list(r["hygiene"]), ["too_short"])
+        for name, words in (("{off: [marckup]}", "there is no rule 'marckup'"),
+                            ("{blocklist: absent.txt}", "absent.txt")):
+            p = self.run_wit(*self.command("wrong", job=self.rules("wrong.yaml", name)))
+            self.assertEqual(p.returncode, 2 if "off" in name else 1, p.stderr)
+            self.assertIn(words, p.stderr)
+
     def test_interrupted_it_says_so(self):
         slow = (self.dir / "job.yaml").read_text().replace("delay_ms: 0", "delay_ms: 100")
         (self.dir / "slow.yaml").write_text(slow)  # a minute and more

@@ -112,6 +112,31 @@ static void a_job_may_name_servers_and_ask_again(void **state) {
     job_destroy(job);
 }
 
+static void a_job_may_have_rules_alone(void **state) {
+    static const char yaml[] = "crawl: {seeds: [a]}\n"
+                               "filter:\n"
+                               "  hygiene: {off: [phone, markup], min_letters: 5, max_bytes: 300,\n"
+                               "            blocklist: names.txt}\n";
+    struct job *job = NULL;
+    struct wit_error err = WIT_ERROR_INIT;
+    assert_int_equal(job_parse(WIT_STR(yaml), "j", &job, &err), 0);
+    assert_false(job_has_list(job));
+    const struct job_hygiene *h = job->filter->hygiene;
+    assert_int_equal(h->off_count, 2);
+    assert_string_equal(h->off[1], "markup");
+    assert_int_equal(*h->min_letters, 5);
+    assert_int_equal(*h->max_bytes, 300);
+    assert_string_equal(h->blocklist, "names.txt");
+    job_destroy(job);
+    assert_int_equal(job_parse(WIT_STR("crawl: {seeds: [a]}\nfilter: {words: [w], hygiene: {}}"),
+                               "j", &job, &err),
+                     0);
+    assert_true(job_has_list(job));
+    assert_non_null(job->filter->hygiene);
+    assert_null(job->filter->hygiene->min_letters);
+    job_destroy(job);
+}
+
 static void sitemaps_can_be_turned_off(void **state) {
     static const struct {
         const char *yaml;
@@ -144,6 +169,11 @@ static void mistakes_get_a_sentence(void **state) {
         { "crawl: {seeds: [a], reactors: -1}", "-1" },
         { "crawl: {seeds: [a]}\nfilter: {per_query: 3}", "allowlist" },
         { "crawl: {seeds: [a]}\nfilter: {allowlist: f, wordnet: d}", "no use" },
+        { "crawl: {seeds: [a]}\nfilter: {hygiene: {}, per_query: 3}", "no use without a list" },
+        { "crawl: {seeds: [a]}\nfilter: {hygiene: {max_bytes: 0}}",
+          "key 'filter.hygiene.max_bytes': it must be a whole number from 1 to " },
+        { "crawl: {seeds: [a]}\nfilter: {hygiene: {rules: [a]}}",
+          "key 'filter.hygiene.rules': there is no such key" },
         { "crawl: {seeds: &x [a], scope: *x}", "lias" },
         { "crawl: [", "job.yaml" },
         { "crawl: {list: {}}", "files" },
@@ -211,6 +241,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_job_is_read),
         cmocka_unit_test(a_job_may_have_a_list_alone),
+        cmocka_unit_test(a_job_may_have_rules_alone),
         cmocka_unit_test(sitemaps_can_be_turned_off),
         cmocka_unit_test(a_job_may_say_how_fast),
         cmocka_unit_test(a_job_may_ask_for_smaller_images),
