@@ -63,6 +63,94 @@ out:
     return st;
 }
 
+/* 1 + the largest id of a counts file; what is wrong with it is found when it is read. */
+static size_t ids_end(struct wit_str rest) {
+    size_t end = 1;
+    for (cut_at(&rest, '\n'); rest.len;) {
+        struct wit_str line = cut_at(&rest, '\n');
+        uint64_t id;
+        if (wit_str_to_u64(cut_at(&line, '\t'), &id) >= 0 && id < WIT_FILTER_ENTRIES_MAX &&
+            id >= end)
+            end = (size_t)id + 1;
+    }
+    return end;
+}
+
+int wit_filter_counts_load_any(const char *path, uint64_t **counts, size_t *n,
+                               struct wit_error *err) {
+    struct wit_buf bytes = WIT_BUF_INIT(WIT_FILTER_COUNTS_MAX_BYTES);
+    uint64_t *read = NULL;
+    size_t end = 0;
+    int st = wit_file_read(path, &bytes, err);
+    if (st >= 0) {
+        end = ids_end(wit_buf_view(&bytes));
+        read = wit_alloc_array(end, sizeof *read);
+        st = read ? wit_filter_counts_parse(wit_buf_view(&bytes), path, read, end, err)
+                  : wit_error_set(err, WIT_ENOMEM, "%s: no memory for %zu counts", path, end);
+    }
+    wit_buf_finish(&bytes);
+    if (st < 0) {
+        free(read);
+        return st;
+    }
+    *counts = read;
+    *n = end;
+    return 0;
+}
+
+int wit_filter_counts_add(uint64_t *sum, const uint64_t *part, size_t n, struct wit_error *err) {
+    for (size_t i = 0; i < n; i++)
+        if (part[i] > UINT64_MAX - sum[i])
+            return wit_error_set(err, WIT_ELIMIT, "the counts of entry %zu add up to too much", i);
+    for (size_t i = 0; i < n; i++)
+        sum[i] += part[i];
+    return 0;
+}
+
+/* ---- t of a language --------------------------------------------------------------------------
+ */
+
+double wit_filter_tail_share(const uint64_t *counts, size_t n, uint64_t t) {
+    double tail = 0, all = 0;
+    for (size_t i = 0; i < n; i++) {
+        all += (double)counts[i];
+        tail += counts[i] < t ? (double)counts[i] : 0;
+    }
+    return all > 0 ? tail / all : 0;
+}
+
+static int count_order(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+int wit_filter_t_of_share(const uint64_t *counts, size_t n, double share, uint64_t *t,
+                          struct wit_error *err) {
+    if (!(share >= 0 && share <= 1))
+        return wit_error_set(err, WIT_EINVAL, "a share of matches is 0 to 1, not %g", share);
+    uint64_t *sorted = wit_alloc_array(n ? n : 1, sizeof *sorted);
+    if (!sorted)
+        return wit_error_set(err, WIT_ENOMEM, "no memory to sort %zu counts", n);
+    double all = 0, sum = 0, nearest = 2;
+    for (size_t i = 0; i < n; i++) {
+        sorted[i] = counts[i];
+        all += (double)counts[i];
+    }
+    qsort(sorted, n, sizeof *sorted, count_order);
+    for (size_t i = 0; i < n; i++) {
+        if (sorted[i] == 0)
+            continue;
+        sum += (double)sorted[i];
+        double distance = sum / all > share ? sum / all - share : share - sum / all;
+        if (distance < nearest) {
+            nearest = distance;
+            *t = sorted[i];
+        }
+    }
+    free(sorted);
+    return all > 0 ? 0 : wit_error_set(err, WIT_EINVAL, "no entry has a count: there is no t");
+}
+
 int wit_filter_counts_load(const char *path, uint64_t *counts, size_t n, struct wit_error *err) {
     struct wit_buf bytes = WIT_BUF_INIT(WIT_FILTER_COUNTS_MAX_BYTES);
     int st = wit_file_read(path, &bytes, err);

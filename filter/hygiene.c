@@ -1,5 +1,6 @@
 /* hygiene.c: the rules one after the other, and the caption as they see it. */
 #include "hygiene_private.h"
+#include "language.h"
 #include "text/wit_text.h"
 
 #include <pthread.h>
@@ -11,6 +12,8 @@ struct wit_filter_hygiene {
     struct wit_filter_hygiene_config cfg;
     pthread_mutex_t lock;               /* guards matcher */
     struct wit_filter_matcher *matcher; /* over the blocklist; NULL without one */
+    bool has_langs;
+    uint8_t langs[LANGUAGES_MOST / 8]; /* a bit for each language that passes */
 };
 
 const char *wit_filter_rule_name(enum wit_filter_rule rule) {
@@ -33,7 +36,48 @@ int wit_filter_rule_find(struct wit_str name, enum wit_filter_rule *out) {
 }
 
 struct wit_filter_hygiene_config wit_filter_hygiene_config_default(void) {
-    return (struct wit_filter_hygiene_config){ .min_letters = 3, .max_bytes = 1000 };
+    return (struct wit_filter_hygiene_config){ .min_letters = 3,
+                                               .max_bytes = 1000,
+                                               .lang_letters = 20 };
+}
+
+bool wit_filter_language_is_supported(void) {
+    return language_is_supported();
+}
+
+static int lang_add(struct wit_filter_hygiene *h, struct wit_str code, struct wit_error *err) {
+    /* What cld2 calls otherwise than ISO 639 does today. */
+    static const char *const names[][2] = {
+        { "he", "iw" }, { "jv", "jw" }, { "nb", "no" }, { "fil", "tl" }
+    };
+    int language = language_find(code);
+    for (size_t i = 0; i < WIT_COUNT_OF(names) && language < 0; i++)
+        if (wit_str_eq(code, wit_str_from(names[i][0])))
+            language = language_find(wit_str_from(names[i][1]));
+    if (language < 0)
+        return wit_error_set(err, WIT_EINVAL, "there is no language '%.*s' that cld2 knows",
+                             WIT_STR_FMT(code));
+    h->langs[language / 8] |= (uint8_t)(1u << language % 8);
+    /* Chinese alone is two languages there, by its characters. */
+    return wit_str_eq(code, WIT_STR("zh")) ? lang_add(h, WIT_STR("zh-Hant"), err) : 0;
+}
+
+static int langs_read(struct wit_filter_hygiene *h, const char *langs, struct wit_error *err) {
+    int st = 0;
+    if (!language_is_supported())
+        return wit_error_set(err, WIT_EUNSUPPORTED,
+                             "this build knows no languages (it has no cld2): it cannot let only "
+                             "'%s' pass",
+                             langs);
+    h->has_langs = true;
+    struct wit_str rest = wit_str_from(langs);
+    do {
+        ptrdiff_t comma = wit_str_find_byte(rest, ',', 0);
+        size_t end = comma < 0 ? rest.len : (size_t)comma;
+        st = lang_add(h, wit_str_trim(wit_str_slice(rest, 0, end)), err);
+        rest = wit_str_slice(rest, comma < 0 ? end : end + 1, rest.len);
+    } while (st >= 0 && rest.len);
+    return st;
 }
 
 int wit_filter_hygiene_create(const struct wit_filter_hygiene_config *cfg,
@@ -48,6 +92,9 @@ int wit_filter_hygiene_create(const struct wit_filter_hygiene_config *cfg,
     }
     h->cfg = *cfg;
     int st = cfg->blocklist ? wit_filter_matcher_create(cfg->blocklist, &h->matcher, err) : 0;
+    h->cfg.langs = NULL; /* the caller's */
+    if (st >= 0 && cfg->langs)
+        st = langs_read(h, cfg->langs, err);
     if (st < 0)
         wit_filter_hygiene_destroy(h);
     else
@@ -204,6 +251,13 @@ static bool is_mostly_marks(const struct hygiene_text *t) {
     return 2 * t->weight < t->digits + t->marks;
 }
 
+static bool is_foreign(const struct wit_filter_hygiene *h, const struct hygiene_text *t) {
+    if (!h->has_langs || t->weight < h->cfg.lang_letters)
+        return false;
+    int language = language_of(t->s);
+    return language >= 0 && !(h->langs[language / 8] >> language % 8 & 1);
+}
+
 static bool falls_under(const struct wit_filter_hygiene *h, enum wit_filter_rule rule,
                         const struct hygiene_text *t) {
     switch (rule) {
@@ -233,7 +287,10 @@ static bool falls_under(const struct wit_filter_hygiene *h, enum wit_filter_rule
         return hygiene_is_repeated(t);
     case WIT_FILTER_RULE_MOSTLY_MARKS:
         return is_mostly_marks(t);
-    case WIT_FILTER_RULE_BLOCKED: /* asked by the caller: it can fail */
+    case WIT_FILTER_RULE_LANGUAGE:
+        return is_foreign(h, t);
+    case WIT_FILTER_RULE_BLOCKED:     /* asked by the caller: it can fail */
+    case WIT_FILTER_RULE_BOILERPLATE: /* takes the page, and counts */
     case WIT_FILTER_RULES:
         break;
     }

@@ -153,6 +153,30 @@ int wit_filter_counts_format(const uint64_t *counts, size_t n, uint64_t t, struc
 int wit_filter_counts_save(const char *path, const uint64_t *counts, size_t n, uint64_t t,
                            struct wit_error *err); /* atomic: whole or not at all */
 
+/* The counts of another list, of which nothing but the file is known: n becomes its largest id and
+ * one more. *counts is the caller's to free. */
+int wit_filter_counts_load_any(const char *path, uint64_t **counts, size_t *n,
+                               struct wit_error *err);
+/* sum[id] += part[id]: counts of disjoint sets of pairs. WIT_ELIMIT (a sum beyond 2^64 - 1): sum is
+ * as it was. */
+int wit_filter_counts_add(uint64_t *sum, const uint64_t *part, size_t n, struct wit_error *err);
+
+/*
+ * t of a language. A list for another language has other counts, so that the same t would thin
+ * another share of its matches. The share of all matches that entries below t have is kept instead:
+ *
+ *     tail share P(t) = sum(count where count < t) / sum(count)
+ *     t(P)            = the count, of those above 0 in ascending order, whose cumulative share
+ *                       sum(counts up to it) / sum(count) is nearest P; of two as near the smaller
+ *
+ * P comes from the list whose t is given (English), t from P for each other list.
+ * Source: Chuang et al. 2025, "Meta CLIP 2: A Worldwide Scaling Recipe".
+ */
+double wit_filter_tail_share(const uint64_t *counts, size_t n, uint64_t t); /* 0 of no matches */
+/* WIT_EINVAL (share outside [0, 1], no count above 0), WIT_ENOMEM. */
+int wit_filter_t_of_share(const uint64_t *counts, size_t n, double share, uint64_t *t,
+                          struct wit_error *err);
+
 /* ---- the keyed draw ------------------------------------------------------------------------ */
 
 /* XXH3-128 of the canonical image URL, one NUL, and the text. A URL holds no NUL, so the two parts

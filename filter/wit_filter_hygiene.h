@@ -42,7 +42,9 @@ extern "C" {
     X(MARKUP, "markup")             /* tags, references, templates, addresses of pages */          \
     X(REPEATED, "repeated")         /* the same word or character again and again */               \
     X(MOSTLY_MARKS, "mostly_marks") /* more digits and punctuation than letters */                 \
-    X(BLOCKED, "blocked")           /* holds an entry of the user's list */
+    X(BLOCKED, "blocked")           /* holds an entry of the user's list */                        \
+    X(LANGUAGE, "language")         /* reliably in a language that is not asked for */             \
+    X(BOILERPLATE, "boilerplate")   /* on many pages of a site: wit_filter_boilerplate_check */
 
 enum wit_filter_rule {
 #define WIT_FILTER_RULE_ENUM(id, name) WIT_FILTER_RULE_##id,
@@ -62,24 +64,67 @@ struct wit_filter_hygiene_config {
     /* What `blocked` looks for, by the rule of wit_filter_match; borrowed, outlives the rules;
      * NULL: nothing. */
     const struct wit_filter_allowlist *blocklist;
+    /* What `language` lets pass: codes parted by commas ("en,de"); borrowed for create. NULL: all.
+     * zh stands for zh-Hant too. */
+    const char *langs;
+    /* A text with fewer letters (counted as for min_letters) is in no known language and passes.
+     * 20 */
+    uint32_t lang_letters;
 };
 struct wit_filter_hygiene_config wit_filter_hygiene_config_default(void);
 
 struct wit_filter_hygiene; /* any number of threads may check at once */
 
-/* WIT_EINVAL (a bit of no rule), WIT_ENOMEM. */
+bool wit_filter_language_is_supported(void); /* does this build have cld2? */
+
+/* WIT_EINVAL (a bit of no rule, a code of no language), WIT_EUNSUPPORTED (langs in a build without
+ * cld2), WIT_ENOMEM. */
 int wit_filter_hygiene_create(const struct wit_filter_hygiene_config *cfg,
                               struct wit_filter_hygiene **out, struct wit_error *err);
 void wit_filter_hygiene_destroy(struct wit_filter_hygiene *h); /* NULL is fine */
 
 /**
- * Is the caption refused, and by which rule?
+ * Is the caption refused, and by which rule? Asks all but `boilerplate`.
  * @param text  any bytes; white space at its ends does not count
  * @param rule  out, when refused
  * @return 1 refused, 0 not; WIT_ENOMEM (of `blocked` alone). Time is linear in the text.
  */
 int wit_filter_hygiene_check(struct wit_filter_hygiene *h, struct wit_str text,
                              enum wit_filter_rule *rule);
+
+/* ---- boilerplate ----------------------------------------------------------------------------- */
+
+/*
+ * A text that stands on many pages of one registrable domain belongs to the site ("Logo", "Share on
+ * Facebook"), not to an image. That takes counts over everything that was found: offer all places
+ * first, then check. Pages are URLs without their fragment; repeats and order change nothing.
+ */
+struct wit_filter_boilerplate_config {
+    uint32_t pages; /* on at least so many pages of the domain; 8 */
+    double share;   /* and on more than this share of those seen, in [0, 1); 0.1 */
+};
+struct wit_filter_boilerplate_config wit_filter_boilerplate_config_default(void);
+
+struct wit_filter_boilerplate; /* one thread at a time */
+
+/* WIT_EINVAL (fewer than 2 pages, a share outside [0, 1)), WIT_ENOMEM. */
+int wit_filter_boilerplate_create(const struct wit_filter_boilerplate_config *cfg,
+                                  struct wit_filter_boilerplate **out, struct wit_error *err);
+void wit_filter_boilerplate_destroy(struct wit_filter_boilerplate *b); /* NULL is fine */
+/* The text stood on the page. WIT_EFORMAT, WIT_EINVAL (page is no URL): nothing is counted;
+ * WIT_ENOMEM. Memory: 11 to 21 bytes for each distinct (domain, text, page) and each page, 16 to 32
+ * for each (domain, text); a table that grows has its old half beside it. */
+int wit_filter_boilerplate_offer(struct wit_filter_boilerplate *b, struct wit_str page,
+                                 struct wit_str text, struct wit_error *err);
+/* With the counts as they stand: 1 boilerplate, 0 not; WIT_EFORMAT, WIT_EINVAL, WIT_ENOMEM. */
+int wit_filter_boilerplate_check(struct wit_filter_boilerplate *b, struct wit_str page,
+                                 struct wit_str text, struct wit_error *err);
+struct wit_filter_boilerplate_stat {
+    uint64_t places, pages, texts, domains; /* distinct (domain, text, page); (domain, text) */
+    uint64_t memory_bytes;
+};
+void wit_filter_boilerplate_stat(const struct wit_filter_boilerplate *b,
+                                 struct wit_filter_boilerplate_stat *out);
 
 #ifdef __cplusplus
 }

@@ -149,6 +149,10 @@ static int hygiene_take(struct build *b, const struct job_hygiene *job,
     }
     rules->min_letters = (uint32_t)job_uint(job->min_letters, rules->min_letters);
     rules->max_bytes = (uint32_t)job_uint(job->max_bytes, rules->max_bytes);
+    rules->langs = job->langs;
+    rules->lang_letters = (uint32_t)job_uint(job->lang_letters, rules->lang_letters);
+    cfg->boilerplate.pages = (uint32_t)job_uint(job->boilerplate_pages, cfg->boilerplate.pages);
+    cfg->boilerplate.share = job_real(job->boilerplate_share, cfg->boilerplate.share);
     return job->blocklist ? path_keep(b, job->blocklist, &cfg->blocklist, err) : 0;
 }
 
@@ -168,6 +172,7 @@ static int stage_allowlist(struct build *b, struct wit_error *err) {
     }
     if (st >= 0)
         st = selection_open(&b->selection, &cfg, err);
+    b->is_wrong |= st == WIT_EINVAL; /* a language that is none */
     if (st >= 0)
         b->entries = wit_filter_allowlist_count(b->selection.list);
     return st;
@@ -347,6 +352,9 @@ static int stage_seal(struct build *b, struct wit_error *err) {
     }
     cfg.tool = WIT_STR("wit " WIT_VERSION);
     cfg.interrupt = cli_interrupt_flag();
+    int st = selection_review(&b->selection, b->out, cfg.interrupt, err);
+    if (st < 0)
+        return st;
     selection_seal(&b->selection, &cfg);
     return wit_shards_seal(b->out, &cfg, &b->sealed, err);
 }

@@ -421,13 +421,15 @@ static void files_put(const char *name, const struct wit_crawler_files *f,
 }
 
 static void hygiene_print(const struct selection *s, struct wit_buf *out) {
+    uint64_t refused = 0;
     if (!s->hygiene)
         return;
-    wit_buf_printf(out, "hygiene      %" PRIu64 " pairs refused by the rules\n",
-                   wit_filter_pairs_count(s->refused_pairs));
+    for (int i = 0; i < WIT_FILTER_RULES; i++)
+        refused += s->refused[i];
+    wit_buf_printf(out, "hygiene      %" PRIu64 " pairs refused by the rules\n", refused);
     for (int i = 0; i < WIT_FILTER_RULES; i++)
         if (s->refused[i])
-            wit_buf_printf(out, "  %-10s %" PRIu64 "\n",
+            wit_buf_printf(out, "  %-12s %" PRIu64 "\n",
                            wit_filter_rule_name((enum wit_filter_rule)i), s->refused[i]);
 }
 

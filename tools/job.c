@@ -114,6 +114,10 @@ static const cyaml_schema_field_t hygiene_fields[] = {
     OPTIONAL_UINT("min_letters", struct job_hygiene, min_letters),
     OPTIONAL_UINT("max_bytes", struct job_hygiene, max_bytes),
     OPTIONAL_STRING("blocklist", struct job_hygiene, blocklist),
+    OPTIONAL_STRING("langs", struct job_hygiene, langs),
+    OPTIONAL_UINT("lang_letters", struct job_hygiene, lang_letters),
+    OPTIONAL_UINT("boilerplate_pages", struct job_hygiene, boilerplate_pages),
+    OPTIONAL_REAL("boilerplate_share", struct job_hygiene, boilerplate_share),
     CYAML_FIELD_END,
 };
 
@@ -234,6 +238,8 @@ static int numbers_check(const struct job *job, const struct source *from, struc
         { "filter.seed", filter->seed, 0, ANY },
         { "filter.hygiene.min_letters", hygiene->min_letters, 0, UINT32_MAX },
         { "filter.hygiene.max_bytes", hygiene->max_bytes, 1, UINT32_MAX },
+        { "filter.hygiene.lang_letters", hygiene->lang_letters, 0, UINT32_MAX },
+        { "filter.hygiene.boilerplate_pages", hygiene->boilerplate_pages, 2, UINT32_MAX },
         { "shards.shard_bytes", shards->shard_bytes, 1 << 16, (uint64_t)1 << 40 },
         { "shards.bits", shards->bits, 0, 16 },
         { "shards.threads", shards->threads, 0, 1024 },
@@ -280,6 +286,12 @@ static int job_check(const struct job *job, const struct source *from, struct wi
         return wit_error_set(err, WIT_EFORMAT,
                              "%s: filter: size, per_query and seed have no use without a list",
                              name);
+    const double *share = filter && filter->hygiene ? filter->hygiene->boilerplate_share : NULL;
+    if (share && !(*share >= 0 && *share < 1))
+        return wit_error_set(err, WIT_EFORMAT,
+                             "%s: key 'filter.hygiene.boilerplate_share': it must be 0 or more and "
+                             "below 1, not %g",
+                             name, *share);
     return numbers_check(job, from, err);
 }
 

@@ -72,8 +72,10 @@ struct job_crawl {
 struct job_hygiene {
     char **off; /* names of rules */
     unsigned off_count;
-    uint64_t *min_letters, *max_bytes;
+    uint64_t *min_letters, *max_bytes, *lang_letters, *boilerplate_pages;
+    double *boilerplate_share;
     char *blocklist; /* a list, as allowlist takes */
+    char *langs;     /* codes parted by commas */
 };
 
 struct job_filter {

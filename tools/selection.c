@@ -3,7 +3,8 @@
 
 struct selection_config selection_config_default(void) {
     return (struct selection_config){ .per_query = 1,
-                                      .hygiene = wit_filter_hygiene_config_default() };
+                                      .hygiene = wit_filter_hygiene_config_default(),
+                                      .boilerplate = wit_filter_boilerplate_config_default() };
 }
 
 /* ---- the recipe: all that the kept pairs depend on, beside the candidates -------------------- */
@@ -28,6 +29,10 @@ static int list_put(struct wit_json_writer *w, const char *key, const char *path
     return st < 0 ? st : 0;
 }
 
+static bool boilerplate_is_asked(const struct selection_config *cfg) {
+    return cfg->has_hygiene && !(cfg->hygiene.off >> WIT_FILTER_RULE_BOILERPLATE & 1);
+}
+
 static int hygiene_put(struct wit_json_writer *w, const struct selection_config *cfg,
                        struct wit_error *err) {
     int st = 0;
@@ -41,6 +46,16 @@ static int hygiene_put(struct wit_json_writer *w, const struct selection_config 
     wit_json_array_end(w);
     key_put(w, "min_letters", cfg->hygiene.min_letters);
     key_put(w, "max_bytes", cfg->hygiene.max_bytes);
+    if (cfg->hygiene.langs) {
+        wit_json_key(w, "langs");
+        wit_json_put_cstr(w, cfg->hygiene.langs);
+        key_put(w, "lang_letters", cfg->hygiene.lang_letters);
+    }
+    if (boilerplate_is_asked(cfg)) {
+        key_put(w, "boilerplate_pages", cfg->boilerplate.pages);
+        wit_json_key(w, "boilerplate_share");
+        wit_json_put_double(w, cfg->boilerplate.share);
+    }
     if (cfg->blocklist)
         st = list_put(w, "blocklist", cfg->blocklist, err);
     wit_json_object_end(w);
@@ -75,8 +90,11 @@ static int hygiene_open(struct selection *s, const struct selection_config *cfg,
     if (st < 0)
         return st;
     rules.blocklist = s->blocklist;
+    s->has_boilerplate = boilerplate_is_asked(cfg);
+    s->boilerplate = cfg->boilerplate;
     s->refused_pairs = wit_filter_pairs_create();
-    if (!s->refused_pairs)
+    s->boilerplate_pairs = wit_filter_pairs_create();
+    if (!s->refused_pairs || !s->boilerplate_pairs)
         return wit_error_set(err, WIT_ENOMEM, "no memory for the pairs that rules refuse");
     return wit_filter_hygiene_create(&rules, &s->hygiene, err);
 }
@@ -105,11 +123,12 @@ void selection_close(struct selection *s) {
     wit_filter_hygiene_destroy(s->hygiene);
     wit_filter_allowlist_destroy(s->blocklist);
     wit_filter_pairs_destroy(s->refused_pairs);
+    wit_filter_pairs_destroy(s->boilerplate_pairs);
     wit_buf_finish(&s->recipe);
     s->balancer = NULL;
     s->list = s->blocklist = NULL;
     s->hygiene = NULL;
-    s->refused_pairs = NULL;
+    s->refused_pairs = s->boilerplate_pairs = NULL;
 }
 
 /* ---- judging --------------------------------------------------------------------------------- */
@@ -166,11 +185,86 @@ int selection_judge(struct selection *s, const struct wit_shards_candidate *cand
     return 0;
 }
 
+/* ---- boilerplate ----------------------------------------------------------------------------- */
+
+struct review {
+    struct selection *s;
+    struct wit_filter_boilerplate *places;
+    const volatile int *interrupt;
+};
+
+/* A candidate of a list has no page, and one that is no URL no domain. */
+static bool has_place(const struct wit_shards_candidate *cand) {
+    return cand->page.len && cand->text.len;
+}
+
+static int review_ends(const struct review *r, int st, struct wit_error *err) {
+    if (r->interrupt && *r->interrupt)
+        return wit_error_set(err, WIT_ECANCELED, "interrupted while boilerplate was counted");
+    return st == WIT_EFORMAT || st == WIT_EINVAL ? 0 : st;
+}
+
+static int place_offer(void *user, const struct wit_shards_candidate *cand, struct wit_error *err) {
+    struct review *r = user;
+    int st =
+        has_place(cand) ? wit_filter_boilerplate_offer(r->places, cand->page, cand->text, err) : 0;
+    return review_ends(r, st, err);
+}
+
+static int place_check(void *user, const struct wit_shards_candidate *cand, struct wit_error *err) {
+    struct review *r = user;
+    enum wit_filter_rule rule;
+    struct wit_hash128 key;
+    int st =
+        has_place(cand) ? wit_filter_boilerplate_check(r->places, cand->page, cand->text, err) : 0;
+    if (st <= 0)
+        return review_ends(r, st, err);
+    st = selection_refuses(r->s, cand->text, &rule, err);
+    if (st != 0) /* by a rule that comes before: counted there */
+        return st < 0 ? st : 0;
+    st = wit_filter_pair_key(cand->url, cand->text, &key, err);
+    if (st < 0)
+        return st;
+    st = wit_filter_pairs_add(r->s->boilerplate_pairs, key);
+    if (st < 0)
+        return wit_error_set(err, st, "no memory for the pairs that rules refuse");
+    r->s->refused[WIT_FILTER_RULE_BOILERPLATE] += (uint64_t)st;
+    return review_ends(r, 0, err);
+}
+
+int selection_review(struct selection *s, const char *dir, const volatile int *interrupt,
+                     struct wit_error *err) {
+    struct review r = { .s = s, .interrupt = interrupt };
+    if (!s->has_boilerplate)
+        return 0;
+    int st = wit_filter_boilerplate_create(&s->boilerplate, &r.places, err);
+    if (st >= 0)
+        st = wit_shards_candidates_each(dir, place_offer, &r, err);
+    if (st >= 0)
+        st = wit_shards_candidates_each(dir, place_check, &r, err);
+    wit_filter_boilerplate_destroy(r.places);
+    return st < 0 ? st : 0;
+}
+
+/* ---- the seal -------------------------------------------------------------------------------- */
+
+/* 1: boilerplate. */
+static int was_found(const struct selection *s, const struct wit_shards_candidate *cand,
+                     struct wit_error *err) {
+    struct wit_hash128 key;
+    if (!s->has_boilerplate)
+        return 0;
+    int st = wit_filter_pair_key(cand->url, cand->text, &key, err);
+    return st < 0 ? st : wit_filter_pairs_has(s->boilerplate_pairs, key);
+}
+
 static int pair_keep(void *selection, const struct wit_shards_candidate *cand, bool *keep,
                      struct wit_error *err) {
     struct selection *s = selection;
     enum wit_filter_rule rule;
     int st = selection_refuses(s, cand->text, &rule, err);
+    if (st == 0)
+        st = was_found(s, cand, err);
     *keep = st == 0;
     if (st != 0 || s->all)
         return st < 0 ? st : 0;

@@ -17,6 +17,8 @@ struct selection_config {
     bool has_hygiene; /* ask the rules */
     struct wit_filter_hygiene_config hygiene;
     const char *blocklist; /* a file: sets hygiene.blocklist; NULL: none */
+    /* Asked with the others, unless that rule is off. */
+    struct wit_filter_boilerplate_config boilerplate;
 };
 struct selection_config selection_config_default(void); /* nothing is refused */
 
@@ -31,6 +33,9 @@ struct selection {
     struct wit_filter_hygiene *hygiene;     /* NULL: no rule is asked */
     struct wit_filter_pairs *refused_pairs; /* those that a rule refuses */
     uint64_t refused[WIT_FILTER_RULES];     /* of those, by rule */
+    bool has_boilerplate;
+    struct wit_filter_boilerplate_config boilerplate;
+    struct wit_filter_pairs *boilerplate_pairs; /* after the review */
     struct wit_buf recipe;
 };
 
@@ -42,7 +47,15 @@ void selection_close(struct selection *s);
  * balancing. One thread. */
 int selection_judge(struct selection *s, const struct wit_shards_candidate *cand, bool *want,
                     struct wit_error *err);
-/* keep, recipe and user of a seal, after every candidate has been judged. */
+/*
+ * What cannot be said before all is found: reads the candidates of DIR twice and finds the pairs
+ * whose text is boilerplate on a site that shows them. They stay counted in the balancing: a count
+ * that fell in the end would want pairs whose images nobody asked for. Nothing to do where the rule
+ * is not asked. Memory: wit_filter_boilerplate's, given back in the end, and a set of these pairs.
+ */
+int selection_review(struct selection *s, const char *dir, const volatile int *interrupt,
+                     struct wit_error *err);
+/* keep, recipe and user of a seal, after every candidate has been judged, and the review. */
 void selection_seal(struct selection *s, struct wit_shards_seal_config *cfg);
 
 /* Does a rule refuse the caption? 1 and *rule, 0 or WIT_ENOMEM. The empty text of a list that

@@ -157,7 +157,8 @@ class BuildTest(unittest.TestCase):
 
     def test_rules_refuse_the_same_whatever_the_kills(self):
         (self.dir / "blocked.txt").write_text("dialog\nmenu\n")
-        job = self.rules("rules.yaml", "{off: [markup], min_letters: 5, blocklist: blocked.txt}")
+        some = "blocklist: blocked.txt, boilerplate_pages: 3, boilerplate_share: 0.001"
+        job = self.rules("rules.yaml", "{off: [markup], min_letters: 5, %s}" % some)
         first = self.build("rules", job=job)
         self.assertEqual(first["pairs_found"], self.whole["pairs_found"])
         self.assertEqual(first["pairs_two_words"], self.whole["pairs_two_words"])
@@ -165,6 +166,7 @@ class BuildTest(unittest.TestCase):
         self.assertNotIn("markup", first["hygiene"])
         self.assertGreater(first["hygiene"]["blocked"], 0)
         self.assertGreater(first["hygiene"]["too_short"], 0)
+        self.assertGreater(first["hygiene"]["boilerplate"], 0)
         self.assertLess(first["images"], self.whole["images"])  # it did not ask for theirs
         again = self.build("rules", job=job)
         self.assertFalse(again["changed"])
@@ -180,7 +182,7 @@ class BuildTest(unittest.TestCase):
         self.assertEqual(killed["hash"], first["hash"], f"seed {seed}")
         self.assertEqual(killed["hygiene"], first["hygiene"], f"seed {seed}")
         # Other rules over the same collection: sealed anew, and back again.
-        more = "{off: [markup], min_letters: 9, blocklist: blocked.txt}"
+        more = "{off: [markup], min_letters: 9, %s}" % some
         other = self.build("rules-killed", job=self.rules("more.yaml", more))
         self.assertTrue(other["changed"])
         self.assertGreater(other["hygiene"]["too_short"], first["hygiene"]["too_short"])
@@ -190,11 +192,17 @@ class BuildTest(unittest.TestCase):
         self.assertLess(fewer["hygiene"]["blocked"], first["hygiene"]["blocked"])
 
     def test_rules_without_a_list(self):
-        r = self.build("alone", job=self.rules("alone.yaml", "{min_letters: 12}", lists=False))
+        rules = "{min_letters: 12, boilerplate_pages: 3, boilerplate_share: 0}"
+        r = self.build("alone", job=self.rules("alone.yaml", rules, lists=False))
         self.assertEqual(r["entries"], 0)
         self.assertGreater(r["hygiene"]["too_short"], 0)
         self.assertGreater(r["pairs"], self.whole["pairs"])  # nothing is balanced away
-        self.assertEqual(list(r["hygiene"]), ["too_short"])
+        self.assertIn("boilerplate", r["hygiene"])
+        some = self.build("alone", job=self.rules(
+            "some.yaml", "{min_letters: 12, off: [boilerplate]}", lists=False))
+        self.assertTrue(some["changed"])
+        self.assertGreater(some["pairs"], r["pairs"])
+        self.assertNotIn("boilerplate", some["hygiene"])
         for name, words in (("{off: [marckup]}", "there is no rule 'marckup'"),
                             ("{blocklist: absent.txt}", "absent.txt")):
             p = self.run_wit(*self.command("wrong", job=self.rules("wrong.yaml", name)))

@@ -326,6 +326,84 @@ static void threads_keep_what_one_thread_keeps(void **state) {
     free(pairs);
 }
 
+/* By hand: 64 matches; cumulative 1 2 4 8 16 32 64. */
+static void t_of_a_share_by_hand(void **state) {
+    static const uint64_t counts[] = { 32, 0, 1, 16, 8, 1, 4, 2, 0 };
+    static const struct {
+        double share;
+        uint64_t t;
+    } rows[] = {
+        { 0, 1 },         { 1.0 / 64, 1 }, { 4.0 / 64, 2 },   { 8.0 / 64, 4 }, { 0.25, 8 },
+        { 24.0 / 64, 8 }, { 0.5, 16 },     { 48.0 / 64, 16 }, { 0.76, 32 },    { 1, 32 },
+    }; /* 24 and 48 are as near to both sides: the smaller */
+    struct wit_error err = WIT_ERROR_INIT;
+    uint64_t t = 7;
+    for (size_t i = 0; i < WIT_COUNT_OF(rows); i++) {
+        assert_int_equal(wit_filter_t_of_share(counts, WIT_COUNT_OF(counts), rows[i].share, &t,
+                                               &err),
+                         0);
+        assert_int_equal(t, rows[i].t);
+    }
+    assert_true(wit_filter_tail_share(counts, WIT_COUNT_OF(counts), 1) == 0);
+    assert_true(wit_filter_tail_share(counts, WIT_COUNT_OF(counts), 2) == 2.0 / 64);
+    assert_true(wit_filter_tail_share(counts, WIT_COUNT_OF(counts), 8) == 8.0 / 64);
+    assert_true(wit_filter_tail_share(counts, WIT_COUNT_OF(counts), 33) == 1);
+    assert_true(wit_filter_tail_share(counts, 0, 33) == 0);
+    t = 7;
+    assert_int_equal(wit_filter_t_of_share(counts, 2, 1.1, &t, &err), WIT_EINVAL);
+    assert_int_equal(wit_filter_t_of_share(counts + 8, 1, 0.5, &t, &err), WIT_EINVAL);
+    assert_int_equal(wit_filter_t_of_share(counts, 0, 0.5, &t, &err), WIT_EINVAL);
+    assert_int_equal(t, 7);
+}
+
+/* Numbers of a few lines of Python: c = [i*i*7919 % 997 for i in range(200)]; tail share
+ * sum(x for x in c if x < t) / sum(c); t the first of sorted(c), zeros left out, with the least
+ * abs(cumulative / sum - share). */
+static void t_of_a_share_as_python_has_it(void **state) {
+    static const struct {
+        double share;
+        uint64_t t;
+    } rows[] = { { 0, 4 },     { 0.01, 82 }, { 0.06, 232 }, { 0.25, 453 },
+                 { 0.5, 706 }, { 0.9, 940 }, { 1, 996 } };
+    uint64_t counts[200], t = 0;
+    for (uint64_t i = 0; i < WIT_COUNT_OF(counts); i++)
+        counts[i] = i * i * 7919 % 997;
+    for (size_t i = 0; i < WIT_COUNT_OF(rows); i++) {
+        assert_int_equal(wit_filter_t_of_share(counts, WIT_COUNT_OF(counts), rows[i].share, &t,
+                                               NULL),
+                         0);
+        assert_int_equal(t, rows[i].t);
+    }
+    assert_true(wit_filter_tail_share(counts, 200, 100) == 0.01264291079028624);
+    assert_true(wit_filter_tail_share(counts, 200, 500) == 0.27808144871901863);
+    assert_true(wit_filter_tail_share(counts, 200, 900) == 0.7844967871150796);
+}
+
+static void counts_of_parts_add_up(void **state) {
+    struct wit_error err = WIT_ERROR_INIT;
+    uint64_t sum[] = { 1, UINT64_MAX - 2 };
+    assert_int_equal(wit_filter_counts_add(sum, (uint64_t[]){ 4, 2 }, 2, &err), 0);
+    assert_int_equal(sum[0], 5);
+    assert_true(sum[1] == UINT64_MAX);
+    assert_int_equal(wit_filter_counts_add(sum, (uint64_t[]){ 4, 1 }, 2, &err), WIT_ELIMIT);
+    assert_int_equal(sum[0], 5);
+}
+
+static void a_set_of_pairs_knows_its_members(void **state) {
+    struct wit_filter_pairs *s = wit_filter_pairs_create();
+    assert_non_null(s);
+    assert_false(wit_filter_pairs_has(s, (struct wit_hash128){ 0, 0 }));
+    assert_false(wit_filter_pairs_has(s, (struct wit_hash128){ 1, 0 }));
+    for (uint64_t i = 0; i < 5000; i++)
+        assert_int_equal(wit_filter_pairs_add(s, (struct wit_hash128){ i % 2000, i % 2000 }),
+                         i < 2000);
+    assert_int_equal(wit_filter_pairs_count(s), 2000);
+    assert_true(wit_filter_pairs_has(s, (struct wit_hash128){ 0, 0 }));
+    assert_true(wit_filter_pairs_has(s, (struct wit_hash128){ 1999, 1999 }));
+    assert_false(wit_filter_pairs_has(s, (struct wit_hash128){ 1999, 0 }));
+    wit_filter_pairs_destroy(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(probabilities),
@@ -336,6 +414,10 @@ int main(void) {
         cmocka_unit_test(statistics_add_up),
         cmocka_unit_test(shares_kept_are_within_binomial_bounds),
         cmocka_unit_test(threads_keep_what_one_thread_keeps),
+        cmocka_unit_test(t_of_a_share_by_hand),
+        cmocka_unit_test(t_of_a_share_as_python_has_it),
+        cmocka_unit_test(counts_of_parts_add_up),
+        cmocka_unit_test(a_set_of_pairs_knows_its_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

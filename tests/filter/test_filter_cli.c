@@ -1,5 +1,6 @@
 /* test_filter_cli.c: `wit filter` and `wit allowlist` as a user calls them. */
 #include "command.h"
+#include "wit_filter_hygiene.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,6 +73,143 @@ static void clean_keeps_what_no_rule_refuses(void **state) {
     check_output_has("err", "there is no rule 'bogus'");
     assert_int_equal(command_run("filter clean --allowlist blocked.txt"), 2);
     check_output_has("err", "clean has no use for --allowlist");
+}
+
+static void match_explains_itself(void **state) {
+    command_put("list.txt", wit_str_from(lists));
+    command_put("counts.tsv", WIT_STR("entry_id\tcount\n0\t40\n2\t80\n"));
+    command_put("in", WIT_STR("{\"text\": \"red cat\"}\n{\"text\": \"dog\"}\n"));
+    assert_int_equal(
+        command_run(
+            "filter match --explain --allowlist list.txt --per-query 20 --counts counts.tsv"),
+        0);
+    check_output("out", "{\"ids\":[0,2],\"entries\":[{\"id\":0,\"entry\":\"cat\",\"count\":40,"
+                        "\"prob\":0.5},{\"id\":2,\"entry\":\"red\",\"count\":80,\"prob\":0.25}],"
+                        "\"keep\":0.625}\n{\"ids\":[],\"entries\":[],\"keep\":0.0}\n");
+    assert_int_equal(command_run("filter match --explain --allowlist list.txt"), 0);
+    check_output("out", "{\"ids\":[0,2],\"entries\":[{\"id\":0,\"entry\":\"cat\"},"
+                        "{\"id\":2,\"entry\":\"red\"}]}\n{\"ids\":[],\"entries\":[]}\n");
+}
+
+static void columns_are_read(void **state) {
+    command_put("list.txt", wit_str_from(lists));
+    command_put("counts.tsv", WIT_STR("entry_id\tcount\n0\t1\n"));
+    command_put("in", WIT_STR("http://a/1\tcat \"x\"\t7\nhttp://a/2\tDSC_0042.JPG\n\nno\n"
+                              "http://a/1\tcat \"x\"\n"));
+    assert_int_equal(command_run("filter match --allowlist list.txt --format tsv --text-column 2"),
+                     1);
+    check_output("out", "{\"ids\":[0]}\n{\"ids\":[]}\n"
+                        "{\"error\":\"stdin:4: there is no column 2, only 1\"}\n{\"ids\":[0]}\n");
+    assert_int_equal(command_run("filter balance --allowlist list.txt --counts counts.tsv --format "
+                                 "tsv --text-column 2 --url-column 1"),
+                     1);
+    check_output("out", "http://a/1\tcat \"x\"\t7\nhttp://a/1\tcat \"x\"\n");
+    assert_int_equal(command_run("filter clean --format tsv --text-column 2 --off mostly_marks"),
+                     1);
+    check_output("out", "http://a/1\tcat \"x\"\t7\nhttp://a/1\tcat \"x\"\n");
+    check_output_has("err", "stdin:4: there is no column 2, only 1");
+    command_put("in", WIT_STR("http://a/1\tcat\nhttp://a/1\tcat\n"));
+    assert_int_equal(command_run(
+                         "filter count --allowlist list.txt --format tsv --text-column 2 --t 3"),
+                     0);
+    check_output("out", "entry_id\tcount\tprob(t=3)\n0\t2\t1\n");
+    assert_int_equal(command_run("filter count --allowlist list.txt --format tsv --text-column 2 "
+                                 "--url-column 1 --t 3"),
+                     0);
+    check_output("out", "entry_id\tcount\tprob(t=3)\n0\t1\t1\n");
+    assert_int_equal(command_run("filter match --allowlist list.txt --format tsv"), 2);
+    assert_int_equal(command_run("filter match --allowlist list.txt --text-column 1"), 2);
+    assert_int_equal(command_run("filter match --allowlist list.txt --format csv"), 2);
+    assert_int_equal(command_run("filter balance --allowlist list.txt --counts counts.tsv --format "
+                                 "tsv --text-column 2"),
+                     2);
+}
+
+static void counts_of_parts_are_merged(void **state) {
+    command_put("list.txt", wit_str_from(lists));
+    command_put("a.tsv", WIT_STR("entry_id\tcount\n0\t3\n2\t1\n"));
+    command_put("b.tsv", WIT_STR("entry_id\tcount\tprob(t=9)\n2\t4\t1\n"));
+    command_put("in", WIT_STR(""));
+    assert_int_equal(
+        command_run("filter count --allowlist list.txt --per-query 2 --merge a.tsv b.tsv a.tsv"),
+        0);
+    check_output("out", "entry_id\tcount\tprob(t=2)\n0\t6\t0.33333333333333331\n"
+                        "2\t6\t0.33333333333333331\n");
+    command_put("bad.tsv", WIT_STR("entry_id\tcount\n3\t4\n"));
+    assert_int_equal(command_run("filter count --allowlist list.txt --merge a.tsv bad.tsv"), 1);
+    check_output_has("err", "bad.tsv:2: entry 3, but the allowlist has 3");
+    assert_int_equal(command_run("filter count --allowlist list.txt --merge"), 2);
+    assert_int_equal(command_run("filter count --allowlist list.txt a.tsv"), 2);
+}
+
+/* In the other list 6 of 64 matches are of entries below 4 ({1,1,2,2} of {1,1,2,2,10,48}); here the
+ * cumulative counts are 10, 30, 60, 100: 10 of 100 is nearest. */
+static void t_follows_another_list(void **state) {
+    command_put("list.txt", WIT_STR("a\nb\nc\nd\n"));
+    command_put("here.tsv", WIT_STR("entry_id\tcount\n0\t40\n1\t30\n2\t20\n3\t10\n"));
+    command_put("en.tsv", WIT_STR("entry_id\tcount\n0\t1\n1\t2\n5\t48\n9\t2\n70\t1\n80\t10\n"));
+    command_put("in", WIT_STR("{\"text\": \"a\"}\n{\"text\": \"d\"}\n"));
+    assert_int_equal(
+        command_run("filter match --allowlist list.txt --counts here.tsv --t-from en.tsv --t 4"),
+        0);
+    check_output("out", "{\"ids\":[0],\"keep\":0.25}\n{\"ids\":[3],\"keep\":1.0}\n");
+    check_output("err", "wit filter: t is 10, for a tail share of 0.09375\n");
+    assert_int_equal(command_run(
+                         "filter match --allowlist list.txt --counts here.tsv --tail-share 0.31"),
+                     0);
+    check_output("out", "{\"ids\":[0],\"keep\":0.5}\n{\"ids\":[3],\"keep\":1.0}\n");
+    check_output_has("err", "t is 20,");
+    assert_int_equal(command_run("filter match --allowlist list.txt --counts here.tsv --tail-share "
+                                 "0.3 --t 4"),
+                     2);
+    assert_int_equal(command_run(
+                         "filter match --allowlist list.txt --counts here.tsv --t-from absent.tsv"),
+                     1);
+    check_output_has("err", "absent.tsv");
+}
+
+static void clean_knows_the_furniture_of_a_site(void **state) {
+    struct wit_buf in = WIT_BUF_INIT(1 << 20);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(wit_buf_printf(&in,
+                                        "{\"text\": \"Our logo\", \"page\": \"http://a.org/%d\"}\n"
+                                        "{\"text\": \"cat number %c\", \"page\": "
+                                        "\"http://a.org/%d\"}\n",
+                                        i, 'a' + i, i),
+                         0);
+    command_put("all.jsonl", wit_buf_view(&in));
+    command_put("in", WIT_STR("{\"text\": \"Our logo\", \"page\": \"http://www.a.org/x\"}\n"
+                              "{\"text\": \"Our logo\", \"page\": \"http://b.org/x\"}\n"
+                              "{\"text\": \"Our logo\"}\n"
+                              "{\"text\": \"cat number b\", \"page\": \"http://a.org/1\"}\n"));
+    assert_int_equal(command_run("filter clean --explain --boilerplate all.jsonl"), 0);
+    check_output("out", "{\"rule\":\"boilerplate\"}\n{\"rule\":null}\n{\"rule\":null}\n"
+                        "{\"rule\":null}\n");
+    check_output("err", "wit filter: kept 3 of 4, boilerplate 1\n");
+    assert_int_equal(command_run(
+                         "filter clean --explain --boilerplate all.jsonl --boilerplate-pages 21"),
+                     0);
+    check_output("err", "wit filter: kept 4 of 4\n");
+    assert_int_equal(command_run("filter clean --boilerplate absent.jsonl"), 1);
+    check_output_has("err", "absent.jsonl");
+    command_put("in", WIT_STR("{\"text\": \"Our logo\", \"page\": \"no url\"}\n"));
+    assert_int_equal(command_run("filter clean --boilerplate all.jsonl"), 1);
+    wit_buf_finish(&in);
+}
+
+static void languages_are_asked_for(void **state) {
+    command_put("in",
+                WIT_STR("{\"text\": \"A black cat sleeps on the roof of an old house\"}\n"
+                        "{\"text\": \"Un chat noir dort sur le toit d'une vieille maison\"}\n"));
+    if (!wit_filter_language_is_supported()) {
+        assert_int_equal(command_run("filter clean --langs en"), 1);
+        check_output_has("err", "this build knows no languages (it has no cld2)");
+        return;
+    }
+    assert_int_equal(command_run("filter clean --langs fr,de --explain"), 0);
+    check_output("out", "{\"rule\":\"language\"}\n{\"rule\":null}\n");
+    assert_int_equal(command_run("filter clean --langs english"), 1);
+    check_output_has("err", "there is no language 'english'");
 }
 
 static void compiled_lists_are_lists(void **state) {
@@ -217,6 +355,12 @@ int main(void) {
         cmocka_unit_test(match_writes_ids_and_keep),
         cmocka_unit_test(a_bad_line_is_named_and_the_rest_is_done),
         cmocka_unit_test(clean_keeps_what_no_rule_refuses),
+        cmocka_unit_test(match_explains_itself),
+        cmocka_unit_test(columns_are_read),
+        cmocka_unit_test(counts_of_parts_are_merged),
+        cmocka_unit_test(t_follows_another_list),
+        cmocka_unit_test(clean_knows_the_furniture_of_a_site),
+        cmocka_unit_test(languages_are_asked_for),
         cmocka_unit_test(compiled_lists_are_lists),
         cmocka_unit_test(count_and_balance_work_together),
         cmocka_unit_test(balance_keeps_about_its_share_and_depends_on_the_seed),

@@ -205,6 +205,90 @@ static void a_blocklist_refuses(void **state) {
     wit_filter_allowlist_destroy(list);
 }
 
+static const struct {
+    const char *code, *text;
+} languages[] = {
+    { "en", "A black cat sleeps on the roof of an old house" },
+    { "de", "Eine schwarze Katze schläft auf dem Dach eines alten Hauses" },
+    { "fr", "Un chat noir dort sur le toit d'une vieille maison" },
+    { "es", "Un gato negro duerme en el tejado de una casa vieja" },
+    { "it", "Un gatto nero dorme sul tetto di una vecchia casa" },
+    { "tr", "Eski bir evin çatısında siyah bir kedi uyuyor" },
+    { "ru", "Чёрная кошка спит на крыше старого дома" },
+    { "ja", "黒い猫が古い家の屋根の上で眠っている" },
+    { "ko", "검은 고양이가 낡은 집의 지붕 위에서 자고 있다" },
+    { "ar", "قطة سوداء تنام على سطح منزل قديم" },
+    { "he", "חתול שחור ישן על גג של בית ישן" },
+    { "zh", "一隻黑貓睡在老房子的屋頂上" },
+};
+
+/* Each sentence passes where its language may, and no other's does. */
+static void languages_may_pass(void **state) {
+    struct wit_filter_hygiene *h = NULL;
+    struct wit_filter_hygiene_config cfg = wit_filter_hygiene_config_default();
+    if (!wit_filter_language_is_supported())
+        skip();
+    for (size_t i = 0; i < WIT_COUNT_OF(languages); i++) {
+        cfg.langs = languages[i].code;
+        assert_int_equal(wit_filter_hygiene_create(&cfg, &h, NULL), 0);
+        for (size_t k = 0; k < WIT_COUNT_OF(languages); k++) {
+            enum wit_filter_rule want = i == k ? NONE : WIT_FILTER_RULE_LANGUAGE;
+            enum wit_filter_rule got = verdict(h, wit_str_from(languages[k].text));
+            if (got != want)
+                fail_msg("'%s' where %s may pass: %s", languages[k].text, languages[i].code,
+                         wit_filter_rule_name(got));
+        }
+        assert_int_equal(verdict(h, WIT_STR("Schwarze Katze")), NONE); /* 13 letters */
+        wit_filter_hygiene_destroy(h);
+    }
+}
+
+static void languages_are_settings(void **state) {
+    static const char german[] = "Schwarze Katze auf dem Dach";
+    struct wit_filter_hygiene *h = NULL;
+    struct wit_filter_hygiene_config cfg = wit_filter_hygiene_config_default();
+    if (!wit_filter_language_is_supported())
+        skip();
+    cfg.langs = "en, de";
+    assert_int_equal(wit_filter_hygiene_create(&cfg, &h, NULL), 0);
+    assert_int_equal(verdict(h, wit_str_from(languages[0].text)), NONE);
+    assert_int_equal(verdict(h, wit_str_from(languages[1].text)), NONE);
+    assert_int_equal(verdict(h, wit_str_from(languages[2].text)), WIT_FILTER_RULE_LANGUAGE);
+    wit_filter_hygiene_destroy(h);
+    cfg.langs = "fr";
+    cfg.lang_letters = 24;
+    assert_int_equal(wit_filter_hygiene_create(&cfg, &h, NULL), 0);
+    assert_int_equal(verdict(h, WIT_STR(german)), NONE); /* 23 letters */
+    wit_filter_hygiene_destroy(h);
+    cfg.lang_letters = 23;
+    assert_int_equal(wit_filter_hygiene_create(&cfg, &h, NULL), 0);
+    assert_int_equal(verdict(h, WIT_STR(german)), WIT_FILTER_RULE_LANGUAGE);
+    wit_filter_hygiene_destroy(h);
+    cfg.off = 1u << WIT_FILTER_RULE_LANGUAGE;
+    assert_int_equal(wit_filter_hygiene_create(&cfg, &h, NULL), 0);
+    assert_int_equal(verdict(h, WIT_STR(german)), NONE);
+    wit_filter_hygiene_destroy(h);
+    static const char *const wrong[] = { "", "english", "en,,de", "EN", "un" };
+    for (size_t i = 0; i < WIT_COUNT_OF(wrong); i++) {
+        struct wit_error err = WIT_ERROR_INIT;
+        cfg.langs = wrong[i];
+        assert_int_equal(wit_filter_hygiene_create(&cfg, &h, &err), WIT_EINVAL);
+        assert_non_null(strstr(err.text, "there is no language '"));
+    }
+}
+
+static void a_build_without_languages_says_so(void **state) {
+    struct wit_filter_hygiene *h = NULL;
+    struct wit_filter_hygiene_config cfg = wit_filter_hygiene_config_default();
+    struct wit_error err = WIT_ERROR_INIT;
+    if (wit_filter_language_is_supported())
+        skip();
+    cfg.langs = "en";
+    assert_int_equal(wit_filter_hygiene_create(&cfg, &h, &err), WIT_EUNSUPPORTED);
+    assert_non_null(strstr(err.text, "no cld2"));
+    assert_null(h);
+}
+
 /* Any bytes: a verdict, the same twice, and the same with white space around. */
 static void any_bytes_have_one_verdict(void **state) {
     struct wit_filter_hygiene_config cfg = wit_filter_hygiene_config_default();
@@ -243,6 +327,9 @@ int main(void) {
         cmocka_unit_test(lengths_are_settings),
         cmocka_unit_test(rules_can_be_switched_off),
         cmocka_unit_test(a_blocklist_refuses),
+        cmocka_unit_test(languages_may_pass),
+        cmocka_unit_test(languages_are_settings),
+        cmocka_unit_test(a_build_without_languages_says_so),
         cmocka_unit_test(any_bytes_have_one_verdict),
     };
     return cmocka_run_group_tests_name("hygiene", tests, NULL, NULL);

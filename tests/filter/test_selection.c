@@ -121,7 +121,7 @@ static void recipe_of(const struct selection_config *cfg, struct wit_buf *out) {
 
 /* Whatever changes what is kept changes the recipe; the same settings give the same bytes. */
 static void the_recipe_names_the_rules(void **state) {
-    struct wit_buf recipes[7];
+    struct wit_buf recipes[10];
     struct selection_config cfg = selection_config_default();
     for (size_t i = 0; i < WIT_COUNT_OF(recipes); i++)
         recipes[i] = (struct wit_buf)WIT_BUF_INIT(1 << 16);
@@ -140,11 +140,17 @@ static void the_recipe_names_the_rules(void **state) {
     recipe_of(&cfg, &recipes[5]);
     put("selection-blocked.txt", "cat\ndog\n");
     recipe_of(&cfg, &recipes[6]);
+    cfg.boilerplate.pages = 9;
+    recipe_of(&cfg, &recipes[7]);
+    cfg.boilerplate.share = 0.2;
+    recipe_of(&cfg, &recipes[8]);
+    cfg.hygiene.off |= 1u << WIT_FILTER_RULE_BOILERPLATE;
+    recipe_of(&cfg, &recipes[9]);
     for (size_t i = 0; i < WIT_COUNT_OF(recipes); i++)
         for (size_t k = 0; k < i; k++)
             assert_false(wit_str_eq(wit_buf_view(&recipes[i]), wit_buf_view(&recipes[k])));
     recipe_of(&cfg, &recipes[0]);
-    assert_true(wit_str_eq(wit_buf_view(&recipes[0]), wit_buf_view(&recipes[6])));
+    assert_true(wit_str_eq(wit_buf_view(&recipes[0]), wit_buf_view(&recipes[9])));
     for (size_t i = 0; i < WIT_COUNT_OF(recipes); i++)
         wit_buf_finish(&recipes[i]);
     cfg.blocklist = "selection-absent.txt";
