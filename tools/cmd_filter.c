@@ -13,6 +13,8 @@ static const char usage_verbs[] =
     "       wit filter count   --allowlist F --merge PART.tsv... > counts.tsv\n"
     "       wit filter balance --allowlist F --counts F [T] [--seed S] < pairs.jsonl\n"
     "       wit filter clean   [RULES] [--boilerplate F] [--explain] < captions.jsonl\n"
+    "       wit filter report  DIR | --counts F --allowlist F [--per-query N] [--seed S] [RULES]\n"
+    "                          [--svg F] [--unmatched F] [--refused F] [--json]\n"
     "T:     --per-query N | --tail-share P | --t-from COUNTS [--t N]\n"
     "RULES: --off RULE,... --min-letters N --max-bytes N --blocklist F --langs L --lang-letters N\n"
     "\n"
@@ -26,6 +28,8 @@ static const char usage_verbs[] =
     "clean    {\"text\"} in, out the lines whose text no rule refuses, as they are; with --explain "
     "a\n"
     "         line {\"rule\"} for each: the rule that refuses it, or null\n"
+    "report   what came of a list: counts of entries before and after balancing and, of a folder\n"
+    "         that holds a crawl, shares of captions by source and by rule\n"
     "\n";
 static const char usage_options[] =
     "  --allowlist F     entries: a line each, or a JSON list; an entry's id is its position\n"
@@ -49,6 +53,10 @@ static const char usage_options[] =
     "  --explain         say why: clean the rule, match the entries\n"
     "  --format tsv      columns parted by tabs in place of JSON: --text-column N, from 1, and\n"
     "                    --url-column N, --page-column N where they are used\n"
+    "  --svg F           counts by rank before and after balancing, as a picture\n"
+    "  --unmatched F     entries that no caption holds, as JSON lines\n"
+    "  --refused F       captions that a rule refuses, with its name, as JSON lines\n"
+    "  --json            the report as one JSON object\n"
     "  --help            this page\n"
     "\n"
     "A line that can't be used gives a sentence on stderr and, in match, a line {\"error\"} so "
@@ -306,7 +314,8 @@ static const struct verb {
 } verbs[] = { { "match", run_match, "actTFefx", false },
               { "count", run_count, "atMfxu", true },
               { "balance", run_balance, "actTFsfxu", false },
-              { "clean", filter_clean_run, "olmbgGBPSefxp", false } };
+              { "clean", filter_clean_run, "olmbgGBPSefxp", false },
+              { "report", filter_report_run, "actsolmbgGPSvnrj", true } };
 
 static int format_check(const struct filter_options *opt) {
     const struct caption_format *f = &opt->format;
@@ -402,6 +411,18 @@ static int option_take(int c, const char *name, struct filter_options *opt) {
         return u32_parse(name, 1, &opt->format.url_column);
     case 'p':
         return u32_parse(name, 1, &opt->format.page_column);
+    case 'v':
+        opt->svg = optarg;
+        return CLI_DONE;
+    case 'n':
+        opt->unmatched = optarg;
+        return CLI_DONE;
+    case 'r':
+        opt->refused = optarg;
+        return CLI_DONE;
+    case 'j':
+        opt->json = true;
+        return CLI_DONE;
     case 'h':
         return usage() == CLI_DONE ? -1 : CLI_FAILED;
     default:
@@ -433,6 +454,10 @@ static int parse_options(int argc, char **argv, const struct verb *verb,
                                            { "text-column", required_argument, NULL, 'x' },
                                            { "url-column", required_argument, NULL, 'u' },
                                            { "page-column", required_argument, NULL, 'p' },
+                                           { "svg", required_argument, NULL, 'v' },
+                                           { "unmatched", required_argument, NULL, 'n' },
+                                           { "refused", required_argument, NULL, 'r' },
+                                           { "json", no_argument, NULL, 'j' },
                                            { "help", no_argument, NULL, 'h' },
                                            { NULL, 0, NULL, 0 } };
     int c, place = 0, code = CLI_DONE;
@@ -457,7 +482,8 @@ int cmd_filter(int argc, char **argv) {
     if (!verb)
         return argc > 1
                    ? cli_usage_error("filter", "there is no verb '%s'", argv[1])
-                   : cli_usage_error("filter", "a verb is needed: match, count, balance or clean");
+                   : cli_usage_error("filter",
+                                     "a verb is needed: match, count, balance, clean or report");
     struct filter_options opt = { .per_query = PER_QUERY_DEFAULT,
                                   .hygiene = wit_filter_hygiene_config_default(),
                                   .boilerplate_rule = wit_filter_boilerplate_config_default() };

@@ -17,6 +17,8 @@ struct filter_options {
     struct caption_format format;
     char *const *files; /* what is no option */
     size_t file_count;
+    const char *svg, *unmatched, *refused; /* of report: files to write; NULL: none */
+    bool json;
 };
 
 struct filter_job {
@@ -44,6 +46,8 @@ int filter_finish(struct filter_job *j, int code);
 /* Rules of the options and, where texts on pages are to be counted, their file. */
 int filter_clean_open(struct filter_job *j, struct wit_error *err);
 int filter_clean_run(struct filter_job *j);
+/* Of a counts file, or of the candidates that a folder holds. An exit code. */
+int filter_report_run(struct filter_job *j);
 /* "email,phone" or "all": the bits of these rules. An exit code. */
 int filter_rules_parse(const char *names, uint32_t *off);
 

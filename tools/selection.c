@@ -258,13 +258,20 @@ static int was_found(const struct selection *s, const struct wit_shards_candidat
     return st < 0 ? st : wit_filter_pairs_has(s->boilerplate_pairs, key);
 }
 
+int selection_rule_of(struct selection *s, const struct wit_shards_candidate *cand,
+                      enum wit_filter_rule *rule, struct wit_error *err) {
+    int st = selection_refuses(s, cand->text, rule, err);
+    if (st != 0)
+        return st;
+    *rule = WIT_FILTER_RULE_BOILERPLATE;
+    return was_found(s, cand, err);
+}
+
 static int pair_keep(void *selection, const struct wit_shards_candidate *cand, bool *keep,
                      struct wit_error *err) {
     struct selection *s = selection;
     enum wit_filter_rule rule;
-    int st = selection_refuses(s, cand->text, &rule, err);
-    if (st == 0)
-        st = was_found(s, cand, err);
+    int st = selection_rule_of(s, cand, &rule, err);
     *keep = st == 0;
     if (st != 0 || s->all)
         return st < 0 ? st : 0;

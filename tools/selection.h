@@ -63,4 +63,8 @@ void selection_seal(struct selection *s, struct wit_shards_seal_config *cfg);
 int selection_refuses(struct selection *s, struct wit_str text, enum wit_filter_rule *rule,
                       struct wit_error *err);
 
+/* The same, and boilerplate, after the review. */
+int selection_rule_of(struct selection *s, const struct wit_shards_candidate *cand,
+                      enum wit_filter_rule *rule, struct wit_error *err);
+
 #endif
