@@ -1,10 +1,20 @@
 /* allowlist_build.c: makes an allowlist from public word lists: the union of its sources in a fixed
  * order, each entry at its first place. */
+#include "allowlist_grams.h"
 #include "filter_private.h"
 
 #include <stdlib.h>
 
-enum { SET_BITS_LEAST = 12, SIZE_DEFAULT = 500000 };
+/* Source of the defaults: Xu et al. 2023, the list of MetaCLIP 1. */
+enum {
+    SET_BITS_LEAST = 12,
+    SIZE_DEFAULT = 500000,
+    MIN_COUNT_DEFAULT = 100,
+    PMI_DEFAULT = 30,
+    VIEWS_DEFAULT = 70,
+    HOURLY_VIEWS_DEFAULT = 50,
+    MEMORY_DEFAULT = 768 << 20
+};
 
 #define SOURCE_MAX_BYTES (1u << 30)
 
@@ -15,16 +25,27 @@ struct list_writer {
     uint64_t *places;       /* open addressing: offset in lines + 1 of an entry, 0 is free */
     unsigned bits;
     enum wit_filter_origin origin; /* of what is being added */
+    double score;                  /* of it, where its origin has scores */
     struct wit_filter_build_report report;
 };
 
 const char *wit_filter_origin_name(enum wit_filter_origin origin) {
-    static const char *const names[WIT_FILTER_ORIGINS] = { "wordnet", "numbers", "words" };
+    static const char *const names[WIT_FILTER_ORIGINS] = { "wordnet", "numbers", "extra",
+                                                           "words",   "bigrams", "titles" };
     return (unsigned)origin < WIT_FILTER_ORIGINS ? names[origin] : "unknown";
 }
 
 struct wit_filter_build_config wit_filter_build_config_default(void) {
-    return (struct wit_filter_build_config){ .size = SIZE_DEFAULT };
+    return (struct wit_filter_build_config){
+        .size = SIZE_DEFAULT,
+        .min_count = MIN_COUNT_DEFAULT,
+        .bigrams = { .kind = WIT_FILTER_CUT_LEAST, .least = PMI_DEFAULT },
+        .bigram_count = 1,
+        .project = "en",
+        .hourly_views = HOURLY_VIEWS_DEFAULT,
+        .titles = { .kind = WIT_FILTER_CUT_LEAST, .least = VIEWS_DEFAULT },
+        .memory_bytes = MEMORY_DEFAULT,
+    };
 }
 
 static uint64_t *place_of(const struct list_writer *w, uint64_t *places, unsigned bits,
@@ -63,6 +84,24 @@ static bool is_single_mark(struct wit_str entry) {
            memchr("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", entry.data[0], 32) != NULL;
 }
 
+/* A line of the side file, up to the entry: counts and views as they are, PMI in bits, "-" where an
+ * origin has no score. */
+static int origin_append(struct list_writer *w) {
+    int st = wit_buf_printf(&w->origins, "%llu\t%s\t", (unsigned long long)w->report.entries,
+                            wit_filter_origin_name(w->origin));
+    if (st < 0)
+        return st;
+    switch (w->origin) {
+    case WIT_FILTER_WORDS:
+    case WIT_FILTER_TITLES:
+        return wit_buf_printf(&w->origins, "%.0f\t", w->score);
+    case WIT_FILTER_BIGRAMS:
+        return wit_buf_printf(&w->origins, "%.4f\t", w->score);
+    default:
+        return wit_buf_append_cstr(&w->origins, "-\t");
+    }
+}
+
 static int entry_append(struct list_writer *w, struct wit_str entry) {
     struct wit_filter_build_report *r = &w->report;
     size_t start = w->lines.len;
@@ -70,8 +109,7 @@ static int entry_append(struct list_writer *w, struct wit_str entry) {
     if (st >= 0)
         st = wit_buf_append_byte(&w->lines, '\n');
     if (st >= 0 && w->cfg->origins_path)
-        st = wit_buf_printf(&w->origins, "%llu\t%s\t", (unsigned long long)r->entries,
-                            wit_filter_origin_name(w->origin));
+        st = origin_append(w);
     if (st >= 0 && w->cfg->origins_path)
         st = wit_buf_append(&w->origins, w->lines.data + start, entry.len + 1);
     if (st < 0)
@@ -153,10 +191,10 @@ static int add_numbers(struct list_writer *w, struct wit_error *err) {
     return 0;
 }
 
-static int add_words(struct list_writer *w, const char *path, struct wit_error *err) {
+static int add_extra(struct list_writer *w, const char *path, struct wit_error *err) {
     struct wit_buf bytes = WIT_BUF_INIT(SOURCE_MAX_BYTES);
     uint64_t number = 0;
-    w->origin = WIT_FILTER_WORDS;
+    w->origin = WIT_FILTER_EXTRA;
     int st = wit_file_read(path, &bytes, err);
     if (st < 0)
         goto out;
@@ -184,27 +222,72 @@ out:
     return st;
 }
 
+static int add_counted(void *user, enum wit_filter_origin origin, struct wit_str entry,
+                       double score) {
+    struct list_writer *w = user;
+    w->origin = origin;
+    w->score = score;
+    return entry_add(w, entry);
+}
+
+static int config_check(const struct wit_filter_build_config *cfg, struct wit_error *err) {
+    const size_t files = WIT_FILTER_BUILD_FILES_MAX;
+    if (!cfg->wordnet_dir && !cfg->n_extra && !cfg->n_wiki && !cfg->n_pageviews)
+        return wit_error_set(err, WIT_EINVAL,
+                             "an allowlist needs WordNet, a file of entries, a dump or page views");
+    if (cfg->size == 0 || cfg->size > WIT_FILTER_ENTRIES_MAX)
+        return wit_error_set(err, WIT_EINVAL, "an allowlist has 1 to %u entries, not %zu",
+                             WIT_FILTER_ENTRIES_MAX, cfg->size);
+    if (cfg->n_extra > files || cfg->n_wiki > files || cfg->n_pageviews > files)
+        return wit_error_set(err, WIT_EINVAL,
+                             "an allowlist is made from at most %zu files of a kind", files);
+    if (cfg->memory_bytes < WIT_FILTER_BUILD_MEMORY_LEAST)
+        return wit_error_set(err, WIT_EINVAL, "counting needs %u bytes of memory, not %zu",
+                             WIT_FILTER_BUILD_MEMORY_LEAST, cfg->memory_bytes);
+    if ((cfg->bigrams.kind == WIT_FILTER_CUT_TOP && !cfg->bigrams.top) ||
+        (cfg->titles.kind == WIT_FILTER_CUT_TOP && !cfg->titles.top))
+        return wit_error_set(err, WIT_EINVAL, "the best 0 are none");
+    if (strlen(cfg->project) > WIT_FILTER_PROJECT_MAX_BYTES)
+        return wit_error_set(err, WIT_EINVAL, "'%s' is no project of Wikimedia", cfg->project);
+    return 0;
+}
+
+/* The sources in the order in which they are taken. */
+static int add_all(struct list_writer *w, const char *out_path, struct grams **grams,
+                   struct wit_error *err) {
+    const struct wit_filter_build_config *cfg = w->cfg;
+    int st = 0;
+    if (cfg->wordnet_dir)
+        st = add_wordnet(w, err);
+    if (cfg->wordnet_dir && st >= 0)
+        st = add_numbers(w, err);
+    for (size_t i = 0; i < cfg->n_extra && st >= 0; i++)
+        st = add_extra(w, cfg->extra[i], err);
+    if (st < 0 || (!cfg->n_wiki && !cfg->n_pageviews))
+        return st;
+    st = grams_create(cfg, out_path, &w->report, grams, err);
+    if (st < 0)
+        return st;
+    w->report.over_size += grams_over_size(*grams);
+    st = grams_each(*grams, add_counted, w);
+    return st < 0 ? explain(err, st, "counted entries") : 0;
+}
+
 int wit_filter_allowlist_build(const struct wit_filter_build_config *cfg, const char *out_path,
                                struct wit_error *err) {
     struct list_writer w = { .cfg = cfg,
                              .lines = WIT_BUF_INIT(WIT_FILTER_LIST_MAX_BYTES),
                              .origins = WIT_BUF_INIT((size_t)2 * WIT_FILTER_LIST_MAX_BYTES) };
-    int st = 0;
-    if (!cfg->wordnet_dir && !cfg->n_words)
-        return wit_error_set(err, WIT_EINVAL, "an allowlist needs WordNet or a words file");
-    if (cfg->size == 0 || cfg->size > WIT_FILTER_ENTRIES_MAX)
-        return wit_error_set(err, WIT_EINVAL, "an allowlist has 1 to %u entries, not %zu",
-                             WIT_FILTER_ENTRIES_MAX, cfg->size);
-    if (cfg->wordnet_dir)
-        st = add_wordnet(&w, err);
-    if (cfg->wordnet_dir && st >= 0)
-        st = add_numbers(&w, err);
-    for (size_t i = 0; i < cfg->n_words && st >= 0; i++)
-        st = add_words(&w, cfg->words[i], err);
+    struct grams *grams = NULL;
+    int st = config_check(cfg, err);
+    if (st < 0)
+        return st;
+    st = add_all(&w, out_path, &grams, err);
     if (st >= 0 && cfg->origins_path)
         st = wit_file_write_atomic(cfg->origins_path, wit_buf_view(&w.origins), err);
     if (st >= 0) /* last: whoever finds a new list finds its origins too */
         st = wit_file_write_atomic(out_path, wit_buf_view(&w.lines), err);
+    grams_destroy(grams, st >= 0);
     if (st >= 0) {
         st = (int)w.report.entries;
         if (cfg->report)

@@ -250,8 +250,15 @@ const uint64_t *wit_filter_balancer_counts(const struct wit_filter_balancer *b);
 /* ---- building an allowlist ----------------------------------------------------------------- */
 
 /* Where an entry came from, in the order in which origins are taken. */
-enum wit_filter_origin { WIT_FILTER_WORDNET, WIT_FILTER_NUMBERS, WIT_FILTER_WORDS };
-#define WIT_FILTER_ORIGINS 3
+enum wit_filter_origin {
+    WIT_FILTER_WORDNET,
+    WIT_FILTER_NUMBERS,
+    WIT_FILTER_EXTRA,
+    WIT_FILTER_WORDS,
+    WIT_FILTER_BIGRAMS,
+    WIT_FILTER_TITLES
+};
+#define WIT_FILTER_ORIGINS 6
 const char *wit_filter_origin_name(enum wit_filter_origin origin); /* "wordnet" ... */
 
 struct wit_filter_build_report {
@@ -260,27 +267,72 @@ struct wit_filter_build_report {
     uint64_t repeated;                      /* stood in the list already */
     uint64_t punctuation;                   /* a single ASCII mark: dropped */
     uint64_t empty;                         /* nothing left: dropped */
-    uint64_t over_size;                     /* new ones that came after the list was full */
-    unsigned wordnet_files;                 /* data files found, 0 to 4 */
+    uint64_t over_size;     /* came after the list was full; of words, bigrams and titles also those
+                             * that stood in it */
+    unsigned wordnet_files; /* data files found, 0 to 4 */
+    uint64_t pages, articles; /* of the dumps */
+    uint64_t words_counted;   /* occurrences: N of the PMI */
+    uint64_t distinct_words;  /* with case, before the threshold */
+    uint64_t bad_lines;       /* of page views: no such line, passed over */
+    uint64_t resumed;         /* input files that an earlier run had counted */
 };
 
+/* Which bigrams or titles are taken. */
+enum wit_filter_cut_kind {
+    WIT_FILTER_CUT_LEAST, /* those that reach `least` */
+    WIT_FILTER_CUT_TOP,   /* the `top` best */
+    WIT_FILTER_CUT_NONE   /* none; they are not counted either */
+};
+struct wit_filter_cut {
+    enum wit_filter_cut_kind kind;
+    double least;
+    uint64_t top;
+};
+
+#define WIT_FILTER_BUILD_FILES_MAX 4096u         /* files of each kind */
+#define WIT_FILTER_PROJECT_MAX_BYTES 256u        /* "en", "zh.m" */
+#define WIT_FILTER_BUILD_MEMORY_LEAST (4u << 20) /* bytes */
+
 struct wit_filter_build_config {
-    const char *wordnet_dir;                /* holds data.noun, .verb, .adj, .adv; NULL: none */
-    const char *const *words;               /* files with an entry a line, in this order */
-    size_t n_words;                         /* at least one source is needed */
-    size_t size;                            /* entries at most; default 500,000 */
-    const char *origins_path;               /* side file "id<TAB>origin<TAB>entry"; NULL: none */
+    const char *wordnet_dir;       /* holds data.noun, .verb, .adj, .adv; NULL: none */
+    const char *const *extra;      /* files with an entry a line, in this order */
+    size_t n_extra;                /* at least one source is needed */
+    const char *const *wiki;       /* dumps of MediaWiki (pages-articles), bzip2 or plain XML */
+    size_t n_wiki;                 /* their counts add up */
+    uint64_t min_count;            /* of a word; default 100 */
+    struct wit_filter_cut bigrams; /* by PMI in bits; default 30 at least */
+    uint64_t bigram_count;         /* occurrences of a bigram at least; default 1 */
+    const char *const *pageviews;  /* hourly files, gzip or plain */
+    size_t n_pageviews;
+    const char *project;          /* whose titles; default "en" */
+    uint64_t hourly_views;        /* a title counts in hours with so many; default 50 */
+    struct wit_filter_cut titles; /* by the sum of those views; default 70 at least */
+    size_t size;                  /* entries at most; default 500,000 */
+    const char *origins_path;     /* side file "id<TAB>origin<TAB>score<TAB>entry"; NULL: none */
+    const char *work_dir;         /* for counts; NULL: the list's path and ".work" */
+    unsigned threads;             /* default 0: one for each processor */
+    size_t memory_bytes;          /* of tables; default 768 MB; threads add 10 MB each */
+    const volatile int *cancel;   /* polled; NULL: never */
+    /* Bytes of dumps and page views done, of all of them; on the caller's thread; NULL: none. */
+    void (*progress)(void *user, uint64_t done, uint64_t total);
+    void *user;
     struct wit_filter_build_report *report; /* out, on success; NULL: not wanted */
 };
 struct wit_filter_build_config wit_filter_build_config_default(void);
 
 /**
  * Write an allowlist, an entry a line. Order, hence ids: WordNet's names (noun, verb, adj, adv,
- * each in file order), numbers 0 to 99 (they come with WordNet), the words files as given; the
- * first place of an entry counts. A WordNet file that is absent is skipped and seen in the report;
- * all four absent is WIT_ENOTFOUND. The same inputs give the same bytes.
- * @return number of entries, WIT_EINVAL (no source, size 0), WIT_ENOTFOUND, WIT_EIO, WIT_EFORMAT
- * (names file and line), WIT_ELIMIT, WIT_ENOMEM, WIT_ENOSPC; an existing list stays on failure
+ * each in file order); numbers 0 to 99 (they come with WordNet); the extra files as given; words by
+ * falling count; bigrams by falling PMI = log2(c12 N / (c1 c2)), then count; titles by falling
+ * views; equal ones by bytes. The first place of an entry counts. A WordNet file that is absent is
+ * skipped and seen in the report; all four absent is WIT_ENOTFOUND. The same inputs and options
+ * give the same bytes, whatever threads and memory. Counts of each finished input stay in the work
+ * folder until the list is written, and a later call with the same inputs goes on behind them.
+ * Source of rules and thresholds: Xu et al. 2023, section 3.1 and its published list.
+ * @return number of entries, WIT_EINVAL (no source, size 0, a file given twice), WIT_ENOTFOUND,
+ * WIT_EIO, WIT_EFORMAT (names file and line), WIT_ECORRUPT (a damaged dump), WIT_ELIMIT,
+ * WIT_ENOMEM, WIT_ENOSPC, WIT_ECANCELED, WIT_EAGAIN (another build uses the work folder); an
+ * existing list stays on failure
  */
 int wit_filter_allowlist_build(const struct wit_filter_build_config *cfg, const char *out_path,
                                struct wit_error *err);

@@ -113,8 +113,8 @@ static int words_list(struct build *b, const struct job_filter *filter,
         if (st >= 0 && !(words[i] = wit_arena_copy(memory, path, strlen(path))))
             st = wit_error_set(err, WIT_ENOMEM, "no memory for the names of files");
     }
-    cfg->words = words;
-    cfg->n_words = filter->words_count;
+    cfg->extra = words;
+    cfg->n_extra = filter->words_count;
     return st;
 }
 

@@ -327,14 +327,14 @@ static void a_list_is_the_union_of_its_sources_in_order(void **state) {
     struct wit_filter_build_report r;
     struct wit_filter_build_config cfg = wit_filter_build_config_default();
     assert_int_equal(cfg.size, 500000);
-    cfg.words = words;
-    cfg.n_words = 2;
+    cfg.extra = words;
+    cfg.n_extra = 2;
     cfg.report = &r;
     cfg.origins_path = origins;
     assert_int_equal(wit_filter_allowlist_build(&cfg, scratch_path("words.txt"), NULL), 6);
     check_file("words.txt", "yak\ngimp tool\nThe\nthe\n100\n42\n");
-    check_file("origins", "0\twords\tyak\n1\twords\tgimp tool\n2\twords\tThe\n3\twords\tthe\n"
-                          "4\twords\t100\n5\twords\t42\n");
+    check_file("origins", "0\textra\t-\tyak\n1\textra\t-\tgimp tool\n2\textra\t-\tThe\n"
+                          "3\textra\t-\tthe\n4\textra\t-\t100\n5\textra\t-\t42\n");
     assert_int_equal(r.punctuation, 1);
     assert_int_equal(r.empty, 1);
     assert_int_equal(r.repeated, 1);
@@ -343,7 +343,7 @@ static void a_list_is_the_union_of_its_sources_in_order(void **state) {
     assert_int_equal(r.wordnet_files, 2);
     assert_int_equal(r.by_origin[WIT_FILTER_WORDNET], 3);
     assert_int_equal(r.by_origin[WIT_FILTER_NUMBERS], 99); /* 7 came as a noun */
-    assert_int_equal(r.by_origin[WIT_FILTER_WORDS], 4);
+    assert_int_equal(r.by_origin[WIT_FILTER_EXTRA], 4);
     cfg.size = 5;
     assert_int_equal(wit_filter_allowlist_build(&cfg, scratch_path("cut.txt"), NULL), 5);
     check_file("cut.txt", "yak\n7\nzed\n0\n1\n");
@@ -362,8 +362,8 @@ static void building_says_what_is_missing(void **state) {
     assert_non_null(strstr(err.text, "no-such-dir"));
     const char *words[] = { dir };
     cfg.wordnet_dir = NULL;
-    cfg.words = words;
-    cfg.n_words = 1;
+    cfg.extra = words;
+    cfg.n_extra = 1;
     assert_int_equal(wit_filter_allowlist_build(&cfg, out, &err), WIT_ENOTFOUND);
     assert_false(wit_file_exists(out));
 }

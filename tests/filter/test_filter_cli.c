@@ -340,14 +340,42 @@ static void a_list_is_built_and_shown(void **state) {
                      0);
     check_output_has("out", "\"entries\":2,");
     check_output("made.txt", "layer\nlayer mask\n");
-    check_output("o.tsv", "0\twords\tlayer\n1\twords\tlayer mask\n");
+    check_output("o.tsv", "0\textra\t-\tlayer\n1\textra\t-\tlayer mask\n");
     assert_int_equal(command_run("allowlist show made.txt"), 0);
     check_output_has("out", "\"entries\":2,\"one_word\":1,\"two_words\":1,");
     assert_int_equal(command_run("allowlist show made.txt --entry 'layer mask'"), 0);
     check_output("out",
                  "{\"schema\":\"wit.allowlist.entry/1\",\"entry\":\"layer mask\",\"ids\":[1]}\n");
+    assert_int_equal(command_run("allowlist show made.txt --entry layer --origins o.tsv"), 0);
+    check_output_has("out", "\"ids\":[0],\"origin\":\"extra\"}");
     assert_int_equal(command_run("allowlist build --wordnet . --out made.txt"), 1);
     check_output("made.txt", "layer\nlayer mask\n");
+}
+
+static void a_list_is_counted_from_a_dump_and_page_views(void **state) {
+    command_put("in", WIT_STR(""));
+    command_put("dump.xml",
+                WIT_STR("<mediawiki>\n<page><title>A</title><ns>0</ns><text>a red fox. a red fox"
+                        "</text></page>\n<page><title>T</title><ns>1</ns><text>talk talk talk"
+                        "</text></page>\n</mediawiki>\n"));
+    command_put("views",
+                WIT_STR("en Red_fox 60 1\nen Red_fox 49 1\nen Help:Me 99 1\nde Fuchs 99 1\n"
+                        "en Paris 80 1\n"));
+    assert_int_equal(command_run("allowlist build --wiki dump.xml --min-count 2 --bigrams pmi:1 "
+                                 "--pageviews views --titles views:60 --out wiki.txt --threads 2"),
+                     0);
+    check_output("wiki.txt", "a\nfox\nred\na red\nred fox\nParis\nRed fox\n");
+    check_output("wiki.txt.origins", "0\twords\t2\ta\n1\twords\t2\tfox\n2\twords\t2\tred\n"
+                                     "3\tbigrams\t1.5850\ta red\n4\tbigrams\t1.5850\tred fox\n"
+                                     "5\ttitles\t80\tParis\n6\ttitles\t60\tRed fox\n");
+    check_output_has("out", "\"pages\":2,\"articles\":1,\"words_counted\":6,");
+    assert_int_equal(command_run("allowlist show wiki.txt --entry 'Red fox'"), 0);
+    check_output_has("out", "\"ids\":[6],\"origin\":\"titles\",\"score\":60.0}");
+    assert_int_equal(command_run("allowlist build --wiki dump.xml --bigrams some --out w"), 2);
+    assert_int_equal(command_run("allowlist build --wiki views --out w"), 1);
+    check_output_has("err", "'views' does not begin as an export of MediaWiki");
+    assert_int_equal(command_run("allowlist build --pageviews none --out w"), 1);
+    check_output_has("err", "cannot open 'none'");
 }
 
 int main(void) {
@@ -367,6 +395,7 @@ int main(void) {
         cmocka_unit_test(wrong_use_is_refused),
         cmocka_unit_test(one_interrupt_ends_the_wait_for_input),
         cmocka_unit_test(a_list_is_built_and_shown),
+        cmocka_unit_test(a_list_is_counted_from_a_dump_and_page_views),
     };
     return cmocka_run_group_tests(tests, command_setup, command_teardown);
 }
