@@ -32,24 +32,11 @@ bool image_pool_has_work(const struct image_pool *pool, const struct crawl_task 
 
 /* ---- work on one image ---------------------------------------------------------------------- */
 
-static const char *walk_reason(int status) {
-    switch (status) {
-    case WIT_ELIMIT:
-        return "image_over_limits";
-    case WIT_ENOMEM:
-        return "no_memory";
-    case WIT_EUNSUPPORTED:
-        return "not_an_image";
-    default:
-        return "image_broken";
-    }
-}
-
 const char *image_walk_refuse(const struct wit_crawler_config *cfg, struct wit_str bytes,
                               struct wit_image_info *info) {
     static const struct wit_image_limits limits = WIT_IMAGE_LIMITS_DEFAULT;
     int st = wit_image_walk(bytes, &limits, info, NULL);
-    return st < 0 ? walk_reason(st) : wit_image_reencode_refuse(&cfg->images, info);
+    return st < 0 ? wit_image_walk_reason(st) : wit_image_reencode_refuse(&cfg->images, info);
 }
 
 static const char *decode_reason(int status) {

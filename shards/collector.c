@@ -520,13 +520,28 @@ int wit_shards_collector_reasons(struct wit_shards_collector *c, wit_shards_reas
     return rc == MDB_NOTFOUND ? 0 : collect_index_fail(err, rc, c->dir, "read");
 }
 
-int wit_shards_collector_find(struct wit_shards_collector *c, struct wit_str url) {
+/* What came of a URL, valid until the index changes; nothing where it is not known. */
+static void outcome_of(struct wit_shards_collector *c, struct wit_str url,
+                       struct wit_shards_outcome *out) {
     uint8_t key_bytes[16];
     wit_hash128_to_bytes(wit_hash128_of(url.data, url.len), key_bytes);
-    MDB_val key = { sizeof key_bytes, key_bytes }, value;
-    if (begin(c, NULL) < 0 || mdb_get(c->txn, c->urls, &key, &value) != 0 || value.mv_size == 0)
-        return 0;
-    return *(const uint8_t *)value.mv_data;
+    MDB_val key = { sizeof key_bytes, key_bytes }, value = { 0, NULL };
+    if (begin(c, NULL) < 0 || mdb_get(c->txn, c->urls, &key, &value) != 0)
+        value.mv_size = 0;
+    collect_outcome_decode(wit_str_of(value.mv_data, value.mv_size), out);
+}
+
+int wit_shards_collector_find(struct wit_shards_collector *c, struct wit_str url) {
+    struct wit_shards_outcome outcome;
+    outcome_of(c, url, &outcome);
+    return outcome.status;
+}
+
+bool wit_shards_collector_holds(struct wit_shards_collector *c, struct wit_str url,
+                                struct wit_hash128 key) {
+    struct wit_shards_outcome outcome;
+    outcome_of(c, url, &outcome);
+    return outcome.status == COLLECT_STORED && wit_hash128_eq(outcome.key, key);
 }
 
 int wit_shards_collector_commit(struct wit_shards_collector *c, struct wit_error *err) {

@@ -1,4 +1,5 @@
 /* compact.c: a dataset written anew in place, without what is no part of it any more. */
+#include "dataset.h"
 #include "publish.h"
 #include "remake.h"
 
@@ -211,7 +212,7 @@ static int rewrite(struct compaction *c, struct wit_error *err) {
 
 static int compact(struct compaction *c, struct wit_error *err) {
     const struct wit_shards_remake_config *make = &c->cfg->make;
-    int st = wit_shards_dataset_open(c->dir, NULL, &c->ds, err);
+    int st = dataset_sealed_open(c->dir, &c->ds, err);
     if (st < 0)
         return st;
     c->old = dataset_manifest(c->ds);

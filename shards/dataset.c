@@ -60,6 +60,20 @@ int wit_shards_dataset_open(const char *dir, const struct wit_shards_open_option
     return st;
 }
 
+int dataset_sealed_open(const char *dir, struct wit_shards_dataset **out, struct wit_error *err) {
+    struct wit_shards_dataset *ds = NULL;
+    int st = wit_shards_dataset_open(dir, NULL, &ds, err);
+    if (st >= 0 && ds->manifest.shard_bits == MANIFEST_IN_PLACE)
+        st = wit_error_set(err, WIT_EUNSUPPORTED,
+                           "%s is a dataset of samples that lie in tar files: import them first",
+                           dir);
+    if (st < 0)
+        wit_shards_dataset_close(ds);
+    else
+        *out = ds;
+    return st;
+}
+
 void wit_shards_dataset_close(struct wit_shards_dataset *ds) {
     if (!ds)
         return;
@@ -171,9 +185,10 @@ size_t dataset_prefix_begin(const struct wit_shards_dataset *ds, uint32_t prefix
 int wit_shards_find(struct wit_shards_dataset *ds, struct wit_hash128 key, size_t *shard,
                     uint64_t *index, struct wit_error *err) {
     char hex[WIT_HASH128_HEX];
+    bool anywhere = ds->manifest.shard_bits == MANIFEST_IN_PLACE;
     uint32_t prefix = manifest_prefix(key, ds->manifest.shard_bits);
-    for (size_t i = dataset_prefix_begin(ds, prefix);
-         i < ds->manifest.count && ds->manifest.shards[i].prefix == prefix; i++) {
+    for (size_t i = anywhere ? 0 : dataset_prefix_begin(ds, prefix);
+         i < ds->manifest.count && (anywhere || ds->manifest.shards[i].prefix == prefix); i++) {
         struct shard_file *f = NULL;
         int st = dataset_file(ds, i, &f, err);
         if (st < 0)

@@ -1,4 +1,5 @@
 /* diff.c: two datasets side by side, key by key. */
+#include "dataset.h"
 #include "key_walk.h"
 #include "wit_shards_merge.h"
 
@@ -85,9 +86,9 @@ int wit_shards_diff(const char *a, const char *b, wit_shards_difference_fn fn, v
     struct diff d = { .fronts = { WIT_BUF_INIT(FRONT_MAX_BYTES), WIT_BUF_INIT(FRONT_MAX_BYTES) },
                       .fn = fn,
                       .user = user };
-    int st = wit_shards_dataset_open(a, NULL, &d.ds[0], err);
+    int st = dataset_sealed_open(a, &d.ds[0], err);
     if (st >= 0)
-        st = wit_shards_dataset_open(b, NULL, &d.ds[1], err);
+        st = dataset_sealed_open(b, &d.ds[1], err);
     if (st >= 0 &&
         wit_hash128_eq(wit_shards_dataset_hash(d.ds[0]), wit_shards_dataset_hash(d.ds[1])))
         d.report.same = wit_shards_dataset_samples(d.ds[0]);

@@ -18,7 +18,7 @@
 enum { HEAD_MOST_BYTES = 4096, SHARD_DIGITS = 5, NAME_MOST = 48 };
 static const char head_name[] = "export.json";
 
-static const char *const layout_names[] = { "webdataset", "files" };
+static const char *const layout_names[] = { "webdataset", "files", "metadata" };
 static const char *const caption_names[] = { "first", "all", "join" };
 
 struct exporter {
@@ -207,11 +207,14 @@ static int sample_put(struct exporter *e, struct export_shard *shard, uint64_t i
         st = export_facts_json(&facts, &e->facts, err);
     if (st >= 0 && shard->table)
         st = export_facts_row(&facts, shard->table, &e->extra, err);
-    if (st >= 0)
+    bool bare = e->cfg->layout == WIT_SHARDS_EXPORT_METADATA;
+    if (st >= 0 && bare && shard->lines)
+        st = export_shard_put_line(shard, wit_buf_view(&e->facts), err);
+    if (st >= 0 && !bare)
         st = member_put(shard, key, export_suffix(sample.info.format), sample.image, err);
-    if (st >= 0)
+    if (st >= 0 && !bare)
         st = member_put(shard, key, "txt", wit_buf_view(&e->caption), err);
-    if (st >= 0)
+    if (st >= 0 && !bare)
         st = member_put(shard, key, "json", wit_buf_view(&e->facts), err);
     export_facts_finish(&facts);
     return st;

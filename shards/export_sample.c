@@ -122,6 +122,7 @@ int export_facts_make(const struct wit_shards_sample *sample, const char *key,
     }
     sizes_find(&f);
     wit_hash128_to_hex(sample->key, f.wit_key);
+    wit_hash128_to_hex(sample->hash, f.wit_hash);
     f.source = wit_shards_source_name(wit_shards_sample_caption(sample, 0).source);
     *out = f;
     return 0;
@@ -150,7 +151,8 @@ static void put_size(struct wit_json_writer *w, const char *name, int64_t px) {
 /* Kept columns stand among the facts, as img2dataset has them; under a name that a fact of ours has
  * they stay where they are, in the origin. */
 static void put_columns(struct wit_json_writer *w, const struct wit_json *extra) {
-    static const char *const ours[] = { "wit_key", "page", "source", "captions", "origin" };
+    static const char *const ours[] = { "wit_key", "wit_hash", "page",
+                                        "source",  "captions", "origin" };
     if (!extra || wit_json_type_of(extra) != WIT_JSON_OBJECT)
         return;
     for (void *it = wit_json_first(extra); it; it = wit_json_next(extra, it)) {
@@ -200,6 +202,7 @@ int export_facts_json(const struct export_facts *f, struct wit_buf *out, struct 
     wit_json_object_begin(&w);
     put_text(&w, "url", f->url);
     put_text(&w, "caption", f->caption);
+    put_columns(&w, f->extra); /* where img2dataset has the columns of its input */
     put_text(&w, "key", wit_str_from(f->key));
     put_text(&w, "status", WIT_STR("success"));
     put_text(&w, "error_message", wit_str_of(NULL, 0));
@@ -208,8 +211,8 @@ int export_facts_json(const struct export_facts *f, struct wit_buf *out, struct 
     put_size(&w, "original_width", f->original_width);
     put_size(&w, "original_height", f->original_height);
     put_text(&w, "sha256", text_or_null(f->sha256));
-    put_columns(&w, f->extra);
     put_text(&w, "wit_key", wit_str_from(f->wit_key));
+    put_text(&w, "wit_hash", wit_str_from(f->wit_hash));
     put_text(&w, "page", f->page);
     put_text(&w, "source", wit_str_from(f->source));
     put_captions(&w, f->sample);
@@ -236,6 +239,7 @@ const struct wit_table_column export_columns[EXPORT_COLUMNS] = {
     { "sha256", WIT_TABLE_TEXT },
     { "extra", WIT_TABLE_TEXT },
     { "wit_key", WIT_TABLE_TEXT },
+    { "wit_hash", WIT_TABLE_TEXT },
     { "page", WIT_TABLE_TEXT },
     { "source", WIT_TABLE_TEXT },
 };
@@ -264,6 +268,7 @@ int export_facts_row(const struct export_facts *f, struct wit_table_writer *tabl
     wit_table_put_text(table, text_or_null(f->sha256));
     wit_table_put_text(table, f->extra ? wit_buf_view(extra) : wit_str_of(NULL, 0));
     wit_table_put_text(table, wit_str_from(f->wit_key));
+    wit_table_put_text(table, wit_str_from(f->wit_hash));
     wit_table_put_text(table, f->page);
     wit_table_put_text(table, wit_str_from(f->source));
     return wit_table_row_end(table, err);

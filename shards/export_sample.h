@@ -24,9 +24,10 @@ struct export_facts {
     struct wit_json *origin;      /* the one that the next three are of */
     struct wit_str url, page;     /* where the first caption stood; data NULL: not known */
     const struct wit_json *extra; /* columns that a list gave with it, or NULL */
-    int64_t original_width, original_height;   /* px, as fetched */
-    char wit_key[WIT_HASH128_HEX], sha256[65]; /* the latter "" where other bytes were fetched */
-    const char *source;                        /* of the first caption */
+    int64_t original_width, original_height;                  /* px, as fetched */
+    char wit_key[WIT_HASH128_HEX], wit_hash[WIT_HASH128_HEX]; /* of the sample */
+    char sha256[65];    /* "" where other bytes were fetched */
+    const char *source; /* of the first caption */
 };
 
 /**
@@ -45,7 +46,7 @@ int export_facts_json(const struct export_facts *f, struct wit_buf *out, struct 
 
 /* As a row of a table, without all captions and origins. `extra` is for the kept columns as text.
  */
-#define EXPORT_COLUMNS 14
+#define EXPORT_COLUMNS 15
 extern const struct wit_table_column export_columns[EXPORT_COLUMNS];
 int export_facts_row(const struct export_facts *f, struct wit_table_writer *table,
                      struct wit_buf *extra, struct wit_error *err);

@@ -19,7 +19,11 @@ static int path_make(char path[WIT_PATH_MAX], const struct export_shard *s, cons
 
 int export_shard_init(struct export_shard *s, const struct wit_shards_export_config *cfg,
                       uint64_t number, uint64_t samples, struct wit_error *err) {
-    bool tar = cfg->layout == WIT_SHARDS_EXPORT_WEBDATASET;
+    const char *suffix = cfg->layout == WIT_SHARDS_EXPORT_WEBDATASET ? ".tar"
+                         : cfg->layout == WIT_SHARDS_EXPORT_FILES    ? ""
+                         : cfg->parquet                              ? ".parquet"
+                                                                     : ".jsonl";
+    char part[EXPORT_FILE_MOST];
     *s = (struct export_shard){
         .out = cfg->out,
         .layout = cfg->layout,
@@ -27,10 +31,11 @@ int export_shard_init(struct export_shard *s, const struct wit_shards_export_con
         .samples = samples,
         .parquet = cfg->parquet,
     };
-    snprintf(s->file, sizeof s->file, "%05" PRIu64 "%s", number, tar ? ".tar" : "");
-    int st = path_make(s->path, s, tar ? ".tar" : "", err);
+    snprintf(s->file, sizeof s->file, "%05" PRIu64 "%s", number, suffix);
+    snprintf(part, sizeof part, "%s.part", suffix);
+    int st = path_make(s->path, s, suffix, err);
     if (st >= 0)
-        st = path_make(s->part, s, tar ? ".tar.part" : ".part", err);
+        st = path_make(s->part, s, part, err);
     if (st >= 0)
         st = path_make(s->table_path, s, ".parquet", err);
     return st < 0 ? st : path_make(s->stats, s, "_stats.json", err);
@@ -57,7 +62,7 @@ int export_shard_is_whole(struct export_shard *s, struct wit_error *err) {
     uint64_t bytes = 0;
     if (!stats_read(s) || (s->parquet && !wit_file_exists(s->table_path)))
         return 0;
-    if (s->layout == WIT_SHARDS_EXPORT_WEBDATASET)
+    if (s->layout != WIT_SHARDS_EXPORT_FILES)
         return wit_file_size(s->path, &bytes, NULL) == 0 && bytes == s->bytes;
     int st = wit_dir_list(s->path, &names, err);
     bool whole = st >= 0 && names.count == MEMBERS * s->samples;
@@ -81,6 +86,10 @@ int export_shard_begin(struct export_shard *s, struct wit_error *err) {
         st = wit_table_writer_open(s->table_path, export_columns, EXPORT_COLUMNS, &s->table, err);
     if (st >= 0 && s->layout == WIT_SHARDS_EXPORT_WEBDATASET)
         return tar_writer_open(s->part, &s->tar, err);
+    if (st >= 0 && s->layout == WIT_SHARDS_EXPORT_METADATA)
+        return s->parquet || (s->lines = fopen(s->part, "we"))
+                   ? 0
+                   : wit_error_errno(err, errno, "cannot create %s", s->part);
     if (st >= 0)
         st = wit_dir_remove(s->part, err);
     if (st >= 0)
@@ -108,6 +117,19 @@ int export_shard_put(struct export_shard *s, const char *name, struct wit_str da
     int st = file_put(path, data, err);
     s->bytes += st < 0 ? 0 : data.len;
     return st;
+}
+
+int export_shard_put_line(struct export_shard *s, struct wit_str line, struct wit_error *err) {
+    if (fwrite(line.data, 1, line.len, s->lines) != line.len || putc('\n', s->lines) == EOF)
+        return wit_error_errno(err, errno, "cannot write %s", s->part);
+    s->bytes += line.len + 1;
+    return 0;
+}
+
+static int lines_finish(struct export_shard *s, struct wit_error *err) {
+    if (fflush(s->lines) != 0)
+        return wit_error_errno(err, errno, "cannot write %s", s->part);
+    return wit_fd_sync(fileno(s->lines), s->part, err);
 }
 
 /* One call for thousands of small files, where a sync of each would take minutes. */
@@ -159,13 +181,26 @@ static int stats_write(const struct export_shard *s, struct wit_error *err) {
     return st;
 }
 
+/* Bring what lies under `part` to disk. */
+static int part_finish(struct export_shard *s, struct wit_error *err) {
+    switch (s->layout) {
+    case WIT_SHARDS_EXPORT_WEBDATASET:
+        return tar_writer_finish(s->tar, &s->bytes, &s->hash, err);
+    case WIT_SHARDS_EXPORT_FILES:
+        return folder_sync(s->part, err);
+    case WIT_SHARDS_EXPORT_METADATA:
+        break;
+    }
+    return lines_finish(s, err);
+}
+
 int export_shard_commit(struct export_shard *s, struct wit_error *err) {
-    int st =
-        s->tar ? tar_writer_finish(s->tar, &s->bytes, &s->hash, err) : folder_sync(s->part, err);
-    if (st >= 0 && rename(s->part, s->path) < 0)
+    bool table_alone = s->layout == WIT_SHARDS_EXPORT_METADATA && s->parquet;
+    int st = table_alone ? 0 : part_finish(s, err);
+    if (st >= 0 && !table_alone && rename(s->part, s->path) < 0)
         st = wit_error_errno(err, errno, "cannot rename %s to %s", s->part, s->path);
     if (st >= 0 && s->table)
-        st = wit_table_writer_finish(s->table, NULL, err);
+        st = wit_table_writer_finish(s->table, table_alone ? &s->bytes : NULL, err);
     if (st >= 0) /* the names must not come to disk after the statistics */
         st = wit_dir_sync(s->out, err);
     return st < 0 ? st : stats_write(s, err);
@@ -174,6 +209,9 @@ int export_shard_commit(struct export_shard *s, struct wit_error *err) {
 void export_shard_finish(struct export_shard *s) {
     tar_writer_close(s->tar);
     s->tar = NULL;
+    if (s->lines)
+        (void)fclose(s->lines); /* what matters was flushed by the commit */
+    s->lines = NULL;
     wit_table_writer_close(s->table);
     s->table = NULL;
     if (s->part[0])

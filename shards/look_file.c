@@ -133,8 +133,8 @@ int look_file_decode(struct wit_str bytes, struct looks *out, struct wit_error *
 
 /* How much of a shard's name stays. */
 static size_t shard_stem(const char *shard) {
-    const struct wit_str name = wit_str_from(shard), suffix = WIT_STR(".lmdb");
-    return wit_str_ends_with(name, suffix) ? name.len - suffix.len : name.len;
+    const char *dot = strrchr(shard, '.');
+    return dot ? (size_t)(dot - shard) : strlen(shard);
 }
 
 int look_file_path(char out[WIT_PATH_MAX], const char *dir, const char *shard,
@@ -180,6 +180,20 @@ static size_t stem_of(const char *name, struct wit_str end) {
     return wit_str_ends_with(s, end) ? s.len - end.len : 0;
 }
 
+/* 1 where a sealed shard or the index of a tar has this stem, else 0. ELIMIT. */
+static int shard_is_there(const char *dir, const char *name, size_t stem) {
+    static const char *const endings[] = { ".lmdb", ".tarx" };
+    char path[WIT_PATH_MAX];
+    bool there = false;
+    for (size_t i = 0; i < WIT_COUNT_OF(endings) && !there; i++) {
+        int n = snprintf(path, sizeof path, "%s/shards/%.*s%s", dir, (int)stem, name, endings[i]);
+        if (n < 0 || n >= WIT_PATH_MAX)
+            return WIT_ELIMIT;
+        there = wit_file_exists(path);
+    }
+    return there;
+}
+
 int look_file_strays_remove(const char *dir, struct wit_error *err) {
     char folder[WIT_PATH_MAX], path[WIT_PATH_MAX];
     struct wit_strings names = { NULL, 0 };
@@ -191,8 +205,7 @@ int look_file_strays_remove(const char *dir, struct wit_error *err) {
         const size_t stem = half ? half : stem_of(names.items[i], WIT_STR(".phash"));
         if (stem == 0)
             continue;
-        int n = snprintf(path, sizeof path, "%s/shards/%.*s.lmdb", dir, (int)stem, names.items[i]);
-        if (n < 0 || n >= WIT_PATH_MAX || (!half && wit_file_exists(path)))
+        if (!half && shard_is_there(dir, names.items[i], stem) != 0)
             continue;
         st = manifest_shard_path(path, dir, names.items[i], err);
         if (st >= 0 && unlink(path) < 0 && errno != ENOENT)

@@ -1,6 +1,6 @@
 /*
  * look_file.h: what near-duplicates are found by, kept beside a shard: shards/<name>.phash for
- * shards/<name>.lmdb. Sealed shards never change, so it can't be in them; it can be removed at any
+ * shards/<name>.lmdb, or the index <name>.tarx of a tar. Sealed shards never change, so it can't be in them; it can be removed at any
  * time and is made anew. docs/formats/shard.md has every byte.
  */
 #ifndef SHARDS_LOOK_FILE_H

@@ -186,6 +186,11 @@ static int known_fill(struct shard_looks *s, const struct looks *known, uint64_t
     return st;
 }
 
+static int order_look(const void *x, const void *y) {
+    const struct wit_shards_look *a = x, *b = y;
+    return wit_hash128_cmp(a->key, b->key);
+}
+
 /* Keep what is known now; samples that are not computed have no entry. */
 static void shard_keep(const struct shard_looks *s, const char *dir, const char *file,
                        uint64_t samples) {
@@ -199,6 +204,8 @@ static void shard_keep(const struct shard_looks *s, const char *dir, const char 
         if (known)
             keep.items[keep.count++] = s->looks[i];
     }
+    if (keep.count) /* samples in a tar have its order */
+        qsort(keep.items, (size_t)keep.count, sizeof *keep.items, order_look);
     int st = keep.items ? look_file_write(dir, file, &keep, &why)
                         : wit_error_set(&why, WIT_ENOMEM, "no memory");
     if (st < 0)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define MANIFEST_SCHEMA "wit.dataset/1"
+#define MANIFEST_SCHEMA_IN_PLACE "wit.tars/1"
 /* The file ends with this, 32 hex digits and the end; the hash is of every byte before it. */
 #define HASH_LEAD ",\"manifest_hash\":\""
 #define HASH_END "\"}\n"
@@ -18,18 +19,23 @@ struct wit_hash128 manifest_dataset_hash(uint64_t samples, struct wit_hash128 su
 }
 
 uint32_t manifest_prefix(struct wit_hash128 key, int shard_bits) {
-    return shard_bits ? (uint32_t)(key.hi >> (64 - shard_bits)) : 0;
+    return shard_bits > 0 ? (uint32_t)(key.hi >> (64 - shard_bits)) : 0;
 }
 
 void manifest_file_name(const struct manifest_shard *s, int shard_bits,
                         char out[MANIFEST_FILE_MAX]) {
+    if (shard_bits == MANIFEST_IN_PLACE) {
+        snprintf(out, MANIFEST_FILE_MAX, "%05" PRIu32 "-%016" PRIx64 ".tarx", s->prefix,
+                 s->plan.hi);
+        return;
+    }
     int digits = shard_bits > 4 ? (shard_bits + 3) / 4 : 1;
     snprintf(out, MANIFEST_FILE_MAX, "%0*" PRIx32 "-%" PRIu32 "-%016" PRIx64 ".lmdb", digits,
              s->prefix, s->run, s->plan.hi);
 }
 
 void manifest_hidden_name(const struct manifest_shard *s, char out[MANIFEST_FILE_MAX]) {
-    int stem = (int)(strlen(s->file) - (sizeof ".lmdb" - 1));
+    int stem = (int)(strrchr(s->file, '.') - s->file);
     snprintf(out, MANIFEST_FILE_MAX, "%.*s-%016" PRIx64 ".hidden", stem, s->file,
              s->hidden_hash.hi);
 }
@@ -124,6 +130,10 @@ static void put_lineage(struct wit_json_writer *w, const struct manifest *m) {
         wit_json_key(w, "parents");
         wit_json_put_raw(w, m->parents);
     }
+    if (m->transcoded || m->not_transcoded) {
+        put_count(w, "transcoded", m->transcoded);
+        put_count(w, "not_transcoded", m->not_transcoded);
+    }
     wit_json_object_end(w);
 }
 
@@ -139,10 +149,11 @@ int manifest_encode(const struct manifest *m, struct wit_buf *out) {
     struct wit_json_writer w;
     size_t start = out->len;
     char hex[WIT_HASH128_HEX];
+    bool in_place = m->shard_bits == MANIFEST_IN_PLACE;
     wit_json_writer_init(&w, out);
     wit_json_object_begin(&w);
     wit_json_key(&w, "schema");
-    wit_json_put_cstr(&w, MANIFEST_SCHEMA);
+    wit_json_put_cstr(&w, in_place ? MANIFEST_SCHEMA_IN_PLACE : MANIFEST_SCHEMA);
     wit_json_key(&w, "format");
     wit_json_object_begin(&w);
     put_count(&w, "major", WIT_SHARDS_FORMAT_MAJOR);
@@ -153,7 +164,8 @@ int manifest_encode(const struct manifest *m, struct wit_buf *out) {
     put_count(&w, "pairs", m->pairs);
     put_count(&w, "image_bytes", m->image_bytes);
     put_hash(&w, "sum", m->sum);
-    put_count(&w, "shard_bits", (uint64_t)m->shard_bits);
+    if (!in_place)
+        put_count(&w, "shard_bits", (uint64_t)m->shard_bits);
     line_break(&w);
     wit_json_key(&w, "shards");
     wit_json_array_begin(&w);
@@ -297,7 +309,10 @@ static int shard_get(const struct wit_json *v, struct manifest *m, size_t index,
     struct members o = { .object = v, .where = "a shard's " };
     char expected[MANIFEST_FILE_MAX];
     struct wit_str file;
-    s->prefix = (uint32_t)get_count(&o, "prefix", ((uint64_t)1 << m->shard_bits) - 1);
+    s->prefix = (uint32_t)get_count(&o, "prefix",
+                                    m->shard_bits == MANIFEST_IN_PLACE
+                                        ? UINT32_MAX
+                                        : ((uint64_t)1 << m->shard_bits) - 1);
     s->run = (uint32_t)get_count(&o, "run", UINT32_MAX);
     s->samples = get_count(&o, "samples", INT64_MAX);
     s->pairs = get_count(&o, "pairs", INT64_MAX);
@@ -390,15 +405,20 @@ static int lineage_get(const struct wit_json *v, struct manifest *m, struct wit_
     m->duplicate_images = get_count(&o, "duplicate_images", INT64_MAX);
     m->collisions = get_count(&o, "collisions", INT64_MAX);
     m->captions_cut = get_count(&o, "captions_cut", INT64_MAX);
+    if (wit_json_get(v, "transcoded")) {
+        m->transcoded = get_count(&o, "transcoded", INT64_MAX);
+        m->not_transcoded = get_count(&o, "not_transcoded", INT64_MAX);
+    }
     int st = members_check(&o, err);
     return st < 0 ? st : ancestry_get(v, m, err);
 }
 
-static int version_check(const struct wit_json *root, struct wit_error *err) {
-    struct wit_str schema;
+static int version_check(const struct wit_json *root, bool *in_place, struct wit_error *err) {
+    struct wit_str schema = { NULL, 0 };
     struct members o = { .object = wit_json_get(root, "format"), .where = "format's " };
-    if (wit_json_string(wit_json_get(root, "schema"), &schema) < 0 ||
-        !wit_str_eq(schema, WIT_STR(MANIFEST_SCHEMA)))
+    (void)wit_json_string(wit_json_get(root, "schema"), &schema);
+    *in_place = wit_str_eq(schema, WIT_STR(MANIFEST_SCHEMA_IN_PLACE));
+    if (!*in_place && !wit_str_eq(schema, WIT_STR(MANIFEST_SCHEMA)))
         return wit_error_set(err, WIT_EFORMAT, "dataset.json has no \"schema\":\"%s\"",
                              MANIFEST_SCHEMA);
     uint64_t major = get_count(&o, "major", UINT32_MAX);
@@ -433,7 +453,8 @@ static int root_get(const struct wit_json *root, struct manifest *m, struct wit_
     m->samples = get_count(&o, "samples", INT64_MAX);
     m->pairs = get_count(&o, "pairs", INT64_MAX);
     m->image_bytes = get_count(&o, "image_bytes", INT64_MAX);
-    m->shard_bits = (int)get_count(&o, "shard_bits", WIT_SHARDS_MAX_BITS);
+    if (m->shard_bits != MANIFEST_IN_PLACE)
+        m->shard_bits = (int)get_count(&o, "shard_bits", WIT_SHARDS_MAX_BITS);
     const struct wit_json *shards = wit_json_get(root, "shards");
     if (!shards || wit_json_type_of(shards) != WIT_JSON_ARRAY)
         o.bad = o.bad ? o.bad : "shards";
@@ -464,12 +485,15 @@ static int root_get(const struct wit_json *root, struct manifest *m, struct wit_
 int manifest_decode(struct wit_str text, struct manifest *out, struct wit_error *err) {
     struct manifest m = { .texts = wit_arena_create(2 * MANIFEST_MAX_BYTES) };
     struct wit_json *root = NULL;
+    bool in_place = false;
     int st = m.texts ? hash_check(text, err)
                      : wit_error_set(err, WIT_ENOMEM, "no memory for dataset.json");
     if (st >= 0)
         st = wit_json_parse(text, "dataset.json", &root, err);
     if (st >= 0)
-        st = version_check(root, err);
+        st = version_check(root, &in_place, err);
+    if (st >= 0)
+        m.shard_bits = in_place ? MANIFEST_IN_PLACE : 0;
     if (st >= 0)
         st = root_get(root, &m, err);
     if (st >= 0)

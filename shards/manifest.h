@@ -11,9 +11,13 @@ enum {
     MANIFEST_FILE_MAX = 64,
     MANIFEST_PARENTS_DEEP = 32 /* parents of parents ...: what is older is left out */
 };
+/* shard_bits of a dataset whose samples lie in tars: its shards are indexes of tars (tar_index.h),
+ * numbered by prefix in the order that they were given, and any of them may hold any key. */
+enum { MANIFEST_IN_PLACE = -1 };
 
 struct manifest_shard {
-    char file[MANIFEST_FILE_MAX]; /* <prefix>-<run>-<16 digits of plan>.lmdb */
+    /* <prefix>-<run>-<16 digits of plan>.lmdb; in place <number>-<16 digits of plan>.tarx */
+    char file[MANIFEST_FILE_MAX];
     uint32_t prefix, run;
     uint64_t samples, pairs, file_bytes, image_bytes;
     struct wit_hash128 sum;       /* of the sample hashes, mod 2^128 */
@@ -43,6 +47,7 @@ struct manifest {
     uint32_t next_run;
     int64_t sealed_at_s;
     uint64_t dropped_pairs, duplicate_images, collisions, captions_cut;
+    uint64_t transcoded, not_transcoded;
 };
 
 /* The dataset hash of `samples` samples whose hashes add up to `sum`. */

@@ -1,4 +1,5 @@
 /* merge.c: the union of sealed datasets. */
+#include "dataset.h"
 #include "remake.h"
 #include "removed_carry.h"
 #include "workplace.h"
@@ -36,7 +37,7 @@ static int inputs_open(struct merge *m, const char *const *dirs, size_t count,
         return wit_error_set(err, WIT_ENOMEM, "no memory to merge %zu datasets", count);
     for (size_t i = 0; i < count; i++) {
         struct input *in = &m->inputs[m->count];
-        int st = wit_shards_dataset_open(dirs[i], NULL, &in->ds, err);
+        int st = dataset_sealed_open(dirs[i], &in->ds, err);
         if (st < 0)
             return st;
         m->count++;

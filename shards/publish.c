@@ -63,6 +63,8 @@ static bool is_file_of(const struct manifest_shard *s, const char *name) {
 /* Remove half-written files, and with `all` every shard that the manifest does not name. */
 static int files_remove(const char *dir, const struct manifest *m, bool all,
                         struct wit_error *err) {
+    static const char *const ours[] = { ".lmdb",     ".hidden",     ".phash",     ".tarx",
+                                        ".lmdb.tmp", ".hidden.tmp", ".phash.tmp", ".tarx.tmp" };
     char path[WIT_PATH_MAX];
     struct wit_strings names = { NULL, 0 };
     int st = manifest_shard_path(path, dir, "", err);
@@ -71,9 +73,9 @@ static int files_remove(const char *dir, const struct manifest *m, bool all,
     st = wit_dir_list(path, &names, err);
     for (size_t i = 0; i < names.count && st >= 0; i++) {
         const char *name = names.items[i];
-        bool stray = ends_with(name, ".lmdb.tmp") || ends_with(name, ".hidden.tmp") ||
-                     (all && (ends_with(name, ".lmdb") || ends_with(name, ".hidden") ||
-                              ends_with(name, ".phash")));
+        bool stray = false;
+        for (size_t k = 0; k < WIT_COUNT_OF(ours) && !stray; k++)
+            stray = ends_with(name, ours[k]) && (all || ends_with(name, ".tmp"));
         for (size_t k = 0; stray && m && k < m->count; k++)
             stray = !is_file_of(&m->shards[k], name);
         if (!stray)

@@ -2,6 +2,7 @@
 #include "record.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 const char *wit_shards_source_name(enum wit_shards_source s) {
     switch (s) {
@@ -24,6 +25,47 @@ const char *wit_shards_source_name(enum wit_shards_source s) {
 int record_caption_cmp(const struct record_caption *a, const struct record_caption *b) {
     int order = wit_str_cmp(a->text, b->text);
     return order ? order : (int)a->source - (int)b->source;
+}
+
+static int caption_order(const void *x, const void *y) {
+    return record_caption_cmp(x, y);
+}
+
+/* How many captions at the front of the sorted ones say nothing beside others that do. */
+static size_t without_words(const struct record_caption *captions, size_t count) {
+    size_t empty = 0;
+    while (empty < count && captions[empty].text.len == 0)
+        empty++;
+    return empty < count ? empty : 0;
+}
+
+uint32_t record_captions_make(struct record_caption *captions, size_t count, size_t *cut) {
+    size_t distinct = 0, kept = 0, bytes = 0;
+    bool full = false;
+    if (count)
+        qsort(captions, count, sizeof *captions, caption_order);
+    for (size_t i = without_words(captions, count); i < count; i++) {
+        /* kept <= i: a repeat is next to what was kept last, unless the ceiling was reached. */
+        if (!full && kept && record_caption_cmp(&captions[kept - 1], &captions[i]) == 0)
+            continue;
+        distinct++;
+        size_t more = RECORD_FIELD_BYTES + captions[i].text.len;
+        full =
+            full || kept == WIT_SHARDS_MAX_CAPTIONS || bytes + more > WIT_SHARDS_MAX_CAPTION_BYTES;
+        if (full)
+            continue;
+        bytes += more;
+        captions[kept++] = captions[i];
+    }
+    *cut = distinct - kept;
+    return (uint32_t)kept;
+}
+
+int64_t record_caption_find(const struct record_caption *captions, uint32_t count,
+                            const struct record_caption *caption) {
+    const struct record_caption *found =
+        bsearch(caption, captions, count, sizeof *captions, caption_order);
+    return found ? found - captions : caption->text.len ? -2 : -1;
 }
 
 enum { IMAGE_PROGRESSIVE = 1, IMAGE_ALPHA = 2 };

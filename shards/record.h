@@ -23,6 +23,14 @@ struct record_caption {
 /* Order of captions in a record: bytes, then source. */
 int record_caption_cmp(const struct record_caption *a, const struct record_caption *b);
 
+/* The set of captions of a sample out of `count` gathered ones, in place: sorted, without repeats,
+ * without an empty one beside others, the first up to the ceilings. How many; *cut: how many
+ * distinct ones were over the ceilings. */
+uint32_t record_captions_make(struct record_caption *captions, size_t count, size_t *cut);
+/* Index of a caption in such a set; -1: it is empty and has no place; -2: it is not there. */
+int64_t record_caption_find(const struct record_caption *captions, uint32_t count,
+                            const struct record_caption *caption);
+
 /* The image of a record, which is written behind its front. */
 struct record_image {
     struct wit_image_info info;

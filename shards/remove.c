@@ -216,10 +216,25 @@ static int dataset_load(struct remove *r, struct wit_error *err) {
     return 0;
 }
 
+/* Before a request is noted that can't be carried out. */
+static int place_check(const struct remove *r, struct wit_error *err) {
+    struct manifest m = { .shard_bits = 0 };
+    int st = manifest_load(r->dir, &m, NULL);
+    const bool in_place = st >= 0 && m.shard_bits == MANIFEST_IN_PLACE;
+    manifest_finish(&m);
+    return in_place ? wit_error_set(err, WIT_EUNSUPPORTED,
+                                    "%s is a dataset of samples that lie in tar files, where their "
+                                    "bytes would stay: import them first",
+                                    r->dir)
+                    : 0;
+}
+
 static int remove_all(struct remove *r, const struct wit_shards_removal *what,
                       struct wit_error *err) {
     size_t count = 0;
-    int st = removed_log_load(r->dir, &r->log, err);
+    int st = place_check(r, err);
+    if (st >= 0)
+        st = removed_log_load(r->dir, &r->log, err);
     if (st >= 0 && what)
         st = request_note(r, what, err);
     if (st >= 0)

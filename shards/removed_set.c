@@ -128,7 +128,7 @@ bool removed_set_has_key(const struct removed_set *s, struct wit_hash128 key) {
 
 bool removed_set_has_prefix(const struct removed_set *s, int bits, uint32_t prefix) {
     size_t low = 0, high = s->key_count;
-    if (bits == 0)
+    if (bits <= 0) /* one prefix, or no prefixes: samples that lie in tars */
         return s->key_count != 0;
     while (low < high) {
         size_t mid = low + (high - low) / 2;

@@ -118,6 +118,12 @@ static int damage_find(struct repair *r, struct wit_error *err) {
             *err = why;
         return st;
     }
+    if (r->old.shard_bits == MANIFEST_IN_PLACE)
+        return wit_error_set(err, WIT_EUNSUPPORTED,
+                             "%s is a dataset of samples that lie in tar files: with the damaged "
+                             "indexes removed from %s/shards, the same 'wit shards index' makes "
+                             "them anew",
+                             r->dir, r->dir);
     r->verdicts = wit_alloc_array(r->old.count + 1, sizeof *r->verdicts);
     if (!r->verdicts)
         return wit_error_set(err, WIT_ENOMEM, "no memory to repair %s", r->dir);
@@ -269,6 +275,8 @@ static int seal_anew(struct repair *r, struct wit_error *err) {
     if (st < 0)
         return st;
     cfg.shard_bits = r->old.shard_bits;
+    if (r->old.transcoded || r->old.not_transcoded)
+        cfg.transcode = WIT_SHARDS_TRANSCODE_BASELINE;
     cfg.threads = r->options->threads;
     cfg.tool = r->options->tool;
     cfg.interrupt = r->options->interrupt;

@@ -33,6 +33,14 @@ struct wit_shards_seal_config wit_shards_seal_config_default(void) {
                                             .rewrite_percent = 50 };
 }
 
+int wit_shards_transcode_parse(struct wit_str name, enum wit_shards_transcode *out) {
+    bool baseline = wit_str_eq(name, WIT_STR("baseline"));
+    if (!baseline && !wit_str_eq(name, WIT_STR("none")))
+        return WIT_EINVAL;
+    *out = baseline ? WIT_SHARDS_TRANSCODE_BASELINE : WIT_SHARDS_TRANSCODE_NONE;
+    return 0;
+}
+
 /* The shards of a prefix, by run. */
 struct prefix_result {
     struct manifest_shard *shards;
@@ -68,7 +76,7 @@ static struct wit_hash128 inputs_hash(const struct collect_commit *commit,
     wit_store_be32(p += 16, WIT_SHARDS_FORMAT_MAJOR << 16 | WIT_SHARDS_FORMAT_MINOR);
     wit_store_be64(p += 4, cfg->shard_bytes);
     wit_store_be32(p += 8, (uint32_t)cfg->shard_bits);
-    p[4] = cfg->keep != NULL;
+    p[4] = (uint8_t)((cfg->keep != NULL) | cfg->transcode << 1);
     wit_hash128_to_bytes(removed, p + 5);
     return wit_hash128_of(bytes, sizeof bytes - (removed.hi || removed.lo ? 0 : 16));
 }
@@ -220,6 +228,8 @@ static int prefix_seal(struct seal *s, struct planner *planner, uint32_t prefix,
     s->new.captions_cut += plan.captions_cut;
     s->removed_images += plan.removed_images;
     s->removed_pairs += plan.removed_pairs;
+    s->new.transcoded += plan.transcoded;
+    s->new.not_transcoded += plan.not_transcoded;
     pthread_mutex_unlock(&s->lock);
     if (plan.count)
         st = plan_seal(s, planner, prefix, &plan, err);
@@ -374,6 +384,8 @@ static void report_fill(const struct manifest *m, bool changed,
         .duplicate_images = m->duplicate_images,
         .collisions = m->collisions,
         .captions_cut = m->captions_cut,
+        .transcoded = m->transcoded,
+        .not_transcoded = m->not_transcoded,
         .changed = changed,
         .hash = m->hash,
     };
@@ -408,6 +420,11 @@ int wit_shards_seal(const char *dir, const struct wit_shards_seal_config *cfg,
         st = removed_load(&s, &removed, err);
     if (st >= 0)
         st = old_load(&s, err);
+    if (st >= 0 && s.had_old && s.old.shard_bits == MANIFEST_IN_PLACE)
+        st = wit_error_set(err, WIT_EEXIST,
+                           "%s/dataset.json is of samples that lie in tar files: seal a collection "
+                           "in a folder of its own",
+                           dir);
     if (st >= 0 && s.old.parents.len)
         st = wit_error_set(err, WIT_EEXIST,
                            "%s/dataset.json was made from other datasets, not from %s/collect, and "

@@ -1,6 +1,9 @@
 /* seal_plan.c: captions and origins of the samples of one prefix. */
 #include "seal_plan.h"
+#include "origin.h"
 #include "record.h"
+
+#include "image/wit_image_transcode.h"
 
 #include <stdlib.h>
 
@@ -8,14 +11,13 @@
  */
 #define SCRATCH_MAX_BYTES ((size_t)16 << 30)
 #define PLAN_MAX_BYTES ((size_t)64 << 30) /* texts of one prefix */
-/* An origin tells where an image was seen; a site's logo need not list every page. */
-enum { SEEN_MOST = 64 };
+/* Transcoded images that a plan keeps until they are written; others are transcoded again. */
+#define BODIES_HELD_BYTES ((size_t)256 << 20)
 #define ORIGIN_STOP_BYTES ((size_t)16 << 20)
 
 /* A URL under which the bytes arrived. */
 struct place {
     struct plan_body body;
-    uint64_t bytes; /* of the body */
     struct collect_image meta;
     struct wit_str head; /* as in the log */
     size_t said_from, said_to;
@@ -41,7 +43,7 @@ struct planner {
     size_t said_count, said_cap;
     struct record_caption *captions;
     size_t caption_cap;
-    struct wit_buf smallest, other; /* bodies */
+    struct wit_buf smallest, other, made; /* bodies */
 };
 
 int planner_create(const struct join *join, const struct wit_shards_seal_config *cfg,
@@ -52,7 +54,7 @@ int planner_create(const struct join *join, const struct wit_shards_seal_config 
         return wit_error_set(err, WIT_ENOMEM, "no memory for sealing");
     p->join = join;
     p->cfg = cfg;
-    p->smallest = p->other = (struct wit_buf)WIT_BUF_INIT(SEGMENT_MAX_BODY_BYTES);
+    p->smallest = p->other = p->made = (struct wit_buf)WIT_BUF_INIT(SEGMENT_MAX_BODY_BYTES);
     p->candidates.fd = -1;
     for (unsigned g = 0; g < COLLECT_GROUPS; g++)
         p->images[g].fd = -1;
@@ -88,6 +90,7 @@ void planner_destroy(struct planner *p) {
     free(p->captions);
     wit_buf_finish(&p->smallest);
     wit_buf_finish(&p->other);
+    wit_buf_finish(&p->made);
     free(p);
 }
 
@@ -100,6 +103,7 @@ void plan_finish(struct plan *plan) {
     plan->records = NULL;
     wit_buf_finish(&plan->fronts);
     wit_buf_finish(&plan->origins);
+    wit_buf_finish(&plan->bodies);
 }
 
 static int no_memory(struct wit_error *err) {
@@ -132,23 +136,62 @@ static struct segment_reader *images_of(struct planner *p, struct wit_hash128 ke
     return &p->images[key.hi >> (64 - COLLECT_GROUP_BITS)];
 }
 
+/* Read the bytes that were collected into `out` and verify them. */
 static int body_get(struct planner *p, struct wit_hash128 key, const struct plan_body *body,
-                    uint64_t bytes, void *out, struct wit_error *err) {
+                    void *out, struct wit_error *err) {
     const struct segment_frame frame = { .offset = body->frame,
                                          .body_offset = body->frame + body->lead,
-                                         .body_bytes = bytes,
+                                         .body_bytes = body->bytes,
                                          .body_hash = body->hash };
     return segment_reader_body(images_of(p, key), &frame, out, err);
 }
 
-int planner_body(struct planner *p, const struct plan_record *record, void *out,
+static int body_read(struct planner *p, struct wit_hash128 key, const struct plan_body *body,
+                     struct wit_buf *buf, struct wit_error *err) {
+    size_t bytes = body->bytes;
+    wit_buf_reset(buf);
+    int st = wit_buf_reserve(buf, bytes ? bytes : 1);
+    if (st < 0)
+        return wit_error_set(err, st, "no memory for an image of %zu bytes", bytes);
+    st = body_get(p, key, body, buf->data, err);
+    if (st >= 0)
+        buf->len = bytes;
+    return st;
+}
+
+/* 1 with the file in p->made, 0: it stays as it is. */
+static int transcode(struct planner *p, const struct plan_record *r, struct wit_image_info *info,
+                     struct wit_error *err) {
+    static const struct wit_image_limits limits = WIT_IMAGE_LIMITS_DEFAULT;
+    int st = body_read(p, r->key, &r->body, &p->other, err);
+    if (st < 0)
+        return st;
+    st = wit_image_transcode_baseline(wit_buf_view(&p->other), &limits, &p->made, info, NULL);
+    return st == WIT_ENOMEM ? no_memory(err) : st > 0;
+}
+
+int planner_body(struct planner *p, const struct plan *plan, uint64_t index, void *out,
                  struct wit_error *err) {
-    return body_get(p, record->key, &record->body, record->body_bytes, out, err);
+    const struct plan_record *r = &plan->records[index];
+    struct wit_image_info info;
+    if (!r->transcoded)
+        return body_get(p, r->key, &r->body, out, err);
+    if (r->body_at != PLAN_NOT_HELD) {
+        memcpy(out, plan->bodies.data + r->body_at, r->body_bytes);
+        return 0;
+    }
+    int st = transcode(p, r, &info, err);
+    if (st >= 0 && (st == 0 || p->made.len != r->body_bytes))
+        return wit_error_set(err, WIT_EINTERNAL, "an image was transcoded twice and differs");
+    if (st >= 0)
+        memcpy(out, p->made.data, p->made.len);
+    return st < 0 ? st : 0;
 }
 
 void planner_expect(struct planner *p, const struct plan_record *record) {
-    segment_reader_expect(images_of(p, record->key), record->body.frame + record->body.lead,
-                          record->body_bytes);
+    const struct plan_body *body = &record->body;
+    if (!record->transcoded || record->body_at == PLAN_NOT_HELD)
+        segment_reader_expect(images_of(p, record->key), body->frame + body->lead, body->bytes);
 }
 
 /* ---- words ---------------------------------------------------------------------------------- */
@@ -277,8 +320,8 @@ static int place_read(struct planner *p, struct entries *e, struct plan *plan,
         return st;
     struct place place = { .body = { .frame = frame.offset,
                                      .hash = frame.body_hash,
-                                     .lead = (uint32_t)(frame.body_offset - frame.offset) },
-                           .bytes = frame.body_bytes,
+                                     .lead = (uint32_t)(frame.body_offset - frame.offset),
+                                     .bytes = (uint32_t)frame.body_bytes },
                            .head = frame.head,
                            .said_from = p->said_count };
     if (keep_str(p->arena, &place.head, err) < 0)
@@ -307,17 +350,9 @@ static int place_read(struct planner *p, struct entries *e, struct plan *plan,
     return 0;
 }
 
-static int body_read(struct planner *p, const struct place *place, struct wit_buf *buf,
-                     struct wit_error *err) {
-    size_t bytes = (size_t)place->bytes;
-    wit_buf_reset(buf);
-    int st = wit_buf_reserve(buf, bytes ? bytes : 1);
-    if (st < 0)
-        return wit_error_set(err, st, "no memory for an image of %zu bytes", bytes);
-    st = body_get(p, place->meta.key, &place->body, place->bytes, buf->data, err);
-    if (st >= 0)
-        buf->len = bytes;
-    return st;
+static int place_body(struct planner *p, const struct place *place, struct wit_buf *buf,
+                      struct wit_error *err) {
+    return body_read(p, place->meta.key, &place->body, buf, err);
 }
 
 static int place_order(const void *x, const void *y) {
@@ -335,10 +370,10 @@ static int place_order(const void *x, const void *y) {
 static int places_agree(struct planner *p, struct plan *plan, struct wit_error *err) {
     unsigned generation = 0;
     size_t kept = 0;
-    int st = p->place_count > 1 ? body_read(p, &p->places[0], &p->smallest, err) : 0;
+    int st = p->place_count > 1 ? place_body(p, &p->places[0], &p->smallest, err) : 0;
     for (size_t i = 1; i < p->place_count && st >= 0; i++) {
         struct place *place = &p->places[i];
-        st = body_read(p, place, &p->other, err);
+        st = place_body(p, place, &p->other, err);
         if (st < 0)
             break;
         int order = wit_str_cmp(wit_buf_view(&p->other), wit_buf_view(&p->smallest));
@@ -376,22 +411,10 @@ static bool place_repeats(const struct planner *p, size_t i) {
 
 /* ---- samples -------------------------------------------------------------------------------- */
 
-static int caption_order(const void *x, const void *y) {
-    return record_caption_cmp(x, y);
-}
-
-/* How many captions at the front of the sorted ones say nothing beside others that do. */
-static size_t captions_without_words(const struct planner *p, size_t all) {
-    size_t empty = 0;
-    while (empty < all && p->captions[empty].text.len == 0)
-        empty++;
-    return empty < all ? empty : 0;
-}
-
 /* The set of captions of all places into p->captions, cut at the ceilings. */
 static int captions_gather(struct planner *p, uint32_t *count, struct plan *plan,
                            struct wit_error *err) {
-    size_t all = 0, distinct = 0, kept = 0, bytes = 0;
+    size_t all = 0, cut = 0;
     for (size_t i = 0; i < p->place_count; i++)
         for (size_t k = p->places[i].said_from; k < p->places[i].said_to; k++) {
             int st = room((void **)&p->captions, all, &p->caption_cap, sizeof *p->captions, err);
@@ -399,91 +422,21 @@ static int captions_gather(struct planner *p, uint32_t *count, struct plan *plan
                 return st;
             p->captions[all++] = p->said[k].caption;
         }
-    qsort(p->captions, all, sizeof *p->captions, caption_order);
-    bool full = false;
-    for (size_t i = captions_without_words(p, all); i < all; i++) {
-        /* kept <= i: a repeat is next to what was kept last, unless the ceiling was reached. */
-        if (!full && kept && record_caption_cmp(&p->captions[kept - 1], &p->captions[i]) == 0)
-            continue;
-        distinct++;
-        size_t more = RECORD_FIELD_BYTES + p->captions[i].text.len;
-        full =
-            full || kept == WIT_SHARDS_MAX_CAPTIONS || bytes + more > WIT_SHARDS_MAX_CAPTION_BYTES;
-        if (full)
-            continue;
-        bytes += more;
-        p->captions[kept++] = p->captions[i];
-    }
-    plan->captions_cut += distinct - kept;
-    *count = (uint32_t)kept;
+    *count = record_captions_make(p->captions, all, &cut);
+    plan->captions_cut += cut;
     return 0;
-}
-
-static void put_seen(struct wit_json_writer *w, const struct planner *p, size_t place,
-                     uint32_t caption_count) {
-    size_t listed = 0, total = 0;
-    wit_json_key(w, "seen");
-    wit_json_array_begin(w);
-    for (size_t k = p->places[place].said_from; k < p->places[place].said_to; k++) {
-        const struct said *s = &p->said[k];
-        const struct record_caption *c =
-            bsearch(&s->caption, p->captions, caption_count, sizeof *p->captions, caption_order);
-        total++;
-        if ((!c && s->caption.text.len) || listed == SEEN_MOST)
-            continue;
-        listed++;
-        wit_json_object_begin(w);
-        wit_json_key(w, "caption");
-        if (c)
-            wit_json_put_u64(w, (uint64_t)(c - p->captions));
-        else /* named without words, which it has from elsewhere */
-            wit_json_put_null(w);
-        wit_json_key(w, "page");
-        wit_json_put_str(w, s->page);
-        if (s->extra.len) {
-            wit_json_key(w, "extra");
-            wit_json_put_raw(w, s->extra);
-        }
-        if (s->rights.len) {
-            wit_json_key(w, "rights");
-            wit_json_put_str(w, s->rights);
-        }
-        wit_json_object_end(w);
-    }
-    wit_json_array_end(w);
-    wit_json_key(w, "seen_total");
-    wit_json_put_u64(w, total);
 }
 
 static int origin_line(const struct planner *p, size_t place, uint32_t caption_count,
                        struct wit_buf *out) {
-    const struct wit_shards_fetched *f = &p->places[place].meta.fetched;
-    struct wit_json_writer w;
-    wit_json_writer_init(&w, out);
-    wit_json_object_begin(&w);
-    wit_json_key(&w, "url");
-    wit_json_put_str(&w, f->url);
-    wit_json_key(&w, "final_url");
-    wit_json_put_str(&w, f->final_url);
-    wit_json_key(&w, "fetched_at_s");
-    wit_json_put_int(&w, f->fetched_at_s);
-    wit_json_key(&w, "headers");
-    wit_json_put_str(&w, f->headers);
-    wit_json_key(&w, "rights");
-    wit_json_put_str(&w, f->rights);
-    if (f->changed) {
-        wit_json_key(&w, "fetched");
-        wit_json_object_begin(&w);
-        wit_json_key(&w, "width");
-        wit_json_put_u64(&w, f->fetched_width);
-        wit_json_key(&w, "height");
-        wit_json_put_u64(&w, f->fetched_height);
-        wit_json_object_end(&w);
+    struct origin_writer w;
+    origin_begin(&w, &p->places[place].meta.fetched, out);
+    for (size_t k = p->places[place].said_from; k < p->places[place].said_to; k++) {
+        const struct said *s = &p->said[k];
+        origin_seen(&w, record_caption_find(p->captions, caption_count, &s->caption), s->page,
+                    s->extra, s->rights);
     }
-    put_seen(&w, p, place, caption_count);
-    wit_json_object_end(&w);
-    int st = wit_json_writer_finish(&w);
-    return st < 0 ? st : wit_buf_append_byte(out, '\n');
+    return origin_end(&w);
 }
 
 static int origins_write(const struct planner *p, uint32_t caption_count, struct plan *plan,
@@ -516,6 +469,36 @@ static const struct place *place_choose(const struct planner *p) {
     return best;
 }
 
+/* Progressive JPEGs as sequential ones, where that is wanted and can be. */
+static int image_plan(struct planner *p, struct plan_record *r, struct record_image *image,
+                      struct plan *plan, struct wit_error *err) {
+    if (p->cfg->transcode != WIT_SHARDS_TRANSCODE_BASELINE ||
+        image->info.format != WIT_IMAGE_JPEG || !image->info.progressive)
+        return 0;
+    const uint32_t width = image->info.width, height = image->info.height;
+    int st = transcode(p, r, &image->info, err);
+    plan->transcoded += st > 0;
+    plan->not_transcoded += st == 0;
+    if (st <= 0)
+        return st;
+    image->bytes = r->body_bytes = p->made.len;
+    image->hash = wit_hash128_of(p->made.data, p->made.len);
+    image->changed |= WIT_SHARDS_TRANSCODED;
+    r->transcoded = true;
+    r->body_at = plan->bodies.len;
+    if (wit_buf_append_str(&plan->bodies, wit_buf_view(&p->made)) < 0)
+        r->body_at = PLAN_NOT_HELD;
+    for (size_t i = 0; i < p->place_count; i++) { /* what the origins say of it */
+        struct wit_shards_fetched *f = &p->places[i].meta.fetched;
+        if (f->changed)
+            continue;
+        f->changed = WIT_SHARDS_TRANSCODED;
+        f->fetched_width = width;
+        f->fetched_height = height;
+    }
+    return 0;
+}
+
 static int sample_plan(struct planner *p, struct wit_hash128 key, struct plan *plan,
                        struct wit_error *err) {
     uint32_t captions;
@@ -529,14 +512,17 @@ static int sample_plan(struct planner *p, struct wit_hash128 key, struct plan *p
         .key = key,
         .body = stored->body,
         .captions = captions,
-        .body_bytes = (size_t)stored->bytes,
+        .body_bytes = stored->body.bytes,
         .front_at = plan->fronts.len,
         .origin_at = plan->origins.len,
     };
-    const struct record_image image = { .info = stored->meta.fetched.info,
-                                        .bytes = r.body_bytes,
-                                        .hash = stored->meta.stored,
-                                        .changed = stored->meta.fetched.changed };
+    struct record_image image = { .info = stored->meta.fetched.info,
+                                  .bytes = r.body_bytes,
+                                  .hash = stored->meta.stored,
+                                  .changed = stored->meta.fetched.changed };
+    st = image_plan(p, &r, &image, plan, err);
+    if (st < 0)
+        return st;
     st = record_front_encode(key, &image, p->captions, captions, &plan->fronts);
     if (st < 0)
         return wit_error_set(err, st, "no room for the captions of a sample");
@@ -582,7 +568,8 @@ int plan_part_total(struct plan *part, struct wit_error *err) {
 int planner_plan(struct planner *p, uint64_t from, uint64_t to, struct plan *out,
                  struct wit_error *err) {
     struct plan plan = { .fronts = WIT_BUF_INIT(PLAN_MAX_BYTES),
-                         .origins = WIT_BUF_INIT(PLAN_MAX_BYTES) };
+                         .origins = WIT_BUF_INIT(PLAN_MAX_BYTES),
+                         .bodies = WIT_BUF_INIT(BODIES_HELD_BYTES) };
     struct entries e;
     int st = spill_cursor_begin(&e.cursor, p->join->entries, from, to, err);
     if (st >= 0)

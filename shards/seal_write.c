@@ -25,7 +25,7 @@ static int body_give(void *user, uint64_t index, void *out, struct wit_error *er
             planner_expect(b->planner, &b->plan->records[b->ahead]);
     }
     uint64_t start = wit_clock_ns();
-    int st = planner_body(b->planner, &b->plan->records[index], out, err);
+    int st = planner_body(b->planner, b->plan, index, out, err);
     if (wit_clock_ns() - start > SLOW_NS)
         b->hinting = HINTED_AFTER_SLOW;
     return st;

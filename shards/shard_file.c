@@ -1,5 +1,7 @@
-/* shard_file.c: a sealed shard, read by offset. */
+/* shard_file.c: a sealed shard, read by offset; or the index of a tar that stands in its place,
+ * which has its own table. */
 #include "shard_file.h"
+#include "tar_index.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +23,7 @@ enum {
 struct shard_file {
     atomic_uint refs;
     struct walker_source source; /* name points to path */
+    struct tar_index *tar;       /* NULL: a sealed shard; else the tables are empty */
     struct walker *walker;
     struct walker_table samples; /* without the hidden ones */
     struct hidden_keys hidden;
@@ -57,6 +60,8 @@ static int hidden_apply(struct shard_file *f, const char *dir, const struct mani
     struct walker_table *t = &f->samples;
     uint64_t kept = 0, next = 0;
     int st = hidden_read(dir, shard, &f->hidden, err);
+    if (f->tar)
+        return st < 0 || !f->hidden.count ? st : tar_index_hide(f->tar, &f->hidden, err);
     for (uint64_t i = 0; st >= 0 && i < t->count; i++) {
         if (next < f->hidden.count && wit_hash128_eq(f->hidden.keys[next], t->entries[i].key)) {
             f->hidden_bytes += t->entries[i].bytes;
@@ -87,18 +92,23 @@ static int content_open(struct shard_file *f, const char *dir, const struct mani
         return wit_error_set(err, WIT_ECORRUPT, "%s is not a file", f->path);
     f->source.bytes = (uint64_t)info.st_size;
     int st = expect ? expectation_check(f, expect, err) : 0;
-    if (st >= 0)
+    if (st >= 0 && shard_bits == MANIFEST_IN_PLACE) {
+        st = tar_index_load(&f->source, &f->tar, err);
+        if (st >= 0)
+            st = tar_index_attach(f->tar, dir, err);
+    } else if (st >= 0) {
         st = walker_create(&f->source, &f->walker, err);
-    if (st >= 0)
-        st = walker_table_read(f->walker, "samples", &f->samples, err);
+        if (st >= 0)
+            st = walker_table_read(f->walker, "samples", &f->samples, err);
+    }
     if (st >= 0 && expect)
         st = hidden_apply(f, dir, expect, err);
     if (st < 0 || !expect)
         return st;
-    if (f->samples.count != expect->samples)
+    if (shard_file_samples(f) != expect->samples)
         return wit_error_set(err, WIT_ECORRUPT,
                              "%s has %" PRIu64 " samples, dataset.json says %" PRIu64, f->path,
-                             f->samples.count, expect->samples);
+                             shard_file_samples(f), expect->samples);
     return prefix_check(f, expect->prefix, shard_bits, err);
 }
 
@@ -129,6 +139,7 @@ struct shard_file *shard_file_ref(struct shard_file *f) {
 void shard_file_unref(struct shard_file *f) {
     if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) > 1)
         return;
+    tar_index_destroy(f->tar);
     walker_table_finish(&f->samples);
     walker_table_finish(&f->origin);
     hidden_finish(&f->hidden);
@@ -140,18 +151,18 @@ void shard_file_unref(struct shard_file *f) {
 }
 
 uint64_t shard_file_samples(const struct shard_file *f) {
-    return f->samples.count;
+    return f->tar ? tar_index_samples(f->tar) : f->samples.count;
 }
 
 bool shard_file_key(const struct shard_file *f, uint64_t index, struct wit_hash128 *out) {
-    if (index >= f->samples.count)
+    if (index >= shard_file_samples(f))
         return false;
-    *out = f->samples.entries[index].key;
+    *out = f->tar ? tar_index_entry(f->tar, index)->key : f->samples.entries[index].key;
     return true;
 }
 
 int64_t shard_file_find(const struct shard_file *f, struct wit_hash128 key) {
-    return walker_table_find(&f->samples, key);
+    return f->tar ? tar_index_find(f->tar, key) : walker_table_find(&f->samples, key);
 }
 
 uint64_t shard_file_seek(const struct shard_file *f, struct wit_hash128 key) {
@@ -211,10 +222,27 @@ static int entry_find(const struct shard_file *f, uint64_t index, const struct w
     return 0;
 }
 
-/* The sample in the value of record `index`. */
-static int sample_decode(const struct shard_file *f, uint64_t index, struct wit_str value,
-                         bool verify, struct wit_shards_sample *out, struct wit_error *err) {
-    struct wit_shards_sample sample = { .key = f->samples.entries[index].key };
+/* The bytes of a record and its key. */
+static int record_read(const struct shard_file *f, uint64_t index, struct wit_buf *buf,
+                       struct wit_hash128 *key, struct wit_str *value, struct wit_error *err) {
+    const struct walker_entry *e = NULL;
+    if (f->tar && index < tar_index_samples(f->tar)) {
+        const struct tar_entry *t = tar_index_entry(f->tar, index);
+        *key = t->key;
+        return tar_index_read(f->tar, t, buf, value, err);
+    }
+    int st = entry_find(f, index, &e, err);
+    if (st < 0)
+        return st;
+    *key = e->key;
+    return value_read(f, e, e->bytes, buf, value, err);
+}
+
+/* The sample in the value of a record. */
+static int sample_decode(const struct shard_file *f, uint64_t index, struct wit_hash128 key,
+                         struct wit_str value, bool verify, struct wit_shards_sample *out,
+                         struct wit_error *err) {
+    struct wit_shards_sample sample = { .key = key };
     int st = record_decode(value, &sample, err);
     if (st >= 0 && verify)
         st = record_verify(&sample, err);
@@ -228,14 +256,11 @@ static int sample_decode(const struct shard_file *f, uint64_t index, struct wit_
 
 int shard_file_read(const struct shard_file *f, uint64_t index, bool verify, struct wit_buf *buf,
                     struct wit_shards_sample *out, struct wit_error *err) {
-    const struct walker_entry *e = NULL;
+    struct wit_hash128 key;
     struct wit_str value;
-    int st = entry_find(f, index, &e, err);
-    if (st < 0)
-        return st;
     wit_buf_reset(buf);
-    st = value_read(f, e, e->bytes, buf, &value, err);
-    return st < 0 ? st : sample_decode(f, index, value, verify, out, err);
+    int st = record_read(f, index, buf, &key, &value, err);
+    return st < 0 ? st : sample_decode(f, index, key, value, verify, out, err);
 }
 
 int shard_file_front(const struct shard_file *f, uint64_t index, struct wit_buf *buf,
@@ -308,6 +333,11 @@ int shard_file_origin(struct shard_file *f, struct wit_hash128 key, struct wit_b
                       struct wit_error *err) {
     struct wit_buf value = WIT_BUF_INIT(ORIGIN_MAX_BYTES + WALKER_PAGE_HEADER_BYTES + 1);
     struct wit_str lines;
+    if (f->tar) {
+        int64_t at = tar_index_find(f->tar, key);
+        return at < 0 ? wit_error_set(err, WIT_ENOTFOUND, "%s has no origin of that key", f->path)
+                      : tar_index_origin(f->tar, tar_index_entry(f->tar, (uint64_t)at), out, err);
+    }
     int st = origin_load(f, err);
     if (st < 0)
         return st;
@@ -323,6 +353,10 @@ int shard_file_origin(struct shard_file *f, struct wit_hash128 key, struct wit_b
 }
 
 void shard_file_prefetch(const struct shard_file *f, uint64_t from, uint64_t count) {
+    if (f->tar) {
+        tar_index_prefetch(f->tar, from, count);
+        return;
+    }
     if (from >= f->samples.count || count == 0)
         return;
     if (count > f->samples.count - from)
@@ -454,6 +488,8 @@ static void note(struct measure *m, int st) {
 }
 
 int shard_file_skim(struct shard_file *f, struct wit_error *err) {
+    if (f->tar) /* its index was checked whole when it was opened */
+        return 0;
     int st = origin_load(f, err);
     uint64_t records = f->samples.count + f->hidden.count, next = 0;
     if (st >= 0 && f->origin.count != records)
@@ -505,20 +541,42 @@ static void origins_measure(struct shard_file *f, struct pass *pass, struct meas
     wit_buf_finish(&buf);
 }
 
+static void origins_measure_tar(struct shard_file *f, struct measure *m) {
+    struct wit_buf buf = WIT_BUF_INIT(ORIGIN_MAX_BYTES);
+    for (uint64_t i = 0; i < tar_index_samples(f->tar); i++) {
+        wit_buf_reset(&buf);
+        int st = tar_index_origin(f->tar, tar_index_entry(f->tar, i), &buf, &m->err);
+        if (st < 0)
+            note(m, st);
+    }
+    wit_buf_finish(&buf);
+}
+
+/* A record as it is checked: in the pass over the file, or from the tar where it lies. */
+static int sample_measure(struct shard_file *f, uint64_t index, struct pass *pass,
+                          struct wit_buf *buf, struct wit_shards_sample *out,
+                          struct wit_error *err) {
+    const struct walker_entry *e = NULL;
+    struct wit_str value;
+    if (f->tar) {
+        if (pass->interrupt && *pass->interrupt)
+            return wit_error_set(err, WIT_ECANCELED, "interrupted while reading %s", f->path);
+        return shard_file_read(f, index, true, buf, out, err);
+    }
+    int st = entry_find(f, index, &e, err);
+    if (st >= 0)
+        st = pass_value(pass, e, buf, &value, err);
+    return st < 0 ? st : sample_decode(f, index, e->key, value, true, out, err);
+}
+
 /* The records that are not hidden. */
 static int samples_measure(struct shard_file *f, struct pass *pass, struct measure *m,
                            struct manifest_shard *measured) {
     struct wit_buf buf = WIT_BUF_INIT(WIT_SHARDS_MAX_RECORD_BYTES + WALKER_PAGE_HEADER_BYTES + 1);
     struct wit_shards_sample sample;
-    struct wit_str value;
     int st = 0;
-    for (uint64_t i = 0; i < f->samples.count && st != WIT_ECANCELED; i++) {
-        const struct walker_entry *e = NULL;
-        st = entry_find(f, i, &e, &m->err);
-        if (st >= 0)
-            st = pass_value(pass, e, &buf, &value, &m->err);
-        if (st >= 0)
-            st = sample_decode(f, i, value, true, &sample, &m->err);
+    for (uint64_t i = 0; i < shard_file_samples(f) && st != WIT_ECANCELED; i++) {
+        st = sample_measure(f, i, pass, &buf, &sample, &m->err);
         if (st < 0) {
             note(m, st);
             continue;
@@ -553,7 +611,10 @@ int shard_file_measure(const char *dir, const char *file, int shard_bits,
         note(&m, st);
     if (samples_measure(f, &pass, &m, measured) < 0)
         goto out;
-    origins_measure(f, &pass, &m);
+    if (f->tar)
+        origins_measure_tar(f, &m);
+    else
+        origins_measure(f, &pass, &m);
     measured->file_bytes = f->source.bytes;
     if ((st = pass_end(&pass, &measured->file_hash, &m.err)) < 0)
         note(&m, st);

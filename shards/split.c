@@ -1,4 +1,5 @@
 /* split.c: one dataset into several, none of whose samples are in two. */
+#include "dataset.h"
 #include "origin_merge.h"
 #include "remake.h"
 #include "removed_carry.h"
@@ -432,7 +433,7 @@ int wit_shards_split(const char *dir, const char *out, const struct wit_shards_s
     if (st >= 0)
         st = way_take(&s, err);
     if (st >= 0)
-        st = wit_shards_dataset_open(dir, NULL, &s.ds, err);
+        st = dataset_sealed_open(dir, &s.ds, err);
     if (st >= 0)
         st = dataset_identity(dataset_manifest(s.ds), &s.identity, err);
     if (st >= 0)

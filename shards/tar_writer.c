@@ -1,7 +1,6 @@
 /* tar_writer.c: ustar headers, zeros up to the next block, and a buffer in front of the file. */
 #include "tar_writer.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,14 +8,6 @@
 
 enum { BUFFER_BYTES = 1 << 20 };
 #define MEMBER_MOST_BYTES ((uint64_t)1 << 33) /* eleven octal digits */
-
-/* POSIX.1-1988, 10.1.1: numbers are octal digits, ended by a NUL. */
-struct header {
-    char name[TAR_NAME_MOST], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type;
-    char link[100], magic[6], version[2], user[32], group[32], major[8], minor[8], prefix[155];
-    char padding[12];
-};
-static_assert(sizeof(struct header) == TAR_BLOCK_BYTES, "a header fills a block");
 
 struct tar_writer {
     int fd;
@@ -75,8 +66,7 @@ static int pad(struct tar_writer *w, size_t unit, struct wit_error *err) {
     return over ? put(w, zeros, unit - over, err) : 0;
 }
 
-static void header_make(struct header *h, const char *name, uint64_t bytes) {
-    unsigned sum = 0;
+static void header_make(struct tar_header *h, const char *name, uint64_t bytes) {
     memset(h, 0, sizeof *h);
     memcpy(h->name, name, strlen(name)); /* of 100 bytes: without a NUL */
     memcpy(h->mode, "0000644", 8);
@@ -89,15 +79,13 @@ static void header_make(struct header *h, const char *name, uint64_t bytes) {
     memcpy(h->version, "00", 2);
     memcpy(h->major, "0000000", 8);
     memcpy(h->minor, "0000000", 8);
-    memset(h->checksum, ' ', sizeof h->checksum); /* counts as blanks in itself */
-    for (size_t i = 0; i < sizeof *h; i++)
-        sum += ((const unsigned char *)h)[i];
-    snprintf(h->checksum, sizeof h->checksum, "%06o", sum); /* digits, NUL, blank */
+    snprintf(h->checksum, sizeof h->checksum, "%06o", tar_header_sum(h));
+    h->checksum[7] = ' '; /* digits, NUL, blank */
 }
 
 int tar_writer_add(struct tar_writer *w, const char *name, struct wit_str data,
                    struct wit_error *err) {
-    struct header h;
+    struct tar_header h;
     size_t len = strlen(name);
     if (len == 0 || len > TAR_NAME_MOST || strchr(name, '/'))
         return wit_error_set(err, WIT_EINVAL, "'%s' can't be the name of a tar's member", name);

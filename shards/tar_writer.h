@@ -9,8 +9,9 @@
 #define SHARDS_TAR_WRITER_H
 
 #include "base/wit_base.h"
+#include "tar_header.h"
 
-enum { TAR_BLOCK_BYTES = 512, TAR_RECORD_BYTES = 20 * TAR_BLOCK_BYTES, TAR_NAME_MOST = 100 };
+enum { TAR_RECORD_BYTES = 20 * TAR_BLOCK_BYTES, TAR_NAME_MOST = 100 };
 
 struct tar_writer; /* one thread */
 

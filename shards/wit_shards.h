@@ -128,6 +128,9 @@ int wit_shards_collector_reasons(struct wit_shards_collector *c, wit_shards_reas
                                  void *user, struct wit_error *err);
 /* Known outcome of a URL: 1 image stored, 0 nothing known, 2 refused. Sees uncommitted ones too. */
 int wit_shards_collector_find(struct wit_shards_collector *c, struct wit_str url);
+/* Is this image the one that is stored for the URL? Sees uncommitted ones too. */
+bool wit_shards_collector_holds(struct wit_shards_collector *c, struct wit_str url,
+                                struct wit_hash128 key);
 /* fsync the logs, then commit the index with their lengths. After 0 nothing appended so far is
  * lost. */
 int wit_shards_collector_commit(struct wit_shards_collector *c, struct wit_error *err);
@@ -179,6 +182,17 @@ int wit_shards_outcomes_each(const char *dir, wit_shards_outcome_fn fn, void *us
 
 /* ---- sealing -------------------------------------------------------------------------------- */
 
+/* What is done with images when they are sealed. */
+enum wit_shards_transcode {
+    WIT_SHARDS_TRANSCODE_NONE,    /* stored as they were collected */
+    WIT_SHARDS_TRANSCODE_BASELINE /* progressive JPEGs as sequential ones, the same pixels: keys
+                                   * stay, stored bytes and the dataset hash change
+                                   * (wit_image_transcode.h) */
+};
+
+int wit_shards_transcode_parse(struct wit_str name, /* "none", "baseline"; WIT_EINVAL */
+                               enum wit_shards_transcode *out);
+
 struct wit_shards_seal_config {
     uint64_t shard_bytes; /* target size of a shard file; decides the number of prefixes */
     int shard_bits;       /* log2 of the number of prefixes; -1: from shard_bytes */
@@ -190,6 +204,7 @@ struct wit_shards_seal_config {
      * old versions, unless it would have more than max_runs runs (1 to 255), or fresh or hidden
      * records are more than rewrite_percent of its bytes: then it is written anew, whole. */
     unsigned max_runs, rewrite_percent;
+    enum wit_shards_transcode transcode;
     /* Does this pair stay? NULL keeps all. A failure ends the seal. May be called from several
      * threads at once. */
     int (*keep)(void *user, const struct wit_shards_candidate *cand, bool *keep,
@@ -217,6 +232,8 @@ struct wit_shards_seal_report {
     uint64_t spilled_bytes;    /* written to temporary files on the way; 0: all fitted in memory */
     uint64_t removed_images;   /* fetches of the logs that tombstones keep out, and ... */
     uint64_t removed_pairs;    /* ... pairs with words that do (wit_shards_removed.h) */
+    uint64_t transcoded;       /* images that are stored sequential and came progressive */
+    uint64_t not_transcoded;   /* ones that were to be and are broken, or lack scans */
     bool changed;              /* false: nothing new since the last seal */
     struct wit_hash128 hash;   /* dataset hash */
 };
@@ -246,9 +263,9 @@ struct wit_shards_open_options {
 };
 
 /**
- * Read dataset.json and check that its shards are there in the sizes it says; a shard is opened and
- * checked (meta pages, page graph, key order; this yields the ordinal table, 32 bytes a sample) at
- * its first use. options may be NULL.
+ * Read dataset.json, of a sealed dataset or one in place (wit_shards_index), and check that its
+ * shards are there in the sizes it says; a shard is opened and checked (meta pages, page graph, key
+ * order; this yields the ordinal table, 32 bytes a sample) at its first use. options may be NULL.
  * @return 0; WIT_ENOTFOUND, WIT_EFORMAT, WIT_ECORRUPT with the file and the fault in err
  */
 int wit_shards_dataset_open(const char *dir, const struct wit_shards_open_options *options,
@@ -262,6 +279,7 @@ size_t wit_shards_dataset_shards(const struct wit_shards_dataset *ds);
 
 struct wit_shards_shard_info {
     const char *file; /* relative to DIR/shards; lives as long as the dataset */
+    /* Where samples lie in tars file_bytes is that of the index, and prefix the tar's number. */
     uint64_t samples, pairs, file_bytes, image_bytes;
     uint64_t hidden;      /* further records of the file that are no part of the dataset */
     uint32_t prefix, run; /* a prefix may have several runs; each key is in one of them at most */
@@ -288,7 +306,8 @@ struct wit_shards_sample {
 };
 
 /**
- * Read record `index` of a shard (key order) and check its hashes.
+ * Read record `index` of a shard (key order; where samples lie in tars, that of the tar) and check
+ * its hashes.
  * @param buf  replaced by the record and kept by the caller; reuse it (one per thread) and nothing
  *             is allocated in the long run
  * @return 0; WIT_ECORRUPT or WIT_EIO names shard, index and fault; WIT_ELIMIT when buf's ceiling is

@@ -20,7 +20,8 @@ extern "C" {
 
 enum wit_shards_export_layout {
     WIT_SHARDS_EXPORT_WEBDATASET, /* OUT/NNNNN.tar */
-    WIT_SHARDS_EXPORT_FILES       /* OUT/NNNNN/ */
+    WIT_SHARDS_EXPORT_FILES,      /* OUT/NNNNN/ */
+    WIT_SHARDS_EXPORT_METADATA    /* the facts alone: OUT/NNNNN.jsonl, or .parquet */
 };
 
 /* What the text beside an image holds. Stored order is that of the captions' bytes. */
@@ -34,7 +35,7 @@ enum wit_shards_export_captions {
 
 /* A shard of the export that is whole on disk. */
 struct wit_shards_exported {
-    const char *file; /* "00000.tar" or "00000", in OUT; borrowed for the call */
+    const char *file; /* "00000.tar", "00000" ... in OUT; borrowed for the call */
     uint64_t samples, bytes;
     bool kept; /* an earlier run wrote it */
 };
@@ -44,7 +45,9 @@ struct wit_shards_export_config {
     enum wit_shards_export_layout layout;
     enum wit_shards_export_captions captions;
     uint64_t per_shard; /* samples, 1 to WIT_SHARDS_EXPORT_PER_SHARD_MOST */
-    bool parquet;       /* the facts as OUT/NNNNN.parquet too; WIT_EUNSUPPORTED without Arrow */
+    /* The facts as OUT/NNNNN.parquet too, of metadata instead of .jsonl; WIT_EUNSUPPORTED without
+     * Arrow. */
+    bool parquet;
 
     /* Called in the caller's thread: after each shard, and after each sample. May be NULL. */
     void (*exported)(void *user, const struct wit_shards_exported *shard);

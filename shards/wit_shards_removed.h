@@ -132,7 +132,8 @@ struct wit_shards_removal_report {
  * @param what  NULL: nothing new; everything that was ever asked for is carried out again
  * @return 0; WIT_EINVAL (no reason, no URL, no domain, an empty pattern: nothing was noted),
  *         WIT_EEXIST (another process collects, seals or makes the dataset), WIT_ENOTFOUND (no
- *         DIR), WIT_ELIMIT, WIT_ECORRUPT, WIT_EIO, WIT_ENOSPC, WIT_ECANCELED, WIT_ENOMEM
+ *         DIR), WIT_EUNSUPPORTED (samples that lie in tars), WIT_ELIMIT, WIT_ECORRUPT, WIT_EIO,
+ *         WIT_ENOSPC, WIT_ECANCELED, WIT_ENOMEM
  */
 int wit_shards_remove(const char *dir, const struct wit_shards_removal *what,
                       const struct wit_shards_remove_config *cfg,

@@ -68,7 +68,7 @@ struct wit_shards_repair_report {
  *         be kept), WIT_ECORRUPT (what counts is not known: a list of hidden keys is damaged, or
  *         without dataset.json two runs hold the same sample; err says what to do), WIT_EEXIST (out
  * is in use; DIR/collect or a 'wit build' should make it anew; a collector is open), WIT_ENOSPC,
- * WIT_EIO, WIT_ECANCELED
+ * WIT_EIO, WIT_ECANCELED, WIT_EUNSUPPORTED (samples that lie in tars: wit_shards_index)
  */
 int wit_shards_repair(const char *dir, const struct wit_shards_repair_options *options,
                       struct wit_shards_repair_report *report, struct wit_error *err);

@@ -350,6 +350,8 @@ static int stage_seal(struct build *b, struct wit_error *err) {
         cfg.shard_bytes = job_uint(job->shard_bytes, cfg.shard_bytes);
         cfg.shard_bits = job->bits ? (int)*job->bits : cfg.shard_bits;
     }
+    if (job && job->transcode) /* checked with the job */
+        (void)wit_shards_transcode_parse(wit_str_from(job->transcode), &cfg.transcode);
     cfg.tool = WIT_STR("wit " WIT_VERSION);
     cfg.interrupt = cli_interrupt_flag();
     int st = selection_review(&b->selection, b->out, cfg.interrupt, err);

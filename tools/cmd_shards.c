@@ -1,6 +1,8 @@
 /* wit shards: look inside datasets, check them, make them from what was collected. */
 #include "cli.h"
+#include "cmd_shards_card.h"
 #include "cmd_shards_export.h"
+#include "cmd_shards_import.h"
 #include "cmd_shards_near.h"
 #include "cmd_shards_remake.h"
 #include "cmd_shards_remove.h"
@@ -18,6 +20,7 @@ enum { CAPTION_SHOWN_BYTES = 60 };
 struct options {
     const char *dir, *key, *image;
     uint64_t index, threads, shard_bytes, bits, memory, max_runs;
+    enum wit_shards_transcode transcode;
     bool json, shards, has_index, has_bits;
     enum wit_shards_verify_depth depth;
 };
@@ -28,9 +31,9 @@ static void usage(FILE *to) {
           "       wit shards stat   DIR [--json]\n"
           "       wit shards verify DIR [--full|--new|--fast] [--threads N] [--json]\n"
           "       wit shards repair DIR [--out OUT] [--dry-run] [--salvage] ...\n"
-          "       wit shards seal   DIR [--shard-bytes N | --bits N] [--threads N] [--memory N]\n"
-          "                         [--max-runs N] [--json]\n"
-          "       wit shards export DIR --to webdataset|files --out OUT ...\n"
+          "       wit shards seal   DIR [--shard-bytes N | --bits N] [--transcode baseline]\n"
+          "                         [--threads N] [--memory N] [--max-runs N] [--json]\n"
+          "       wit shards export DIR --to webdataset|files|metadata --out OUT ...\n"
           "       wit shards merge A B ... --out C ...\n"
           "       wit shards compact DIR [--purge] [--dry-run] ...\n"
           "       wit shards split DIR --out OUT --share S,S... ...\n"
@@ -39,6 +42,9 @@ static void usage(FILE *to) {
           "       wit shards overlap DIR --against EVALDIR [--predictions FILE] ...\n"
           "       wit shards remove DIR --reason TEXT --key K | --url U | --domain D | ...\n"
           "       wit shards removed DIR | restore DIR --entry N ... | purge DIR\n"
+          "       wit shards import SRC... --from webdataset|files --out DIR ...\n"
+          "       wit shards index  TAR... --out DIR ...\n"
+          "       wit shards card   DIR [--export FOLDER] ...\n"
           "\n"
           "ls      the samples of a dataset, or its shards (the verb may be left out)\n"
           "show    one sample: captions and where they stood; its image into a file\n"
@@ -55,6 +61,9 @@ static void usage(FILE *to) {
           "overlap images of an evaluation that are in the dataset; overlap --help\n"
           "remove  take samples and captions out and keep them out\n"
           "removed what was; restore: a request no longer holds; purge: the bytes too\n"
+          "import  take such layouts in; has a page of its own: import --help\n"
+          "index   make tar files a dataset where they lie; index --help\n"
+          "card    write README.md and Croissant metadata; card --help\n"
           "\n"
           "  --full           of verify, the default: every byte\n"
           "  --new            every byte of files that were not checked as they stand\n"
@@ -68,6 +77,7 @@ static void usage(FILE *to) {
           "  --memory N       for joining images with words, bytes; default 1073741824; more is\n"
           "                   sorted on disk\n"
           "  --max-runs N     runs of a prefix before it is written anew, default 8\n"
+          "  --transcode baseline  progressive JPEGs are stored sequential: faster to load\n"
           "  --json           one JSON object a line\n"
           "  --help           this page\n",
           to);
@@ -493,6 +503,7 @@ static int verb_seal(const struct options *o, struct wit_error *err) {
     cfg.threads = (unsigned)o->threads;
     cfg.memory_bytes = o->memory;
     cfg.max_runs = (unsigned)o->max_runs;
+    cfg.transcode = o->transcode;
     cfg.guard_recipe = true;
     cfg.tool = WIT_STR("wit " WIT_VERSION);
     cfg.interrupt = cli_interrupt_flag();
@@ -511,6 +522,8 @@ static int verb_seal(const struct options *o, struct wit_error *err) {
         json_line_count(&line, "spilled_bytes", report.spilled_bytes);
         json_line_count(&line, "removed_images", report.removed_images);
         json_line_count(&line, "removed_pairs", report.removed_pairs);
+        json_line_count(&line, "transcoded", report.transcoded);
+        json_line_count(&line, "not_transcoded", report.not_transcoded);
         wit_json_key(&line.json, "changed");
         wit_json_put_bool(&line.json, report.changed);
         st = json_line_end(&line, err);
@@ -519,6 +532,10 @@ static int verb_seal(const struct options *o, struct wit_error *err) {
         printf("%s  %" PRIu64 " samples, %" PRIu64 " pairs in %" PRIu64 " shards%s\n", hash,
                report.samples, report.pairs, report.shards,
                report.changed ? "" : ", nothing changed");
+        if (report.transcoded || report.not_transcoded)
+            printf("%" PRIu64 " progressive JPEGs are stored sequential, %" PRIu64
+                   " broken or partial ones as they came\n",
+                   report.transcoded, report.not_transcoded);
     }
     wit_buf_finish(&line.buf);
     return st;
@@ -531,11 +548,19 @@ static const struct own_verb {
     const char *name;
     int (*run)(int argc, char **argv);
 } own_verbs[] = {
-    { "merge", cmd_shards_merge }, { "compact", cmd_shards_compact },
-    { "split", cmd_shards_split }, { "diff", cmd_shards_diff },
-    { "dups", cmd_shards_dups },   { "overlap", cmd_shards_overlap },
-    { "remove", cmd_shards_remove }, { "removed", cmd_shards_removed },
-    { "restore", cmd_shards_restore }, { "purge", cmd_shards_purge },
+    { "merge", cmd_shards_merge },
+    { "compact", cmd_shards_compact },
+    { "split", cmd_shards_split },
+    { "diff", cmd_shards_diff },
+    { "dups", cmd_shards_dups },
+    { "overlap", cmd_shards_overlap },
+    { "remove", cmd_shards_remove },
+    { "removed", cmd_shards_removed },
+    { "restore", cmd_shards_restore },
+    { "purge", cmd_shards_purge },
+    { "import", cmd_shards_import },
+    { "index", cmd_shards_import },
+    { "card", cmd_shards_card },
 };
 
 static const struct verb {
@@ -543,8 +568,11 @@ static const struct verb {
     int (*run)(const struct options *o, struct wit_error *err);
     const char *flags; /* options it takes besides --json */
 } verbs[] = {
-    { "ls", verb_ls, "s" },         { "show", verb_show, "ni" },    { "stat", verb_stat, "" },
-    { "verify", verb_verify, "tFNf" }, { "seal", verb_seal, "tbBmr" },
+    { "ls", verb_ls, "s" },
+    { "show", verb_show, "ni" },
+    { "stat", verb_stat, "" },
+    { "verify", verb_verify, "tFNf" },
+    { "seal", verb_seal, "tbBmrT" },
 };
 
 static const struct option longs[] = {
@@ -557,6 +585,7 @@ static const struct option longs[] = {
     { "bits", required_argument, NULL, 'B' },
     { "memory", required_argument, NULL, 'm' },
     { "max-runs", required_argument, NULL, 'r' },
+    { "transcode", required_argument, NULL, 'T' },
     { "full", no_argument, NULL, 'F' },
     { "new", no_argument, NULL, 'N' },
     { "fast", no_argument, NULL, 'f' },
@@ -598,6 +627,11 @@ static int option_take(const struct verb *verb, int opt, int which, struct optio
         return cli_parse_u64("shards", "--memory", optarg, 1 << 20, INT64_MAX, &o->memory);
     case 'r':
         return cli_parse_u64("shards", "--max-runs", optarg, 1, 255, &o->max_runs);
+    case 'T':
+        return wit_shards_transcode_parse(wit_str_from(optarg), &o->transcode) < 0
+                   ? cli_usage_error("shards", "--transcode must be none or baseline, not '%s'",
+                                     optarg)
+                   : 0;
     case 'b':
         return cli_parse_u64("shards", "--shard-bytes", optarg, 1, INT64_MAX, &o->shard_bytes);
     default:

@@ -2,13 +2,14 @@
 #include "cmd_shards_export.h"
 #include "cli.h"
 #include "json_line.h"
+#include "table/wit_table.h"
 #include "wit_shards_export.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 
 static const char help[] =
-    "usage: wit shards export DIR --to webdataset|files --out OUT [--per-shard N]\n"
+    "usage: wit shards export DIR --to webdataset|files|metadata --out OUT [--per-shard N]\n"
     "                             [--captions first|all|join] [--parquet] [--json]\n"
     "\n"
     "Writes every sample of a sealed dataset in img2dataset's layouts, in key order. The same\n"
@@ -16,6 +17,7 @@ static const char help[] =
     "\n"
     "  --to webdataset  OUT/00000.tar ... with KEY.jpg (png, webp, gif), KEY.txt and KEY.json\n"
     "  --to files       the same files in folders OUT/00000 ...\n"
+    "  --to metadata    the facts alone: OUT/00000.parquet ... in builds with Arrow, else .jsonl\n"
     "  --out OUT        a folder of its own\n"
     "  --per-shard N    samples of a shard, default 10000\n"
     "  --captions C     first: the first caption (default); all: one a line; join: all in one "
@@ -100,8 +102,11 @@ static int layout_parse(const char *name, struct options *o) {
         o->cfg.layout = WIT_SHARDS_EXPORT_WEBDATASET;
     else if (strcmp(name, "files") == 0)
         o->cfg.layout = WIT_SHARDS_EXPORT_FILES;
+    else if (strcmp(name, "metadata") == 0)
+        o->cfg.layout = WIT_SHARDS_EXPORT_METADATA;
     else
-        return cli_usage_error("shards", "--to must be webdataset or files, not '%s'", name);
+        return cli_usage_error("shards", "--to must be webdataset, files or metadata, not '%s'",
+                               name);
     return CLI_DONE;
 }
 
@@ -155,6 +160,8 @@ static int options_parse(int argc, char **argv, struct options *o) {
         return cli_usage_error("shards", "'export' takes one dataset");
     if (!o->has_layout || !o->cfg.out)
         return cli_usage_error("shards", "export needs --to and --out");
+    if (o->cfg.layout == WIT_SHARDS_EXPORT_METADATA)
+        o->cfg.parquet = o->cfg.parquet || wit_table_is_supported();
     o->dir = argv[optind];
     return CLI_DONE;
 }

@@ -5,6 +5,7 @@
 
 #include "job_complaint.h"
 #include "job_place.h"
+#include "wit_shards.h"
 
 #include <stdlib.h>
 
@@ -137,6 +138,7 @@ static const cyaml_schema_field_t shards_fields[] = {
     OPTIONAL_UINT("shard_bytes", struct job_shards, shard_bytes),
     OPTIONAL_UINT("bits", struct job_shards, bits),
     OPTIONAL_UINT("threads", struct job_shards, threads),
+    OPTIONAL_STRING("transcode", struct job_shards, transcode),
     CYAML_FIELD_END,
 };
 
@@ -292,6 +294,12 @@ static int job_check(const struct job *job, const struct source *from, struct wi
                              "%s: key 'filter.hygiene.boilerplate_share': it must be 0 or more and "
                              "below 1, not %g",
                              name, *share);
+    enum wit_shards_transcode transcode;
+    if (job->shards && job->shards->transcode &&
+        wit_shards_transcode_parse(wit_str_from(job->shards->transcode), &transcode) < 0)
+        return wit_error_set(err, WIT_EFORMAT,
+                             "%s: shards: transcode: '%s' is not none or baseline", name,
+                             job->shards->transcode);
     return numbers_check(job, from, err);
 }
 

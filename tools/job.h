@@ -89,6 +89,7 @@ struct job_filter {
 
 struct job_shards {
     uint64_t *shard_bytes, *bits, *threads;
+    char *transcode; /* "none", "baseline" */
 };
 
 struct job_train {

@@ -2,6 +2,7 @@
 #include "wit_base.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <openssl/evp.h>
 
 static const struct {
@@ -40,6 +41,31 @@ int wit_digest_of(enum wit_digest_kind kind, struct wit_str data, uint8_t out[WI
         return wit_error_set(err, WIT_EUNSUPPORTED, "libcrypto computes no %s here",
                              kinds[kind].name);
     return (int)n;
+}
+
+int wit_digest_file(enum wit_digest_kind kind, const char *path, uint8_t out[WIT_DIGEST_MAX_BYTES],
+                    struct wit_error *err) {
+    enum { CHUNK_BYTES = 1 << 16 };
+    char chunk[CHUNK_BYTES];
+    unsigned n = 0;
+    size_t got;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return wit_error_errno(err, errno, "cannot open %s", path);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    const EVP_MD *md = EVP_get_digestbyname(kinds[kind].name);
+    bool well = ctx && md && EVP_DigestInit_ex(ctx, md, NULL);
+    while (well && (got = fread(chunk, 1, sizeof chunk, file)) > 0)
+        well = EVP_DigestUpdate(ctx, chunk, got);
+    int st = 0;
+    if (well && ferror(file))
+        st = wit_error_errno(err, errno, "cannot read %s", path);
+    else if (!well || !EVP_DigestFinal_ex(ctx, out, &n))
+        st =
+            wit_error_set(err, WIT_EUNSUPPORTED, "libcrypto computes no %s here", kinds[kind].name);
+    EVP_MD_CTX_free(ctx);
+    fclose(file);
+    return st < 0 ? st : (int)n;
 }
 
 void wit_digest_to_hex(struct wit_str digest, char *out) {

@@ -288,6 +288,9 @@ size_t wit_digest_bytes(enum wit_digest_kind kind);
 /* Bytes written, or WIT_EUNSUPPORTED (libcrypto was built or configured without it). */
 int wit_digest_of(enum wit_digest_kind kind, struct wit_str data, uint8_t out[WIT_DIGEST_MAX_BYTES],
                   struct wit_error *err);
+/* Of a file's bytes; also what reading it says. */
+int wit_digest_file(enum wit_digest_kind kind, const char *path, uint8_t out[WIT_DIGEST_MAX_BYTES],
+                    struct wit_error *err);
 /* Is `data` what `named` ("sha256:<lower-case hex>") says? 1 or 0; WIT_EINVAL when that names no
  * digest; WIT_EUNSUPPORTED. */
 int wit_digest_match(struct wit_str named, struct wit_str data, struct wit_error *err);

@@ -97,3 +97,16 @@ uint8_t exif_orientation(struct wit_str tiff) {
     }
     return 1;
 }
+
+const char *wit_image_walk_reason(int status) {
+    switch (status) {
+    case WIT_ELIMIT:
+        return "image_over_limits";
+    case WIT_ENOMEM:
+        return "no_memory";
+    case WIT_EUNSUPPORTED:
+        return "not_an_image";
+    default:
+        return "image_broken";
+    }
+}

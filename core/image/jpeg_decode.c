@@ -39,7 +39,6 @@ static void on_error(j_common_ptr common) {
         dec->status = WIT_ENOMEM;
     else if (dec->errors.msg_code == JERR_NO_BACKING_STORE) /* JPEG_MAX_MEMORY_BYTES is full */
         dec->status = WIT_ELIMIT;
-    dec->too_many_scans = true;
     longjmp(dec->leave, 1);
 }
 

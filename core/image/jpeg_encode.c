@@ -3,19 +3,16 @@
  * 4:2:0, standard Huffman tables. As in jpeg_decode.c failures leave by longjmp.
  */
 #include "encode.h"
+#include "jpeg_destination.h"
 
 #include <setjmp.h>
 
-#include <jpeglib.h>
-
 #include <jerror.h>
-
-enum { CHUNK_BYTES = 32 << 10 };
 
 struct encoder {
     struct jpeg_compress_struct cinfo;
     struct jpeg_error_mgr errors;
-    struct jpeg_destination_mgr destination;
+    struct jpeg_destination destination;
     jmp_buf leave;
     struct wit_buf *out;
     int status;
@@ -32,37 +29,10 @@ static void on_message(j_common_ptr common, int level) {}
 
 static void on_output(j_common_ptr common) {}
 
-/* Room for the next bytes behind what is in the buffer; its len counts only what is written. */
-static void more_room(struct encoder *e) {
-    int st = wit_buf_reserve(e->out, CHUNK_BYTES);
-    if (st < 0) {
-        e->status = st;
-        longjmp(e->leave, 1);
-    }
-    e->destination.next_output_byte = (JOCTET *)e->out->data + e->out->len;
-    e->destination.free_in_buffer = CHUNK_BYTES;
-}
-
-static void on_begin(j_compress_ptr cinfo) {
-    more_room(cinfo->client_data);
-}
-
-static boolean on_full(j_compress_ptr cinfo) {
-    struct encoder *e = cinfo->client_data;
-    e->out->len += CHUNK_BYTES;
-    more_room(e);
-    return TRUE;
-}
-
-static void on_end(j_compress_ptr cinfo) {
-    struct encoder *e = cinfo->client_data;
-    e->out->len += CHUNK_BYTES - e->destination.free_in_buffer;
-}
-
 static void write_image(struct encoder *e, const struct wit_image_view *src, int quality) {
     struct jpeg_compress_struct *cinfo = &e->cinfo;
     jpeg_create_compress(cinfo);
-    cinfo->dest = &e->destination;
+    jpeg_destination_init(&e->destination, cinfo, e->out);
     cinfo->image_width = src->width;
     cinfo->image_height = src->height;
     cinfo->input_components = 3;
@@ -94,11 +64,10 @@ int jpeg_encode(const struct wit_image_view *src, int quality, struct wit_buf *o
     e.errors.emit_message = on_message;
     e.errors.output_message = on_output;
     e.cinfo.client_data = &e;
-    e.destination = (struct jpeg_destination_mgr){ .init_destination = on_begin,
-                                                   .empty_output_buffer = on_full,
-                                                   .term_destination = on_end };
     bool written = try_write(&e, src, quality);
     jpeg_destroy_compress(&e.cinfo);
+    if (e.destination.status < 0)
+        e.status = e.destination.status;
     return written ? 0
                    : wit_error_set(err, e.status, "cannot encode %ux%u px as JPEG", src->width,
                                    src->height);

@@ -69,6 +69,9 @@ const char *wit_image_format_name(enum wit_image_format f); /* "jpeg", ... "unkn
  */
 int wit_image_walk(struct wit_str bytes, const struct wit_image_limits *limits,
                    struct wit_image_info *info, struct wit_error *err);
+/* What its failures are counted as: "not_an_image", "image_broken", "image_over_limits",
+ * "no_memory". */
+const char *wit_image_walk_reason(int status);
 
 /* 8-bit RGB, rows without padding. data belongs to the struct; free with wit_image_pixels_finish. A
  * decode reuses memory that is large enough. */

@@ -281,6 +281,29 @@ static void digests_are_those_that_others_compute(void **state) {
     assert_true(wit_digest_of(WIT_DIGEST_MD5, wit_str_of(NULL, 0), bytes, NULL) == 16);
 }
 
+/* Longer than what is read at one time. */
+static void digests_of_files_are_those_of_their_bytes(void **state) {
+    static char data[200000];
+    uint8_t of_file[WIT_DIGEST_MAX_BYTES], of_bytes[WIT_DIGEST_MAX_BYTES];
+    char path[] = "/tmp/wit-digest-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (char)(i * 31 + i / 251);
+    for (size_t len = 0; len <= sizeof data; len += 50000) {
+        assert_int_equal(ftruncate(fd, 0), 0);
+        assert_int_equal(pwrite(fd, data, len, 0), len);
+        assert_int_equal(wit_digest_file(WIT_DIGEST_SHA256, path, of_file, NULL), 32);
+        assert_int_equal(wit_digest_of(WIT_DIGEST_SHA256, wit_str_of(data, len), of_bytes, NULL),
+                         32);
+        assert_memory_equal(of_file, of_bytes, 32);
+    }
+    close(fd);
+    unlink(path);
+    assert_int_equal(wit_digest_file(WIT_DIGEST_SHA256, path, of_file, NULL), WIT_ENOTFOUND);
+    assert_true(wit_digest_file(WIT_DIGEST_SHA256, "/", of_file, NULL) < 0);
+}
+
 static void json_writer_replaces_invalid_utf8(void **state) {
     struct wit_buf out = WIT_BUF_INIT(1 << 16);
     struct wit_json_writer w;
@@ -547,6 +570,7 @@ int main(void) {
         cmocka_unit_test(json_round_trips_every_byte),
         cmocka_unit_test(json_writer_replaces_invalid_utf8),
         cmocka_unit_test(digests_are_those_that_others_compute),
+        cmocka_unit_test(digests_of_files_are_those_of_their_bytes),
         cmocka_unit_test(json_errors_name_the_place),
         cmocka_unit_test(files_are_replaced_whole),
         cmocka_unit_test(what_is_no_file_is_not_replaced),

@@ -73,7 +73,7 @@ def check_facts(facts, key, caption, shown, image):
         "error_message": None, "width": shown["width"], "height": shown["height"],
         "original_width": fetched["width"], "original_height": fetched["height"],
         "sha256": hashlib.sha256(image).hexdigest() if as_fetched else None,
-        "wit_key": shown["key"],
+        "wit_key": shown["key"], "wit_hash": shown["hash"],
         "page": entry.get("page"), "source": shown["captions"][0]["source"],
         "captions": shown["captions"], "origin": shown["origin"],
     }

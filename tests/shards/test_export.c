@@ -319,6 +319,9 @@ static void test_parquet(void **state) {
     shell("'%s' shards export %s --to webdataset --per-shard 9 --parquet --out %s", wit, dataset,
           out);
     shell("'%s' %s/tests/shards/parquet_check.py export %s", python, root, out);
+    shell("'%s' shards export %s --to metadata --per-shard 9 --out %s-facts >%s && cmp "
+          "%s-facts/00001.parquet %s/00001.parquet",
+          wit, dataset, out, in_scratch("said"), out, out);
     shell("cp -r %s %s-old && cd %s && rm 00001.parquet && '%s' shards export %s --to webdataset "
           "--per-shard 9 --parquet --out . && diff -r . %s-old",
           out, out, out, wit, dataset, out);
