@@ -159,6 +159,7 @@ static int hygiene_take(struct build *b, const struct job_hygiene *job,
 static int stage_allowlist(struct build *b, struct wit_error *err) {
     const struct job_filter *filter = b->job->filter;
     struct selection_config cfg = selection_config_default();
+    cfg.folder = b->out;
     int st = 0;
     if (filter && filter->hygiene)
         st = hygiene_take(b, filter->hygiene, &cfg, err);

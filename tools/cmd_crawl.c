@@ -346,6 +346,7 @@ static int crawl_main(struct options *o, struct wit_error *err) {
     int code = CLI_FAILED;
     cli_catch_interrupts();
     struct selection_config cfg = selection_config_default();
+    cfg.folder = o->run.cfg.dir;
     cfg.allowlist = o->allowlist;
     cfg.per_query = o->per_query;
     cfg.seed = o->seed;

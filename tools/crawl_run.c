@@ -375,6 +375,8 @@ int crawl_run(struct crawl_run *run, struct selection *selection, struct wit_cra
     wit_progress_finish(&run->progress, "");
     metrics_stop(run->metrics);
     run->metrics = NULL;
+    int counted = selection_count(selection, st >= 0 ? err : NULL); /* of an interrupted run, too */
+    st = st < 0 ? st : counted;
     bool list_left = crawl_list_is_partial(&run->list);
     run->partial |= list_left || crawl_archive_is_partial(&run->archive);
     if (st >= 0)

@@ -108,6 +108,8 @@ int selection_open(struct selection *s, const struct selection_config *cfg, stru
                             : wit_filter_allowlist_create(NULL, 0, &s->list, err);
     if (st >= 0)
         st = wit_filter_balancer_create(s->list, s->per_query, s->seed, &s->balancer, err);
+    if (st >= 0 && s->all && !cfg->has_hygiene && cfg->folder)
+        st = pair_counter_create(cfg->folder, 0, &s->counter, err);
     if (st >= 0 && cfg->has_hygiene)
         st = hygiene_open(s, cfg, err);
     if (st >= 0 && (cfg->allowlist || cfg->has_hygiene))
@@ -118,6 +120,7 @@ int selection_open(struct selection *s, const struct selection_config *cfg, stru
 }
 
 void selection_close(struct selection *s) {
+    pair_counter_destroy(s->counter);
     wit_filter_balancer_destroy(s->balancer);
     wit_filter_allowlist_destroy(s->list);
     wit_filter_hygiene_destroy(s->hygiene);
@@ -125,6 +128,7 @@ void selection_close(struct selection *s) {
     wit_filter_pairs_destroy(s->refused_pairs);
     wit_filter_pairs_destroy(s->boilerplate_pairs);
     wit_buf_finish(&s->recipe);
+    s->counter = NULL;
     s->balancer = NULL;
     s->list = s->blocklist = NULL;
     s->hygiene = NULL;
@@ -142,9 +146,17 @@ int selection_refuses(struct selection *s, struct wit_str text, enum wit_filter_
 }
 
 /* Caption text has single spaces and none at its ends. */
+static bool has_two_words(struct wit_str text) {
+    return wit_str_find_byte(text, ' ', 0) >= 0;
+}
+
 static void distinct_count(struct selection *s, struct wit_str text) {
     s->distinct++;
-    s->two_words += wit_str_find_byte(text, ' ', 0) >= 0;
+    s->two_words += has_two_words(text);
+}
+
+int selection_count(struct selection *s, struct wit_error *err) {
+    return s->counter ? pair_counter_count(s->counter, &s->distinct, &s->two_words, err) : 0;
 }
 
 /* A pair that a rule refuses, counted once. */
@@ -168,6 +180,10 @@ int selection_judge(struct selection *s, const struct wit_shards_candidate *cand
     struct wit_filter_balancer_stat stat;
     enum wit_filter_rule rule;
     bool wanted = false;
+    if (s->counter) {
+        *want = true;
+        return pair_counter_add(s->counter, cand->url, cand->text, has_two_words(cand->text), err);
+    }
     int st = selection_refuses(s, cand->text, &rule, err);
     if (st > 0) {
         *want = false;

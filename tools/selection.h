@@ -7,6 +7,7 @@
 #define WIT_SELECTION_H
 
 #include "base/wit_base.h"
+#include "pair_counter.h"
 #include "wit_filter.h"
 #include "wit_filter_hygiene.h"
 #include "wit_shards.h"
@@ -14,7 +15,8 @@
 struct selection_config {
     const char *allowlist; /* a list of queries; NULL: none */
     uint64_t per_query, seed;
-    bool has_hygiene; /* ask the rules */
+    const char *folder; /* for a temporary file of pairs that are only counted; NULL: in memory */
+    bool has_hygiene;   /* ask the rules */
     struct wit_filter_hygiene_config hygiene;
     const char *blocklist; /* a file: sets hygiene.blocklist; NULL: none */
     /* Asked with the others, unless that rule is off. */
@@ -25,9 +27,10 @@ struct selection_config selection_config_default(void); /* nothing is refused */
 struct selection {
     struct wit_filter_allowlist *list;
     struct wit_filter_balancer *balancer; /* of pairs that no rule refuses */
-    bool all;                             /* there is no list */
+    struct pair_counter *counter; /* of pairs that are only counted: nothing is asked of them */
+    bool all;                     /* there is no list */
     uint64_t per_query, seed;
-    uint64_t distinct;  /* pairs offered so far */
+    uint64_t distinct;  /* pairs offered so far; with a counter, when selection_count was called */
     uint64_t two_words; /* of those, with a text of two words or more */
     struct wit_filter_allowlist *blocklist;
     struct wit_filter_hygiene *hygiene;     /* NULL: no rule is asked */
@@ -47,6 +50,8 @@ void selection_close(struct selection *s);
  * balancing. One thread. */
 int selection_judge(struct selection *s, const struct wit_shards_candidate *cand, bool *want,
                     struct wit_error *err);
+/* Bring `distinct` and `two_words` up to date. WIT_EIO, WIT_ENOMEM. */
+int selection_count(struct selection *s, struct wit_error *err);
 /*
  * What cannot be said before all is found: reads the candidates of DIR twice and finds the pairs
  * whose text is boilerplate on a site that shows them. They stay counted in the balancing: a count

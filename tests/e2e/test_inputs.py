@@ -200,10 +200,12 @@ class InputsTest(unittest.TestCase):
                                   self.dir / "files").returncode, 0)
         self.assertEqual(self.wit("shards", "seal", out).returncode, 1)
         self.assertEqual(self.wit("shards", "verify", out).returncode, 0)
-        (self.dir / "l.txt").write_bytes(self.urls(5, 7))  # what the manual warns of
+        (self.dir / "l.txt").write_bytes(self.urls(5, 7))  # another collection: it does not replace
         self.crawl("--list", self.dir / "l.txt")
-        self.assertEqual(self.wit("shards", "seal", out).returncode, 0)
-        self.assertEqual(json.loads((out / "dataset.json").read_text())["samples"], 2)
+        sealed = self.wit("shards", "seal", out)
+        self.assertEqual(sealed.returncode, 1)
+        self.assertIn("was not made from", sealed.stderr)
+        self.assertEqual(json.loads((out / "dataset.json").read_text())["samples"], 5)
 
     # ---- a full disk
 
