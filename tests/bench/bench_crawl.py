@@ -2,7 +2,7 @@
 
     .venv/bin/python tests/bench/bench_crawl.py [--images 2000] [--rounds 5] [--build build]
                                                 [--sides wit,img2dataset,bare] [--dir /dev/shm]
-                                                [--resize 256]
+                                                [--resize 256] [--keep DIR] [--timeout 300]
 
 Both get the same JPEGs (distinct, log-normal sizes: median 60 kB, mean 100 kB) from one nginx on
 loopback and end with a finished dataset of their bytes and captions in memory (tmpfs): wit crawls
@@ -93,6 +93,20 @@ def generate(folder, count):
         made.append((name, size))
     if len({hash_of(folder / name) for name, _ in made}) != count:
         sys.exit("bench_crawl: two images are equal")
+    return made
+
+
+def kept(folder, count):
+    """The images of an earlier run, or new ones that a later run finds: names and sizes."""
+    listed = folder / "made.json"
+    if listed.exists():
+        made = json.loads(listed.read_text())
+        if len(made) == count:
+            return [tuple(row) for row in made]
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    made = generate(folder, count)
+    listed.write_text(json.dumps(made))
     return made
 
 
@@ -415,8 +429,15 @@ def say_ratio(name, ratios):
 
 def bench(args, base):
     images = base / "site" / "images"
-    images.mkdir(parents=True)
-    made = generate(images, args.images)
+    images.parent.mkdir(parents=True)
+    if args.keep:
+        made = kept(pathlib.Path(args.keep), args.images)
+        images.symlink_to(pathlib.Path(args.keep).resolve())
+    else:
+        images.mkdir()
+        made = generate(images, args.images)
+    if args.generate:
+        return
     port = free_port()
     inputs = Inputs(base, port, made)
     sizes = sorted(size for _, size in made)
@@ -450,6 +471,8 @@ def main():
     parser.add_argument("--peer-format", default="webdataset", choices=["webdataset", "files"])
     parser.add_argument("--resize", type=int, default=0, metavar="PX",
                         help="store images of this size; 0: as served")
+    parser.add_argument("--keep", help="folder of the images, used again when it has so many")
+    parser.add_argument("--generate", action="store_true", help="only make the images of --keep")
     parser.add_argument("--timeout", type=float, default=300, help="seconds for one command")
     args = parser.parse_args()
     args.sides = args.sides.split(",")
