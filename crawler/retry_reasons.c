@@ -11,8 +11,8 @@ static const char *const names[] = {
     "url_too_long",
     /* not allowed */
     "robots_denied", "robots_unreachable", "robots_other_agent", "host_gave_up", "host_rests",
-    "noai", "noimageai", "noml", "tdm_reserved", "none", "noimageindex", "noindex", "content_usage",
-    "content_signal",
+    "removed", "noai", "noimageai", "noml", "tdm_reserved", "none", "noimageindex", "noindex",
+    "content_usage", "content_signal",
     /* not what was wanted */
     "not_html", "bad_page", "not_a_sitemap", "not_an_image", "image_broken", "image_over_limits",
     "hash_mismatch", "image_undecodable", "image_too_small", "image_too_large", "image_aspect",

@@ -12,8 +12,15 @@ import tempfile
 ROOT = pathlib.Path(os.environ["WIT_SOURCE_ROOT"])
 WIT = os.environ["WIT"]
 VENV = ROOT / ".venv" / "bin" / "python"
+
 GOLDEN = sorted(p for p in (ROOT / "tests/golden/image/images").iterdir()
                 if p.suffix in (".jpg", ".png", ".webp", ".gif"))
+
+
+def venv_has(module):
+    """Did tools/setup --peers, or somebody, install it?"""
+    return VENV.exists() and not subprocess.run([VENV, "-c", f"import {module}"],
+                                                capture_output=True).returncode
 
 
 def wit(*args, code=0):

@@ -7,7 +7,7 @@ import json
 import subprocess
 import tarfile
 
-from interop import GOLDEN, VENV, import_of, run_tests, sample, tar_of, wit
+from interop import GOLDEN, VENV, import_of, run_tests, sample, tar_of, venv_has, wit
 
 
 def dataset_make(tmp):
@@ -75,8 +75,7 @@ for r in d.metadata.record_sets:
 
 
 def load(folder, samples):
-    done = subprocess.run([VENV, "-c", "import mlcroissant"], capture_output=True)
-    if done.returncode == 0:
+    if venv_has("mlcroissant"):
         subprocess.run([VENV, "-c", LOAD, folder / "croissant.json", str(samples)], check=True,
                        timeout=120)
 
