@@ -30,9 +30,12 @@ int run_file_map(const char *path, size_t least, const uint8_t **map, size_t *by
     size_t size = (size_t)info.st_size;
     void *at =
         size < least || size == 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    int cause = errno;
     close(fd);
-    if (at == MAP_FAILED)
+    if (size < least || size == 0)
         return wit_error_set(err, WIT_ECORRUPT, "%s can't be read: it has %zu bytes", path, size);
+    if (at == MAP_FAILED)
+        return wit_error_errno(err, cause, "cannot map %s", path);
     *map = at;
     *bytes = size;
     return 0;

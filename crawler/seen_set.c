@@ -19,6 +19,7 @@ enum {
     RECENT_MOST = 1 << 20,
     MERGED = 4, /* files of one level become one of the next */
     RUNS_MOST = 128,
+    MERGE_REST = 32,
     CACHE = 1 << 16 /* links are mostly to what a page before linked to: those are known quickly */
 };
 
@@ -41,6 +42,7 @@ struct seen_set {
     size_t run_count;
     uint64_t next_number;
     struct merge merge;
+    unsigned commits_to_rest; /* after a merge that failed, as on a disk without room for it */
     struct seen_run retired[MERGED]; /* merged: their files go after the commit */
     size_t retired_count;
     uint64_t cache[CACHE];
@@ -267,10 +269,14 @@ static bool merge_choose(const struct seen_set *s, struct merge *m) {
     return false;
 }
 
-static int merge_start(struct seen_set *s, struct wit_error *err) {
+static void merge_start(struct seen_set *s) {
     struct merge *m = &s->merge;
+    if (s->commits_to_rest) {
+        s->commits_to_rest--;
+        return;
+    }
     if (m->running || !merge_choose(s, m))
-        return 0;
+        return;
     m->number = s->next_number++;
     m->folder = s->folder;
     m->name = s->name;
@@ -278,7 +284,8 @@ static int merge_start(struct seen_set *s, struct wit_error *err) {
     atomic_store(&m->done, false);
     int rc = pthread_create(&m->thread, NULL, merge_main, m);
     m->running = rc == 0;
-    return rc ? wit_error_errno(err, rc, "cannot start the thread that merges hashes") : 0;
+    if (rc)
+        s->commits_to_rest = MERGE_REST;
 }
 
 static void run_retire(struct seen_set *s, uint64_t number) {
@@ -300,10 +307,10 @@ static int merge_adopt(struct seen_set *s, MDB_txn *txn, struct wit_error *err) 
         return 0;
     pthread_join(m->thread, NULL);
     m->running = false;
-    if (m->status < 0) {
-        if (err)
-            *err = m->error;
-        return m->status;
+    if (m->status < 0) { /* the four stay as they are; a commit does not depend on it */
+        wit_log_warn("crawler", "%s; the files stay apart for now", m->error.text);
+        s->commits_to_rest = MERGE_REST;
+        return 0;
     }
     int st = 0;
     for (int i = 0; i < MERGED && st >= 0; i++) {
@@ -379,5 +386,6 @@ int seen_set_commit_end(struct seen_set *s, struct wit_error *err) {
         seen_run_close(run);
         run_file_remove(s->folder, s->name, run->number);
     }
-    return merge_start(s, err);
+    merge_start(s);
+    return 0;
 }

@@ -18,7 +18,7 @@ struct entry {
 
 struct place {
     int64_t caption; /* in the union, or NO_WORDS */
-    struct wit_str page, extra;
+    struct wit_str page, extra, rights;
 };
 
 struct merge {
@@ -120,7 +120,9 @@ int origin_count(struct wit_str lines, struct origin_counts *counts, struct wit_
     while (origin_line_next(&lines, &line)) {
         uint64_t left_out = 0;
         if (wit_str_starts_with(line, WIT_STR(mark))) {
-            if (wit_str_to_u64(wit_str_slice(line, sizeof mark - 1, line.len - 1), &left_out) < 0)
+            if (!wit_str_ends_with(line, WIT_STR("}")) ||
+                wit_str_to_u64(wit_str_slice(line, sizeof mark - 1, line.len - 1), &left_out) < 0 ||
+                left_out > INT64_MAX)
                 return bad_line(err);
             c.urls += left_out;
         } else {
@@ -164,7 +166,9 @@ static int place_order(const void *x, const void *y) {
     if (a->caption != b->caption)
         return a->caption < b->caption ? -1 : 1;
     int order = wit_str_cmp(a->page, b->page);
-    return order ? order : wit_str_cmp(a->extra, b->extra);
+    if (order == 0)
+        order = wit_str_cmp(a->extra, b->extra);
+    return order ? order : wit_str_cmp(a->rights, b->rights);
 }
 
 static int extra_keep(struct merge *m, const struct wit_json *extra, struct wit_str *out,
@@ -186,8 +190,10 @@ static int place_take(struct merge *m, const struct wit_json *seen,
     struct place p = { .caption = NO_WORDS };
     const struct wit_json *caption = wit_json_get(seen, "caption");
     const struct wit_json *extra = wit_json_get(seen, "extra");
+    const struct wit_json *rights = wit_json_get(seen, "rights");
     int64_t index;
-    if (!caption || wit_json_string(wit_json_get(seen, "page"), &p.page) < 0)
+    if (!caption || wit_json_string(wit_json_get(seen, "page"), &p.page) < 0 ||
+        (rights && wit_json_string(rights, &p.rights) < 0))
         return bad_line(err);
     if (wit_json_type_of(caption) != WIT_JSON_NULL) {
         if (wit_json_int(caption, &index) < 0 || index < 0 || index >= input->caption_count)
@@ -251,6 +257,10 @@ static void put_seen(struct wit_json_writer *w, const struct merge *m) {
         if (p->extra.len) {
             wit_json_key(w, "extra");
             wit_json_put_raw(w, p->extra);
+        }
+        if (p->rights.len) {
+            wit_json_key(w, "rights");
+            wit_json_put_str(w, p->rights);
         }
         wit_json_object_end(w);
     }

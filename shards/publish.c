@@ -49,6 +49,12 @@ void dataset_unlock(struct dataset_lock *lock) {
     *lock = (struct dataset_lock)DATASET_LOCK_INIT;
 }
 
+void dataset_lock_collect_give(struct dataset_lock *lock) {
+    if (lock->collect >= 0)
+        close(lock->collect);
+    lock->collect = -1;
+}
+
 static bool ends_with(const char *name, const char *end) {
     return wit_str_ends_with(wit_str_from(name), wit_str_from(end));
 }

@@ -25,6 +25,8 @@ struct dataset_lock {
 /* WIT_EEXIST: another process has it, err says which if it collects. WIT_ENOTFOUND, WIT_EIO. */
 int dataset_lock(const char *dir, struct dataset_lock *out, struct wit_error *err);
 void dataset_unlock(struct dataset_lock *lock);
+/* Of a lock that stays, let go of collect/: for what locks it itself. */
+void dataset_lock_collect_give(struct dataset_lock *lock);
 
 /* Remove what a killed program left half-written in shards/. */
 int dataset_halves_remove(const char *dir, struct wit_error *err);

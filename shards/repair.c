@@ -470,7 +470,10 @@ int wit_shards_repair(const char *dir, const struct wit_shards_repair_options *o
                         .report = &told,
                         .recipe = WIT_BUF_INIT(MANIFEST_MAX_BYTES),
                         .tool = WIT_BUF_INIT(MANIFEST_MAX_BYTES) };
-    int st = damage_find(&r, err);
+    struct dataset_lock lock = DATASET_LOCK_INIT; /* what others change meanwhile would be lost */
+    int st = options->dry_run ? 0 : dataset_lock(dir, &lock, err);
+    if (st >= 0)
+        st = damage_find(&r, err);
     if (st >= 0 && told.damaged == 0 && !told.rebuilt) {
         told.samples = r.old.samples;
         told.pairs = r.old.pairs;
@@ -478,11 +481,13 @@ int wit_shards_repair(const char *dir, const struct wit_shards_repair_options *o
         told.hash = r.old.hash;
     } else if (st >= 0) {
         st = told.rebuilt ? 0 : logs_ask(&r, err);
-        if (st > 0)
+        if (st > 0) {
+            dataset_lock_collect_give(&lock); /* to the seal */
             st = seal_anew(&r, err);
-        else if (st == 0)
+        } else if (st == 0)
             st = salvage_all(&r, err);
     }
+    dataset_unlock(&lock);
     free(r.verdicts);
     free(r.shards);
     manifest_finish(&r.old);

@@ -133,7 +133,7 @@ int workplace_open(struct workplace *w, const char *dir, struct wit_hash128 inpu
     bool ours = false;
     struct workplace place = WORKPLACE_INIT;
     int st = snprintf(place.dir, sizeof place.dir, "%s", dir) < WIT_PATH_MAX
-                 ? wit_dir_make(dir, err)
+                 ? wit_dir_make_synced(dir, err)
                  : wit_error_set(err, WIT_ELIMIT, "path is too long: %s", dir);
     if (st >= 0)
         st = dataset_lock(dir, &place.lock, err);
@@ -151,7 +151,7 @@ int workplace_open(struct workplace *w, const char *dir, struct wit_hash128 inpu
         if (st >= 0)
             st = manifest_shard_path(shards, dir, "", err);
         if (st >= 0)
-            st = wit_dir_make(shards, err);
+            st = wit_dir_make_synced(shards, err);
         if (st >= 0)
             st = dataset_halves_remove(dir, err);
     }

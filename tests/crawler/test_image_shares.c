@@ -120,6 +120,24 @@ static void all_that_come_go_in_order(void **state) {
         run(seed);
 }
 
+/* Its last image out led to another domain, which took the place: what is parked goes all the same,
+ * since nothing would send it later. */
+static void the_last_one_back_sends_the_next(void **state) {
+    struct image_shares *s = shares_of(4, 1 << 20);
+    image_shares_went(s, 1);
+    assert_int_equal(image_shares_park(s, 1, WIT_STR("http://a.test/2"), WIT_STR("")), 0);
+    for (uint64_t other = 2; other < 5; other++)
+        image_shares_went(s, other);
+    image_shares_back(s, 1);
+    image_shares_went(s, 5); /* where it led */
+    struct parked_image *p = image_shares_unpark(s, 1);
+    assert_non_null(p);
+    free(p);
+    image_shares_went(s, 1);
+    assert_int_equal(image_shares_out(s), 5);
+    image_shares_destroy(s);
+}
+
 static void what_is_parked_is_bounded(void **state) {
     enum { BYTES = 1 << 20 };
     static char url[60000];
@@ -141,6 +159,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_gets_all),
         cmocka_unit_test(all_that_come_go_in_order),
+        cmocka_unit_test(the_last_one_back_sends_the_next),
         cmocka_unit_test(what_is_parked_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
