@@ -90,6 +90,12 @@ static void put_change(struct wit_json_writer *w, const struct wit_shards_remove
     put_hash(w, "state", e->state);
 }
 
+/* The request that a lift lifts, or that is done. */
+static void refers_put(struct wit_json_writer *w, const struct wit_shards_removed_entry *e) {
+    wit_json_key(w, "refers");
+    wit_json_put_u64(w, e->refers);
+}
+
 static int entry_write(const struct wit_shards_removed_entry *e, struct wit_buf *out) {
     struct wit_json_writer w;
     wit_json_writer_init(&w, out);
@@ -109,10 +115,10 @@ static int entry_write(const struct wit_shards_removed_entry *e, struct wit_buf 
         break;
     case WIT_SHARDS_REMOVED_LIFT:
         put_why(&w, &e->what);
-        /* fall through */
+        refers_put(&w, e);
+        break;
     case WIT_SHARDS_REMOVED_DONE:
-        wit_json_key(&w, "refers");
-        wit_json_put_u64(&w, e->refers);
+        refers_put(&w, e);
     }
     wit_json_object_end(&w);
     return wit_json_writer_finish(&w);
@@ -252,7 +258,8 @@ static void kind_take(struct line *l, struct wit_shards_removed_entry *e) {
         return;
     case WIT_SHARDS_REMOVED_LIFT:
         why_take(l, &e->what);
-        /* fall through */
+        e->refers = count_take(l, wit_json_get(l->json, "refers"));
+        return;
     case WIT_SHARDS_REMOVED_DONE:
         e->refers = count_take(l, wit_json_get(l->json, "refers"));
         return;
