@@ -127,7 +127,7 @@ static void a_busy_address_keeps_no_place(void **state) {
     for (int i = 0; i < DOMAINS; i++) {
         snprintf(names[i], sizeof names[i], "d%d.test", i);
         records[i] = (struct dns_record){ names[i], "127.0.0.1", 60, NULL };
-        snprintf(urls[i], sizeof urls[i], "http://%s:%u/start", names[i],
+        snprintf(urls[i], sizeof urls[i], "http://%.15s:%u/start", names[i],
                  test_server_port(w.pages.server));
     }
     snprintf(urls[DOMAINS], sizeof urls[0], "http://127.0.0.2:%u/start",
